@@ -1,0 +1,82 @@
+// Memory for one alert: taken piece by piece, given back all at once by its owner.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <new>
+#include <string_view>
+#include <type_traits>
+
+namespace flashduty {
+
+/// Where the core takes its memory from: nginx's request pool, or plain memory in tests.
+///
+/// A refusal is remembered: callers go on with nothing in hand and whoever owns the whole
+/// operation asks failed() once, at its end.
+class Arena {
+  public:
+    /// Memory aligned for any type, valid for as long as the arena; nullptr when there is none.
+    [[nodiscard]] void* allocate(std::size_t size_bytes) noexcept {
+        void* memory = take(size_bytes);
+        if (memory == nullptr) {
+            failed_ = true;
+        }
+        return memory;
+    }
+
+    /// A hint that `memory`, from allocate(), is no longer used. nullptr is allowed.
+    void release(void* memory) noexcept {
+        if (memory != nullptr) {
+            give_back(memory);
+        }
+    }
+
+    /// True once any allocation was refused: what was built since is not to be used.
+    [[nodiscard]] bool failed() const noexcept { return failed_; }
+
+    /// A new, value-initialised object that is never destroyed; nullptr when out of memory.
+    template <class T>
+    [[nodiscard]] T* make() noexcept {
+        return make_array<T>(1);
+    }
+
+    /// `count` value-initialised objects that are never destroyed; nullptr when out of memory.
+    template <class T>
+    [[nodiscard]] T* make_array(std::size_t count) noexcept {
+        static_assert(std::is_trivially_destructible_v<T>);
+        void* memory = allocate(count * sizeof(T));
+        if (memory == nullptr) {
+            return nullptr;
+        }
+        T* objects = static_cast<T*>(memory);
+        for (std::size_t i = 0; i < count; i++) {
+            new (objects + i) T{};
+        }
+        return objects;
+    }
+
+    /// A copy of `text` that lives as long as the arena; empty when out of memory.
+    [[nodiscard]] std::string_view copy(std::string_view text) noexcept {
+        char* to = text.empty() ? nullptr : static_cast<char*>(allocate(text.size()));
+        if (to == nullptr) {
+            return {};
+        }
+        std::memcpy(to, text.data(), text.size());
+        return {to, text.size()};
+    }
+
+    Arena() = default;
+    Arena(const Arena&) = delete;
+    Arena& operator=(const Arena&) = delete;
+
+  protected:
+    ~Arena() = default;
+
+    virtual void* take(std::size_t size_bytes) noexcept = 0;
+    virtual void give_back(void* memory) noexcept = 0;
+
+  private:
+    bool failed_ = false;
+};
+
+}  // namespace flashduty

@@ -1,0 +1,161 @@
+#include "flashduty_event.hpp"
+
+#include <algorithm>
+
+#include "digest.hpp"
+#include "json_writer.hpp"
+#include "text.hpp"
+
+namespace flashduty {
+
+namespace {
+
+constexpr std::string_view kStatuses[] = {"Critical", "Warning", "Info", "Ok"};
+
+/// `text` without a `[TPL]`, which at its start would make a template of it.
+std::string_view without_templates(Arena& arena, std::string_view text) noexcept {
+    static constexpr std::string_view kTemplate = "[TPL]";
+    static constexpr std::string_view kBracket = "\xEF\xBC\xBB";  // U+FF3B
+    const auto is_template = [](std::string_view rest) {
+        return equals_ignoring_case(rest.substr(0, kTemplate.size()), kTemplate);
+    };
+    std::size_t found = 0;
+    for (std::size_t i = 0; i < text.size(); i++) {
+        found += text[i] == '[' && is_template(text.substr(i));
+    }
+    if (found == 0) {
+        return text;
+    }
+    const std::size_t size = text.size() + found * (kBracket.size() - 1);
+    char* to = static_cast<char*>(arena.allocate(size));
+    if (to == nullptr) {
+        return {};
+    }
+    char* end = to;
+    for (std::size_t i = 0; i < text.size(); i++) {
+        if (text[i] == '[' && is_template(text.substr(i))) {
+            end = std::copy(kBracket.begin(), kBracket.end(), end);
+        } else {
+            *end++ = text[i];
+        }
+    }
+    return {to, size};
+}
+
+std::size_t write(const FlashdutyEvent& event, char* to) noexcept {
+    JsonSink sink(to);
+    sink.open_object();
+    sink.member("title_rule", event.title_rule);
+    sink.member("event_status", event.event_status);
+    sink.member("alert_key", event.alert_key);
+    if (!is_blank(event.description)) {
+        sink.member("description", event.description);
+    }
+    if (event.label_count != 0) {
+        sink.name("labels");
+        sink.open_object();
+        for (std::size_t i = 0; i < event.label_count; i++) {
+            sink.member(event.labels[i].name, event.labels[i].value);
+        }
+        sink.close_object();
+    }
+    sink.close_object();
+    return sink.size_bytes();
+}
+
+/// The text of an override as Flashduty takes it; empty when it leaves the field alone.
+std::string_view sound(Arena& arena, std::string_view text) noexcept {
+    text = repair(arena, text);
+    return is_blank(text) ? std::string_view{} : text;
+}
+
+/// The last override of that name, which is the one that counts.
+const Label* find_last(const Overrides& overrides, std::string_view name) noexcept {
+    for (std::size_t i = overrides.label_count; i > 0; i--) {
+        if (overrides.labels[i - 1].name == name) {
+            return &overrides.labels[i - 1];
+        }
+    }
+    return nullptr;
+}
+
+/// The labels that were set first, then the alert's own; what finds no room is counted.
+void apply_labels(Arena& arena, const Overrides& overrides, FlashdutyEvent& event) noexcept {
+    Label* labels = arena.make_array<Label>(kMaxLabels);
+    if (labels == nullptr) {
+        return;
+    }
+    std::size_t count = 0;
+    const auto add = [&](std::string_view name, std::string_view value) {
+        if (count < kMaxLabels) {
+            labels[count++] = {name, value};
+        } else {
+            event.dropped_labels++;
+        }
+    };
+    for (std::size_t i = 0; i < overrides.label_count; i++) {
+        const Label& label = overrides.labels[i];
+        const std::string_view value = sound(arena, label.value);
+        if (!value.empty() && find_last(overrides, label.name) == &label) {
+            add(label.name, cut(arena, value, kMaxLabelCharacters));
+        }
+    }
+    for (std::size_t i = 0; i < event.label_count; i++) {
+        if (find_last(overrides, event.labels[i].name) == nullptr) {
+            add(event.labels[i].name, event.labels[i].value);
+        }
+    }
+    event.labels = labels;
+    event.label_count = count;
+}
+
+}  // namespace
+
+std::string_view title_from(Arena& arena, std::string_view text) noexcept {
+    text = without_templates(arena, collapse_spaces(arena, text));
+    return cut(arena, text, kMaxTitleCharacters);
+}
+
+std::string_view alert_key_from(Arena& arena, std::string_view text) noexcept {
+    if (count_characters(text) <= kMaxAlertKeyCharacters) {
+        return text;
+    }
+    return concat(arena, std::string_view("sha256:"), sha256_hex(arena, text));
+}
+
+bool is_event_status(std::string_view text) noexcept {
+    return std::find(std::begin(kStatuses), std::end(kStatuses), text) != std::end(kStatuses);
+}
+
+bool apply(Arena& arena, const Overrides& overrides, FlashdutyEvent& event) noexcept {
+    const std::string_view title = sound(arena, overrides.title);
+    if (!title.empty()) {
+        event.title_rule = title_from(arena, title);
+    }
+    const std::string_view description = sound(arena, overrides.description);
+    if (!description.empty()) {
+        event.description = cut(arena, description, kMaxDescriptionCharacters);
+    }
+    const std::string_view alert_key = sound(arena, overrides.alert_key);
+    if (!alert_key.empty()) {
+        event.alert_key = alert_key_from(arena, alert_key);
+    }
+    apply_labels(arena, overrides, event);
+    if (is_event_status(overrides.event_status)) {
+        event.event_status = overrides.event_status;
+        return true;
+    }
+    return is_blank(overrides.event_status);
+}
+
+std::string_view write_event(Arena& arena, const FlashdutyEvent& event) noexcept {
+    const std::size_t size = write(event, nullptr);
+    char* to = static_cast<char*>(arena.allocate(size));
+    if (to == nullptr) {
+        return {};
+    }
+    write(event, to);
+    return {to, size};
+}
+
+}  // namespace flashduty

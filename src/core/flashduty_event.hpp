@@ -1,0 +1,59 @@
+// What Flashduty wants to be told: a standard alert event, within all of its limits.
+// https://docs.flashcat.cloud, "Standard Alert Event".
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "arena.hpp"
+
+namespace flashduty {
+
+inline constexpr std::size_t kMaxTitleCharacters = 512;
+inline constexpr std::size_t kMaxDescriptionCharacters = 2048;
+inline constexpr std::size_t kMaxAlertKeyCharacters = 255;
+inline constexpr std::size_t kMaxLabels = 50;
+inline constexpr std::size_t kMaxLabelCharacters = 2048;
+
+struct Label {
+    std::string_view name;
+    std::string_view value;
+};
+
+struct FlashdutyEvent {
+    std::string_view title_rule;
+    std::string_view event_status;
+    std::string_view alert_key;
+    std::string_view description;  ///< empty: not sent
+    Label* labels = nullptr;
+    std::size_t label_count = 0;
+    std::size_t dropped_labels = 0;  ///< that found no room
+};
+
+/// What an operator's configuration sets; empty texts leave what the alert gives.
+struct Overrides {
+    std::string_view title;
+    std::string_view description;
+    std::string_view alert_key;
+    std::string_view event_status;
+    const Label* labels = nullptr;  ///< in their order; an empty value removes the label
+    std::size_t label_count = 0;
+};
+
+/// Any text as a title: one line, no template, within the limit.
+[[nodiscard]] std::string_view title_from(Arena& arena, std::string_view text) noexcept;
+
+/// Any text as an alert key: itself, or its digest when it is too long.
+[[nodiscard]] std::string_view alert_key_from(Arena& arena, std::string_view text) noexcept;
+
+/// True for the four words that Flashduty takes.
+[[nodiscard]] bool is_event_status(std::string_view text) noexcept;
+
+/// Puts `overrides` in place and keeps the labels within kMaxLabels. An event_status that is
+/// none of the four words is passed over: false then, true otherwise.
+bool apply(Arena& arena, const Overrides& overrides, FlashdutyEvent& event) noexcept;
+
+/// The event as JSON; empty when out of memory.
+[[nodiscard]] std::string_view write_event(Arena& arena, const FlashdutyEvent& event) noexcept;
+
+}  // namespace flashduty

@@ -1,0 +1,96 @@
+#include "json_value.hpp"
+
+#include "json_writer.hpp"
+#include "text.hpp"
+
+namespace flashduty {
+
+namespace {
+
+/// Writes into `to`, or only counts where `to` is null; either way the size in bytes.
+std::size_t write_compact(const JsonValue& value, char* to) noexcept {
+    JsonSink sink(to);
+    if (value.kind == JsonValue::Kind::kNull) {
+        sink.raw("null");
+    } else if (value.kind == JsonValue::Kind::kString) {
+        sink.string(value.text);
+    } else if (!value.is_container()) {
+        sink.raw(value.text);
+    } else {
+        sink.raw(value.is_object() ? "{" : "[");
+        for (const JsonValue* part = value.first; part != nullptr; part = part->next) {
+            if (part != value.first) {
+                sink.raw(",");
+            }
+            if (value.is_object()) {
+                sink.string(part->key);
+                sink.raw(":");
+            }
+            sink.advance(write_compact(*part, sink.position()));
+        }
+        sink.raw(value.is_object() ? "}" : "]");
+    }
+    return sink.size_bytes();
+}
+
+std::size_t write_joined(const JsonValue& array, char* to) noexcept {
+    JsonSink sink(to);
+    for (const JsonValue* part = array.first; part != nullptr; part = part->next) {
+        if (is_blank(part->text)) {
+            continue;
+        }
+        if (sink.size_bytes() != 0) {
+            sink.raw(",");
+        }
+        sink.raw(part->text);
+    }
+    return sink.size_bytes();
+}
+
+bool holds_containers(const JsonValue& array) noexcept {
+    for (const JsonValue* part = array.first; part != nullptr; part = part->next) {
+        if (part->is_container()) {
+            return true;
+        }
+    }
+    return false;
+}
+
+}  // namespace
+
+const JsonValue* JsonValue::member(std::string_view name) const noexcept {
+    if (!is_object()) {
+        return nullptr;
+    }
+    const JsonValue* part = first;
+    while (part != nullptr && part->key != name) {
+        part = part->next;
+    }
+    return part;
+}
+
+void JsonValue::append(JsonValue* value) noexcept {
+    (last == nullptr ? first : last->next) = value;
+    last = value;
+    count++;
+}
+
+std::string_view text_of(Arena& arena, const JsonValue* value) noexcept {
+    if (value == nullptr) {
+        return {};
+    }
+    if (!value->is_container()) {
+        return value->text;
+    }
+    const auto write =
+        value->is_array() && !holds_containers(*value) ? write_joined : write_compact;
+    const std::size_t size = write(*value, nullptr);
+    char* to = size == 0 ? nullptr : static_cast<char*>(arena.allocate(size));
+    if (to == nullptr) {
+        return {};
+    }
+    write(*value, to);
+    return {to, size};
+}
+
+}  // namespace flashduty

@@ -1,0 +1,276 @@
+#include "text.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace flashduty {
+
+namespace {
+
+constexpr std::size_t kMaxLabelName = 128;
+
+constexpr bool is_continuation(char c) noexcept {
+    return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+}
+
+constexpr bool is_dropped(char c) noexcept {
+    return static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t';
+}
+
+constexpr bool is_label_character(char c) noexcept {
+    return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z') || c == '_';
+}
+
+/// The bounds of the second byte and the length that a lead byte promises; length 0: no lead.
+struct Lead {
+    unsigned char length, low, high;
+};
+
+constexpr Lead lead_of(unsigned char c) noexcept {
+    if (c >= 0xC2 && c <= 0xDF) {
+        return {2, 0x80, 0xBF};
+    }
+    if (c >= 0xE0 && c <= 0xEF) {
+        return {3, static_cast<unsigned char>(c == 0xE0 ? 0xA0 : 0x80),
+                static_cast<unsigned char>(c == 0xED ? 0x9F : 0xBF)};
+    }
+    if (c >= 0xF0 && c <= 0xF4) {
+        return {4, static_cast<unsigned char>(c == 0xF0 ? 0x90 : 0x80),
+                static_cast<unsigned char>(c == 0xF4 ? 0x8F : 0xBF)};
+    }
+    return {0, 0, 0};
+}
+
+/// The bytes at the start of `text` that repair() leaves as they are.
+std::size_t sound_prefix(std::string_view text) noexcept {
+    std::size_t i = 0;
+    while (i < text.size()) {
+        if (static_cast<unsigned char>(text[i]) < 0x80) {
+            if (is_dropped(text[i])) {
+                break;
+            }
+            i++;
+            continue;
+        }
+        const Utf8Step step = utf8_step(text.substr(i));
+        if (!step.valid) {
+            break;
+        }
+        i += step.size_bytes;
+    }
+    return i;
+}
+
+/// The bytes of the control character at the start of `text`, 0 when there is none.
+std::size_t control_size(std::string_view text) noexcept {
+    const unsigned char c = static_cast<unsigned char>(text[0]);
+    if (c < 0x20 || c == 0x7F) {
+        return 1;
+    }
+    const bool is_c1 = c == 0xC2 && text.size() > 1 && static_cast<unsigned char>(text[1]) < 0xA0;
+    return is_c1 ? 2 : 0;
+}
+
+}  // namespace
+
+bool is_blank(std::string_view text) noexcept {
+    return std::all_of(text.begin(), text.end(), is_space);
+}
+
+std::string_view trim(std::string_view text) noexcept {
+    while (!text.empty() && is_space(text.front())) {
+        text.remove_prefix(1);
+    }
+    while (!text.empty() && is_space(text.back())) {
+        text.remove_suffix(1);
+    }
+    return text;
+}
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
+               return to_lower(x) == to_lower(y);
+           });
+}
+
+// https://encoding.spec.whatwg.org/#utf-8-decoder
+Utf8Step utf8_step(std::string_view text) noexcept {
+    const unsigned char first = static_cast<unsigned char>(text[0]);
+    if (first < 0x80) {
+        return {1, true};
+    }
+    const Lead lead = lead_of(first);
+    if (lead.length == 0) {
+        return {1, false};
+    }
+    std::size_t size = 1;
+    unsigned char low = lead.low, high = lead.high;
+    while (size < lead.length) {
+        if (size == text.size()) {
+            return {size, false};
+        }
+        const unsigned char next = static_cast<unsigned char>(text[size]);
+        if (next < low || next > high) {
+            return {size, false};
+        }
+        low = 0x80;
+        high = 0xBF;
+        size++;
+    }
+    return {size, true};
+}
+
+std::string_view repair(Arena& arena, std::string_view text) noexcept {
+    const std::size_t sound = sound_prefix(text);
+    if (sound == text.size()) {
+        return text;
+    }
+    // Three bytes of U+FFFD for one at the worst.
+    const std::size_t room = sound + (text.size() - sound) * kReplacement.size();
+    char* to = static_cast<char*>(arena.allocate(room));
+    if (to == nullptr) {
+        return {};
+    }
+    char* end = std::copy(text.begin(), text.begin() + sound, to);
+    text.remove_prefix(sound);
+    while (!text.empty()) {
+        const Utf8Step step = utf8_step(text);
+        if (!step.valid) {
+            end = std::copy(kReplacement.begin(), kReplacement.end(), end);
+        } else if (!is_dropped(text[0])) {
+            end = std::copy(text.begin(), text.begin() + step.size_bytes, end);
+        }
+        text.remove_prefix(step.size_bytes);
+    }
+    return {to, static_cast<std::size_t>(end - to)};
+}
+
+std::string_view without_controls(Arena& arena, std::string_view text) noexcept {
+    std::size_t i = 0;
+    while (i < text.size() && control_size(text.substr(i)) == 0) {
+        i++;
+    }
+    if (i == text.size()) {
+        return text;
+    }
+    char* to = static_cast<char*>(arena.allocate(text.size()));
+    if (to == nullptr) {
+        return {};
+    }
+    char* end = std::copy(text.begin(), text.begin() + i, to);
+    while (i < text.size()) {
+        const std::size_t control = control_size(text.substr(i));
+        *end++ = control == 0 ? text[i] : ' ';
+        i += control == 0 ? 1 : control;
+    }
+    return {to, static_cast<std::size_t>(end - to)};
+}
+
+std::size_t count_characters(std::string_view text) noexcept {
+    return text.size() -
+           static_cast<std::size_t>(std::count_if(text.begin(), text.end(), is_continuation));
+}
+
+std::string_view cut(Arena& arena, std::string_view text, std::size_t max_characters) noexcept {
+    if (text.size() <= max_characters) {
+        return text;
+    }
+    std::size_t characters = 0, keep = 0;
+    for (std::size_t i = 0; i < text.size(); i++) {
+        if (is_continuation(text[i])) {
+            continue;
+        }
+        characters++;
+        if (characters == max_characters) {
+            keep = i;
+        } else if (characters > max_characters) {
+            return concat(arena, text.substr(0, keep), kEllipsis);
+        }
+    }
+    return text;
+}
+
+std::string_view collapse_spaces(Arena& arena, std::string_view text) noexcept {
+    text = trim(text);
+    bool as_it_is = true;
+    for (std::size_t i = 0; i < text.size() && as_it_is; i++) {
+        as_it_is = !is_space(text[i]) || (text[i] == ' ' && !is_space(text[i + 1]));
+    }
+    if (as_it_is) {
+        return text;
+    }
+    char* to = static_cast<char*>(arena.allocate(text.size()));
+    if (to == nullptr) {
+        return {};
+    }
+    char* end = to;
+    for (std::size_t i = 0; i < text.size(); i++) {
+        if (!is_space(text[i])) {
+            *end++ = text[i];
+        } else if (!is_space(text[i + 1])) {  // trimmed: a space is never the last one
+            *end++ = ' ';
+        }
+    }
+    return {to, static_cast<std::size_t>(end - to)};
+}
+
+bool is_label_name(std::string_view name) noexcept {
+    return !name.empty() && name.size() <= kMaxLabelName && !is_digit(name[0]) &&
+           std::all_of(name.begin(), name.end(), is_label_character);
+}
+
+std::string_view without_tags(std::string_view key) noexcept {
+    constexpr std::string_view kTags = "tags.";
+    return key.substr(0, kTags.size()) == kTags ? key.substr(kTags.size()) : key;
+}
+
+std::string_view label_name(Arena& arena, std::string_view key) noexcept {
+    key = without_tags(key);
+    if (is_label_name(key) || key.empty()) {
+        return key;
+    }
+    char* to = static_cast<char*>(arena.allocate(kMaxLabelName));
+    if (to == nullptr) {
+        return {};
+    }
+    std::size_t size = 0;
+    if (is_digit(key[0])) {
+        to[size++] = '_';
+    }
+    for (std::size_t i = 0; i < key.size() && size < kMaxLabelName; i++) {
+        if (!is_continuation(key[i])) {
+            to[size++] = is_label_character(key[i]) ? key[i] : '_';
+        }
+    }
+    return {to, size};
+}
+
+std::string_view join(Arena& arena, const std::string_view* parts, std::size_t count,
+                      std::string_view separator) noexcept {
+    if (count == 0) {
+        return {};
+    }
+    std::size_t size = (count - 1) * separator.size();
+    for (std::size_t i = 0; i < count; i++) {
+        size += parts[i].size();
+    }
+    char* to = size == 0 ? nullptr : static_cast<char*>(arena.allocate(size));
+    if (to == nullptr) {
+        return {};
+    }
+    char* end = to;
+    for (std::size_t i = 0; i < count; i++) {
+        const std::string_view between = i == 0 ? std::string_view{} : separator;
+        end = std::copy(between.begin(), between.end(), end);
+        end = std::copy(parts[i].begin(), parts[i].end(), end);
+    }
+    return {to, size};
+}
+
+std::string_view decimal(Arena& arena, std::uint64_t number) noexcept {
+    char digits[20];
+    const auto result = std::to_chars(digits, digits + sizeof(digits), number);
+    return arena.copy({digits, static_cast<std::size_t>(result.ptr - digits)});
+}
+
+}  // namespace flashduty

@@ -1,0 +1,273 @@
+#include "translate.hpp"
+
+#include <algorithm>
+
+#include "digest.hpp"
+#include "text.hpp"
+
+namespace flashduty {
+
+namespace {
+
+constexpr std::string_view kNamelessCheck = "BlueKing alert";
+
+// ---------------------------------------------------------------- event_status
+
+/// What says in `type`, or in an alert_info's `status`, that an alert is over.
+constexpr std::string_view kOver[] = {"RECOVERY_NOTICE", "RECOVERY_PUSH", "CLOSED", "CLOSE_PUSH",
+                                      "RECOVERED"};
+
+constexpr std::string_view kStatusOfLevel[] = {{}, "Critical", "Warning", "Info"};
+
+struct LevelWord {
+    std::string_view word;
+    std::string_view status;
+};
+
+/// In this order; only looked at when the level is no number.
+constexpr LevelWord kLevelWords[] = {
+    {"致命", "Critical"}, {"Fatal", "Critical"},  {"Emergency", "Critical"},
+    {"预警", "Warning"},  {"Warning", "Warning"}, {"提醒", "Info"},
+    {"Notice", "Info"},   {"Remind", "Info"},     {"Info", "Info"},
+};
+
+std::string_view event_status(const BlueKingAlert& alert) noexcept {
+    const bool is_over =
+        alert.has_ended || std::any_of(std::begin(kOver), std::end(kOver), [&](auto word) {
+            return equals_ignoring_case(alert.type, word);
+        });
+    if (is_over) {
+        return "Ok";
+    }
+    if (alert.level_number != 0) {
+        return kStatusOfLevel[alert.level_number];
+    }
+    for (const LevelWord& level : kLevelWords) {
+        if (alert.level_name.find(level.word) != std::string_view::npos) {
+            return level.status;
+        }
+    }
+    return "Warning";
+}
+
+// ---------------------------------------------------------------- alert_key
+
+/// What identifies an alert that has no id: where it comes from and what it is about. Values,
+/// never their translations, so that a recovery finds its trigger.
+std::string_view identity(Arena& arena, const BlueKingAlert& alert) noexcept {
+    const std::size_t count = alert.dimension_count + 2;
+    std::string_view* lines = arena.make_array<std::string_view>(count);
+    if (lines == nullptr) {
+        return {};
+    }
+    lines[0] = alert.bk_biz_id;
+    lines[1] = alert.strategy_id;
+    for (std::size_t i = 0; i < alert.dimension_count; i++) {
+        lines[i + 2] = concat(arena, alert.dimensions[i].key, std::string_view("="),
+                              alert.dimensions[i].value);
+    }
+    std::sort(lines + 2, lines + count);
+    return join(arena, lines, count, "\n");
+}
+
+std::string_view alert_key(Arena& arena, const BlueKingAlert& alert) noexcept {
+    if (!is_blank(alert.event_id)) {
+        return alert_key_from(arena, alert.event_id);
+    }
+    return concat(arena, std::string_view("blueking:"), sha256_hex(arena, identity(arena, alert)));
+}
+
+// ---------------------------------------------------------------- title_rule
+
+bool take_prefix(std::string_view& text, std::string_view prefix) noexcept {
+    const bool has = text.substr(0, prefix.size()) == prefix;
+    if (has) {
+        text.remove_prefix(prefix.size());
+    }
+    return has;
+}
+
+/// `line` without what BlueKing puts before it to say how long it has been going on, because
+/// that changes with every repeat.
+std::string_view without_age(std::string_view line) noexcept {
+    std::string_view rest = line;
+    if (take_prefix(rest, "新告警, ") || take_prefix(rest, "New Alarm, ")) {
+        return rest;
+    }
+    if (!take_prefix(rest, "已持续") && !take_prefix(rest, "Continue ")) {
+        return line;
+    }
+    rest.remove_prefix(std::min(rest.find_first_not_of("0123456789dhms "), rest.size()));
+    return take_prefix(rest, ", ") ? rest : line;
+}
+
+std::string_view first_line(std::string_view text) noexcept {
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        const std::string_view line = without_age(text.substr(0, end));
+        if (!is_blank(line)) {
+            return line;
+        }
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return {};
+}
+
+std::string_view check_of(Arena& arena, const BlueKingAlert& alert) noexcept {
+    const std::string_view choices[] = {alert.alert_name, alert.first_metric_name,
+                                        first_line(alert.description)};
+    for (std::string_view choice : choices) {
+        if (!is_blank(choice)) {
+            return collapse_spaces(arena, choice);
+        }
+    }
+    return kNamelessCheck;
+}
+
+std::string_view title_rule(Arena& arena, std::string_view resource,
+                            std::string_view check) noexcept {
+    return title_from(arena, is_blank(resource)
+                                 ? check
+                                 : concat(arena, resource, std::string_view(" / "), check));
+}
+
+// ---------------------------------------------------------------- description
+
+std::string_view description(Arena& arena, const BlueKingAlert& alert) noexcept {
+    const bool has_more = !is_blank(alert.related_info) && alert.related_info != "--";
+    std::string_view text = is_blank(alert.description) ? std::string_view{} : alert.description;
+    if (has_more) {
+        const std::string_view between = text.empty() ? std::string_view{} : "\n";
+        text = concat(arena, text, between, alert.related_info);
+    }
+    return cut(arena, text, kMaxDescriptionCharacters);
+}
+
+// ---------------------------------------------------------------- labels
+
+/// Fills an event's labels in order, each name once.
+class LabelList {
+  public:
+    LabelList(Arena& arena, FlashdutyEvent& event, std::size_t room) noexcept
+        : arena_(arena), event_(event), room_(room) {
+        event_.labels = arena.make_array<Label>(room);
+    }
+
+    void add(std::string_view name, std::string_view text) noexcept {
+        if (is_blank(text) || event_.labels == nullptr) {
+            return;
+        }
+        if (event_.label_count == room_) {
+            event_.dropped_labels++;
+            return;
+        }
+        event_.labels[event_.label_count++] = {name, cut(arena_, text, kMaxLabelCharacters)};
+    }
+
+    /// A dimension, under another name when its own is taken by another text.
+    void add_dimension(std::string_view name, std::string_view text) noexcept {
+        if (name.empty() || is_blank(text)) {
+            return;
+        }
+        const Label* same = find(name);
+        if (same == nullptr) {
+            add(name, text);
+        } else if (same->value != cut(arena_, text, kMaxLabelCharacters)) {
+            add(free_name(name), text);
+        }
+    }
+
+  private:
+    static constexpr std::size_t kMaxName = 128;
+
+    [[nodiscard]] const Label* find(std::string_view name) const noexcept {
+        const Label* begin = event_.labels;
+        const Label* end = begin + event_.label_count;
+        const Label* at =
+            std::find_if(begin, end, [name](const Label& label) { return label.name == name; });
+        return at == end ? nullptr : at;
+    }
+
+    std::string_view free_name(std::string_view name) noexcept {
+        const std::string_view prefixed =
+            concat(arena_, std::string_view("dimension_"), name).substr(0, kMaxName);
+        if (event_.label_count == room_) {
+            return prefixed;  // it finds no room under any name
+        }
+        std::string_view free = prefixed;
+        for (std::size_t number = 2; find(free) != nullptr; number++) {
+            const std::string_view suffix =
+                concat(arena_, std::string_view("_"), decimal(arena_, number));
+            free = concat(arena_, prefixed.substr(0, kMaxName - suffix.size()), suffix);
+        }
+        return free;
+    }
+
+    Arena& arena_;
+    FlashdutyEvent& event_;
+    std::size_t room_;
+};
+
+/// A label that is a text of the alert as it is.
+struct AlertLabel {
+    std::string_view name;
+    std::string_view BlueKingAlert::*text;
+};
+
+constexpr AlertLabel kAlertLabels[] = {
+    {"metric", &BlueKingAlert::metric},
+    {"bk_biz_id", &BlueKingAlert::bk_biz_id},
+    {"bk_biz_name", &BlueKingAlert::bk_biz_name},
+    {"strategy_id", &BlueKingAlert::strategy_id},
+    {"strategy_name", &BlueKingAlert::strategy_name},
+    {"strategy_labels", &BlueKingAlert::strategy_labels},
+    {"scenario", &BlueKingAlert::scenario},
+    {"type", &BlueKingAlert::type},
+    {"level", &BlueKingAlert::level},
+    {"level_name", &BlueKingAlert::level_name},
+    {"current_value", &BlueKingAlert::current_value},
+    {"event_id", &BlueKingAlert::event_id},
+    {"begin_time", &BlueKingAlert::begin_time},
+    {"create_time", &BlueKingAlert::create_time},
+    {"end_time", &BlueKingAlert::end_time},
+};
+
+constexpr AlertLabel kMetricLabels[] = {
+    {"metric_name", &BlueKingAlert::metric_name},
+    {"data_source", &BlueKingAlert::data_source},
+    {"data_type", &BlueKingAlert::data_type},
+};
+
+void add_labels(Arena& arena, const BlueKingAlert& alert, std::string_view check, std::size_t room,
+                FlashdutyEvent& event) noexcept {
+    LabelList labels(arena, event, room);
+    labels.add("source", "blueking");
+    labels.add("resource", alert.resource);
+    labels.add("check", check);
+    for (const AlertLabel& label : kAlertLabels) {
+        labels.add(label.name, alert.*label.text);
+    }
+    labels.add("is_shielded", alert.is_shielded ? "true" : "");
+    for (const AlertLabel& label : kMetricLabels) {
+        labels.add(label.name, alert.*label.text);
+    }
+    for (std::size_t i = 0; i < alert.dimension_count; i++) {
+        labels.add_dimension(alert.dimensions[i].label_name, alert.dimensions[i].text);
+    }
+}
+
+}  // namespace
+
+FlashdutyEvent translate(Arena& arena, const BlueKingAlert& alert,
+                         std::size_t spare_labels) noexcept {
+    FlashdutyEvent event;
+    const std::string_view check = check_of(arena, alert);
+    event.title_rule = title_rule(arena, alert.resource, check);
+    event.event_status = event_status(alert);
+    event.alert_key = alert_key(arena, alert);
+    event.description = description(arena, alert);
+    add_labels(arena, alert, check, kMaxLabels + spare_labels, event);
+    return event;
+}
+
+}  // namespace flashduty

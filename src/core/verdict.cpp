@@ -1,0 +1,173 @@
+#include "verdict.hpp"
+
+#include <algorithm>
+
+#include "text.hpp"
+
+namespace flashduty {
+
+namespace {
+
+/// Longer strings and numbers are read up to here; far more than any message is long.
+constexpr std::size_t kMaxTokenBytes = 16 * 1024;
+
+struct CodeMeaning {
+    std::string_view code;
+    Verdict verdict;
+};
+
+/// Flashduty's codes; one that is not here refuses the event.
+constexpr CodeMeaning kCodes[] = {
+    {"ResourceNotFound", Verdict::kAccountAtFault}, {"NoLicense", Verdict::kAccountAtFault},
+    {"Unauthorized", Verdict::kAccountAtFault},     {"AccessDenied", Verdict::kAccountAtFault},
+    {"RouteNotFound", Verdict::kAccountAtFault},    {"RequestTooFrequently", Verdict::kSlowDown},
+    {"InternalError", Verdict::kTransient},
+};
+
+struct StatusMeaning {
+    unsigned from, to;
+    Verdict verdict;
+};
+
+/// Without an envelope; the first that fits.
+constexpr StatusMeaning kStatuses[] = {
+    {408, 408, Verdict::kTimedOut},       {429, 429, Verdict::kSlowDown},
+    {413, 414, Verdict::kEventRefused},   {422, 422, Verdict::kEventRefused},
+    {300, 499, Verdict::kAccountAtFault}, {504, 504, Verdict::kTimedOut},
+};
+
+constexpr bool is_success(unsigned status) noexcept { return status >= 200 && status <= 299; }
+
+Verdict judge_code(std::string_view code) noexcept {
+    const auto* at = std::find_if(std::begin(kCodes), std::end(kCodes),
+                                  [code](const CodeMeaning& known) { return known.code == code; });
+    return at == std::end(kCodes) ? Verdict::kEventRefused : at->verdict;
+}
+
+Verdict judge_status(unsigned status) noexcept {
+    for (const StatusMeaning& known : kStatuses) {
+        if (status >= known.from && status <= known.to) {
+            return known.verdict;
+        }
+    }
+    return Verdict::kTransient;
+}
+
+}  // namespace
+
+void AnswerReader::feed(std::string_view piece) noexcept {
+    std::size_t from = 0;
+    for (std::size_t i = 0; i < piece.size(); i++) {
+        if (!keeps(piece[i])) {
+            push(piece.substr(from, i - from));
+            from = i + 1;
+        }
+    }
+    push(piece.substr(from));
+}
+
+/// False for what lies behind the start of a long string; the cut never falls into an escape.
+bool AnswerReader::keeps(char c) noexcept {
+    token_bytes_++;
+    if (!in_string_) {
+        in_string_ = c == '"';
+        is_cut_ = false;
+        if (in_string_ || !is_digit(c)) {
+            token_bytes_ = 0;
+        }
+        broken_ = broken_ || token_bytes_ > kMaxTokenBytes;
+        return true;
+    }
+    if (escape_left_ != 0) {
+        // The second byte of an escape says whether four more belong to it.
+        escape_left_ = escape_left_ == kEscapeBegun ? (c == 'u' ? 4 : 0) : escape_left_ - 1;
+        return !is_cut_;
+    }
+    if (c == '"') {
+        in_string_ = false;
+        token_bytes_ = 0;
+        return true;
+    }
+    is_cut_ = is_cut_ || token_bytes_ > kMaxTokenBytes;
+    if (c == '\\') {
+        escape_left_ = kEscapeBegun;
+    }
+    return !is_cut_;
+}
+
+void AnswerReader::push(std::string_view piece) noexcept {
+    broken_ = broken_ || reader_.feed({piece, false}) != JsonStatus::kOk;
+}
+
+const Answer& AnswerReader::finish() noexcept {
+    broken_ = broken_ || reader_.finish() != JsonStatus::kOk || arena_.failed();
+    if (broken_) {
+        answer_ = {};
+    }
+    return answer_;
+}
+
+bool AnswerReader::on_key(std::string_view key) noexcept {
+    place_ = Place::kElsewhere;
+    if (depth_ == 1) {
+        place_ = key == "request_id" ? Place::kRequestId
+                 : key == "data"     ? Place::kData
+                 : key == "error"    ? Place::kError
+                                     : Place::kElsewhere;
+        answer_.has_request_id |= place_ == Place::kRequestId;
+        answer_.has_data |= place_ == Place::kData;
+    } else if (depth_ == 2 && in_error_) {
+        place_ = key == "code"      ? Place::kCode
+                 : key == "message" ? Place::kMessage
+                                    : Place::kElsewhere;
+    }
+    return true;
+}
+
+bool AnswerReader::start(bool is_object) noexcept {
+    depth_++;
+    if (depth_ == 1) {
+        answer_.is_object = is_object;
+    } else if (depth_ == 2) {
+        in_error_ = is_object && place_ == Place::kError;
+        answer_.has_error |= place_ == Place::kError;
+    }
+    place_ = Place::kElsewhere;
+    return true;
+}
+
+bool AnswerReader::end() noexcept {
+    depth_--;
+    place_ = Place::kElsewhere;
+    return true;
+}
+
+bool AnswerReader::scalar(std::string_view text) noexcept {
+    std::string_view* to = place_ == Place::kRequestId ? &answer_.request_id
+                           : place_ == Place::kCode    ? &answer_.code
+                           : place_ == Place::kMessage ? &answer_.message
+                                                       : nullptr;
+    answer_.has_error |= place_ == Place::kError;
+    if (to != nullptr) {
+        *to = arena_.copy(repair(arena_, text));
+    }
+    return !arena_.failed();
+}
+
+Verdict judge(const PushEnd& end, const Answer& answer) noexcept {
+    const bool is_success_status = is_success(end.http_status);
+    if (end.whole && answer.is_object) {
+        if (!is_blank(answer.code)) {
+            return judge_code(answer.code);
+        }
+        if (is_success_status && answer.has_error) {
+            return Verdict::kEventRefused;
+        }
+        if (is_success_status && (answer.has_request_id || answer.has_data)) {
+            return Verdict::kDelivered;
+        }
+    }
+    return is_success_status ? Verdict::kTransient : judge_status(end.http_status);
+}
+
+}  // namespace flashduty

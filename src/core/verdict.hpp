@@ -1,0 +1,89 @@
+// What Flashduty's answer to a push means for the delivery of the event.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "arena.hpp"
+#include "json_reader.hpp"
+
+namespace flashduty {
+
+/// What an answer's body says, as far as it is Flashduty's envelope.
+struct Answer {
+    bool is_object = false;  ///< one whole JSON object and nothing else
+    bool has_request_id = false;
+    bool has_data = false;
+    bool has_error = false;  ///< an `error` that is not null
+    std::string_view request_id;
+    std::string_view code;
+    std::string_view message;
+};
+
+/// Reads an answer piece by piece, however long it is: of a long string only the start is looked
+/// at, so the memory it takes does not grow with the answer.
+class AnswerReader final : private JsonHandler {
+  public:
+    explicit AnswerReader(Arena& arena) noexcept
+        : arena_(arena), reader_(arena, *this, JsonConstants::kRefused) {}
+
+    void feed(std::string_view piece) noexcept;
+
+    /// What was read. The texts live in the arena.
+    [[nodiscard]] const Answer& finish() noexcept;
+
+  private:
+    enum class Place : std::uint8_t { kElsewhere, kRequestId, kData, kError, kCode, kMessage };
+
+    bool on_start_object() noexcept override { return start(true); }
+    bool on_start_array() noexcept override { return start(false); }
+    bool on_end_object() noexcept override { return end(); }
+    bool on_end_array() noexcept override { return end(); }
+    bool on_key(std::string_view key) noexcept override;
+    bool on_string(std::string_view text) noexcept override { return scalar(text); }
+    bool on_number(std::string_view text) noexcept override { return scalar(text); }
+    bool on_boolean(bool value) noexcept override { return scalar(value ? "true" : "false"); }
+    bool on_null() noexcept override { return true; }
+
+    bool start(bool is_object) noexcept;
+    bool end() noexcept;
+    bool scalar(std::string_view text) noexcept;
+    bool keeps(char c) noexcept;
+    void push(std::string_view piece) noexcept;
+
+    static constexpr std::uint8_t kEscapeBegun = 5;
+
+    Arena& arena_;
+    JsonReader reader_;
+    Answer answer_;
+    Place place_ = Place::kElsewhere;
+    bool in_error_ = false;
+    bool broken_ = false;
+    std::size_t depth_ = 0;
+    // Following strings, to leave out all but the start of long ones.
+    bool in_string_ = false;
+    bool is_cut_ = false;
+    std::uint8_t escape_left_ = 0;  ///< bytes of an escape still to come
+    std::size_t token_bytes_ = 0;
+};
+
+enum class Verdict {
+    kDelivered,
+    kEventRefused,    ///< this event will never be taken
+    kAccountAtFault,  ///< key, rights, licence or address: an operator has to mend it
+    kSlowDown,        ///< transient: too many events
+    kTimedOut,        ///< transient: no answer in time
+    kTransient,       ///< any other passing failure
+};
+
+/// How a push ended, apart from the answer's body.
+struct PushEnd {
+    unsigned http_status = 0;  ///< 502 or 504 from nginx itself when there was no answer
+    bool whole = false;        ///< the answer came to its end
+};
+
+/// gateway.md, "Verdict": the envelope decides where there is one, else the HTTP status.
+[[nodiscard]] Verdict judge(const PushEnd& end, const Answer& answer) noexcept;
+
+}  // namespace flashduty
