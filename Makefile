@@ -1,0 +1,104 @@
+# make run    the gateway on 127.0.0.1:8080, with a sample alert shown on its way through
+# make test   all tests
+# make module build/ngx_http_flashduty_module.so for the nginx that is installed
+#
+# With NGINX_SRC=dir, an nginx source tree, module and tests are built for that nginx instead;
+# NGINX_FLAGS are then its ./configure arguments, those that `nginx -V` of your nginx prints.
+
+SHELL := /bin/bash
+BUILD := $(CURDIR)/build
+MODULE := $(BUILD)/ngx_http_flashduty_module.so
+
+CXX ?= g++
+WARNINGS := -Wall -Wextra -Werror
+CXXFLAGS := -std=c++17 -g -O1 -fno-exceptions -fno-rtti $(WARNINGS)
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+CORE := $(wildcard src/core/*.cpp)
+CORE_HEADERS := $(wildcard src/core/*.hpp)
+GLUE := $(wildcard src/nginx/*)
+UNIT_TESTS := $(patsubst t/unit/%.cpp,$(BUILD)/unit/%,$(wildcard t/unit/*_test.cpp))
+
+PACKAGES := g++ make libyajl-dev libssl-dev libpcre2-dev zlib1g-dev libcmocka-dev perl valgrind
+ifdef NGINX_SRC
+NGINX_SOURCE := $(BUILD)/nginx-source
+NGINX := $(BUILD)/nginx/nginx
+NGINX_FLAGS ?= --with-compat --with-debug --with-threads --with-http_ssl_module \
+    --with-http_v2_module --with-http_auth_request_module --with-http_realip_module
+else
+PACKAGES += nginx nginx-dev
+NGINX := nginx
+endif
+
+.PHONY: run test module clean install unit check-memory packages
+
+module: $(MODULE)
+
+run: $(MODULE)
+	exec perl conf.example/run/run.pl $(NGINX) $(MODULE)
+
+test: unit $(MODULE)
+	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) prove -j2 -It/lib t/*.t
+
+unit: $(UNIT_TESTS)
+	CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 -e '' $(UNIT_TESTS)
+
+# The slow half of the proof: everything once more under valgrind.
+check-memory: CXXFLAGS := -std=c++17 -g -O1 -fno-exceptions -fno-rtti $(WARNINGS)
+check-memory: $(MODULE)
+	$(MAKE) BUILD=$(BUILD)/plain SANITIZE= unit-under-valgrind
+	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) TEST_NGINX_VALGRIND=1 \
+	    prove -j2 -It/lib t/*.t
+
+.PHONY: unit-under-valgrind
+unit-under-valgrind: $(UNIT_TESTS)
+	for test in $(UNIT_TESTS); do \
+	    valgrind -q --leak-check=full --error-exitcode=1 $$test || exit 1; \
+	done
+
+install: $(MODULE)
+	install -D -m 644 $(MODULE) $(DESTDIR)$(or $(MODULES_DIR),/usr/lib/nginx/modules)/$(notdir $(MODULE))
+
+clean:
+	rm -rf $(BUILD)
+
+# ---------------------------------------------------------------- what is missing
+
+packages:
+	@missing=$$(for package in $(PACKAGES); do \
+	    [ "$$(dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null)" = installed ] \
+	        || echo $$package; done); \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	    echo "missing: "$$missing; \
+	    echo "install them: sudo apt-get install "$$missing; exit 1; \
+	fi; \
+	apt-get update -q && DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -qy --no-install-recommends $$missing
+
+# ---------------------------------------------------------------- building
+
+CONFIGURE = --builddir=$(BUILD)/nginx --add-dynamic-module=$(CURDIR)
+CC_OPT := -O2 -g -fno-exceptions $(WARNINGS)
+
+$(MODULE): config $(CORE) $(CORE_HEADERS) $(GLUE) | packages
+	@mkdir -p $(BUILD)
+ifdef NGINX_SRC
+	rm -rf $(NGINX_SOURCE)
+	cp -R $(NGINX_SRC) $(NGINX_SOURCE)
+	cd $(NGINX_SOURCE) && configure=$$(ls auto/configure configure 2>/dev/null | head -n 1) && \
+	    sh ./$$configure $(NGINX_FLAGS) --with-cc-opt='$(CC_OPT)' $(CONFIGURE) \
+	        >$(BUILD)/configure.log || { cat $(BUILD)/configure.log; exit 1; }
+	$(MAKE) -C $(NGINX_SOURCE) -f $(BUILD)/nginx/Makefile binary modules >$(BUILD)/make.log
+else
+	cd /usr/share/nginx/src && . ./conf_flags && \
+	    ./configure "$${NGX_CONF_FLAGS[@]}" --with-cc-opt='$(CC_OPT)' $(CONFIGURE) \
+	        >$(BUILD)/configure.log || { cat $(BUILD)/configure.log; exit 1; }
+	$(MAKE) -C /usr/share/nginx/src -f $(BUILD)/nginx/Makefile modules >$(BUILD)/make.log
+endif
+	cp $(BUILD)/nginx/$(notdir $@) $@
+
+$(BUILD)/unit/%: t/unit/%.cpp t/unit/support.hpp $(CORE) $(CORE_HEADERS) | packages
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) $(SANITIZE) -Isrc/core '-DSOURCE_DIR="$(CURDIR)"' -o $@ $< $(CORE) \
+	    -lcmocka -lyajl -lcrypto

@@ -1,0 +1,25 @@
+// What the gateway tells BlueKing about an alert.
+#pragma once
+
+#include <string_view>
+
+#include "arena.hpp"
+
+namespace flashduty {
+
+/// BlueKing shows its operators that much of an answer; outcome and reason lie within.
+inline constexpr std::size_t kShownAnswerBytes = 200;
+
+/// gateway.md, "Answers"; what is empty is not sent.
+struct GatewayAnswer {
+    std::string_view outcome;
+    std::string_view reason;  ///< one sentence for the operator
+    std::string_view code;    ///< Flashduty's
+    std::string_view request_id;
+    std::string_view alert_key;
+};
+
+/// The answer as JSON, its reason cut to fit what is shown; empty when out of memory.
+[[nodiscard]] std::string_view write_answer(Arena& arena, const GatewayAnswer& answer) noexcept;
+
+}  // namespace flashduty

@@ -1,0 +1,127 @@
+#include "answer.hpp"
+
+#include "../core/text.hpp"
+
+namespace flashduty {
+
+namespace {
+
+struct OutcomeRow {
+    Outcome outcome;
+    std::string_view name;
+    ngx_uint_t status;
+    ngx_uint_t log_level;  ///< 0: not logged
+};
+
+constexpr OutcomeRow kOutcomes[] = {
+    {Outcome::kDelivered, "delivered", NGX_HTTP_OK, 0},
+    {Outcome::kTest, "test", NGX_HTTP_OK, 0},
+    {Outcome::kPreview, "preview", NGX_HTTP_OK, 0},
+    {Outcome::kRefused, "refused", NGX_HTTP_BAD_GATEWAY, NGX_LOG_ERR},
+    {Outcome::kSlowDown, "failed", NGX_HTTP_SERVICE_UNAVAILABLE, NGX_LOG_ERR},
+    {Outcome::kTimedOut, "failed", NGX_HTTP_GATEWAY_TIME_OUT, NGX_LOG_ERR},
+    {Outcome::kUnreachable, "failed", NGX_HTTP_BAD_GATEWAY, NGX_LOG_ERR},
+    {Outcome::kBroken, "failed", NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ERR},
+    {Outcome::kNoAlert, "rejected", NGX_HTTP_BAD_REQUEST, NGX_LOG_INFO},
+    {Outcome::kBadMethod, "rejected", NGX_HTTP_NOT_ALLOWED, NGX_LOG_INFO},
+    {Outcome::kEncoded, "rejected", NGX_HTTP_UNSUPPORTED_MEDIA_TYPE, NGX_LOG_INFO},
+};
+
+const OutcomeRow& row_of(Outcome outcome) noexcept {
+    const OutcomeRow* row = kOutcomes;
+    while (row->outcome != outcome) {
+        row++;
+    }
+    return *row;
+}
+
+void log_outcome(Delivery& delivery, const OutcomeRow& row) noexcept {
+    if (row.log_level == 0) {
+        return;
+    }
+    Arena& arena = delivery.arena;
+    const GatewayAnswer& answer = delivery.answer;
+    const auto quoted = [&arena](std::string_view before, std::string_view text) {
+        return text.empty() ? text : concat(arena, before, text, std::string_view("\""));
+    };
+    ngx_str_t line = to_ngx(without_controls(
+        arena, concat(arena, std::string_view("alert "), quoted("\"", answer.alert_key),
+                      std::string_view(answer.alert_key.empty() ? "" : " "), row.name,
+                      std::string_view(": "), answer.reason,
+                      quoted(", request id \"", answer.request_id))));
+    ngx_log_error(row.log_level, delivery.request->connection->log, 0, "%V", &line);
+}
+
+}  // namespace
+
+void settle(Delivery& delivery, Outcome outcome, std::string_view reason) noexcept {
+    const OutcomeRow& row = row_of(outcome);
+    delivery.is_settled = true;
+    delivery.answer_status = row.status;
+    delivery.answer.outcome = row.name;
+    delivery.answer.reason = reason;
+    delivery.answer.alert_key = delivery.event.alert_key;
+    log_outcome(delivery, row);
+}
+
+ngx_int_t send_answer(Delivery& delivery) noexcept {
+    ngx_http_request_t* r = delivery.request;
+    const bool has_headers =
+        delivery.retry_after.empty() ||
+        add_header(&r->headers_out.headers, "Retry-After", delivery.retry_after);
+    // The arena may have failed for the event; the answer is worth another try.
+    PoolArena arena(r->pool);
+    const std::string_view body = write_answer(arena, delivery.answer);
+    if (body.empty() || !has_headers) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return send_json(r, delivery.answer_status, body);
+}
+
+ngx_int_t send_json(ngx_http_request_t* r, ngx_uint_t status, std::string_view body) noexcept {
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = static_cast<off_t>(body.size());
+    ngx_str_set(&r->headers_out.content_type, "application/json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = nullptr;
+    ngx_str_set(&r->headers_out.charset, "utf-8");
+
+    const ngx_int_t rc = ngx_http_send_header(r);
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+    auto* buf = static_cast<ngx_buf_t*>(ngx_calloc_buf(r->pool));
+    if (buf == nullptr) {
+        return NGX_ERROR;
+    }
+    buf->start = buf->pos = to_ngx(body).data;
+    buf->end = buf->last = buf->pos + body.size();
+    buf->memory = 1;
+    buf->last_buf = 1;
+    buf->last_in_chain = 1;
+    ngx_chain_t out = {buf, nullptr};
+    return ngx_http_output_filter(r, &out);
+}
+
+bool add_header(ngx_list_t* headers, std::string_view name, std::string_view value,
+                ngx_table_elt_t** added) noexcept {
+    auto* header = static_cast<ngx_table_elt_t*>(ngx_list_push(headers));
+    if (header == nullptr) {
+        return false;
+    }
+    ngx_memzero(header, sizeof(ngx_table_elt_t));  // some versions have a `next`
+    header->key = to_ngx(name);
+    header->value = to_ngx(value);
+    header->lowcase_key = static_cast<u_char*>(ngx_pnalloc(headers->pool, name.size()));
+    if (header->lowcase_key == nullptr) {
+        return false;
+    }
+    // proxy finds by hash and lower case the headers that it sends itself.
+    header->hash = ngx_hash_strlow(header->lowcase_key, header->key.data, name.size());
+    if (added != nullptr) {
+        *added = header;
+    }
+    return true;
+}
+
+}  // namespace flashduty

@@ -1,0 +1,39 @@
+// Telling the caller, and the log, what became of an alert.
+#pragma once
+
+#include "delivery.hpp"
+#include "ngx.hpp"
+
+namespace flashduty {
+
+/// The rows of gateway.md, "Answers", that exist without a spool.
+enum class Outcome {
+    kDelivered,
+    kTest,
+    kPreview,
+    kRefused,
+    kSlowDown,
+    kTimedOut,
+    kUnreachable,
+    kBroken,  ///< the gateway itself: no uri, no memory
+    kNoAlert,
+    kBadMethod,
+    kEncoded,
+};
+
+/// Decides what the caller will be told and logs it. `reason` is one sentence, or empty; it
+/// lives as long as the request.
+void settle(Delivery& delivery, Outcome outcome, std::string_view reason) noexcept;
+
+/// Sends what was settled. The result is for ngx_http_finalize_request().
+[[nodiscard]] ngx_int_t send_answer(Delivery& delivery) noexcept;
+
+/// Sends `body`, which is JSON and lives as long as the request.
+[[nodiscard]] ngx_int_t send_json(ngx_http_request_t* r, ngx_uint_t status,
+                                  std::string_view body) noexcept;
+
+/// Appends a header; false when out of memory. Both texts live as long as the request.
+[[nodiscard]] bool add_header(ngx_list_t* headers, std::string_view name, std::string_view value,
+                              ngx_table_elt_t** added = nullptr) noexcept;
+
+}  // namespace flashduty

@@ -1,0 +1,40 @@
+// The module's configuration and its directives.
+#pragma once
+
+#include "ngx.hpp"
+
+extern "C" ngx_module_t ngx_http_flashduty_module;
+
+namespace flashduty {
+
+/// One `flashduty_label`.
+struct LabelConf {
+    ngx_str_t name;
+    ngx_http_complex_value_t value;
+};
+
+struct MainConf {
+    bool is_used;  ///< a location has a handler of ours: the filters are needed
+};
+
+struct LocationConf {
+    bool is_preview;
+    ngx_http_complex_value_t* push_uri;  ///< nullptr unless the location pushes
+    ngx_http_complex_value_t* title;
+    ngx_http_complex_value_t* description;
+    ngx_http_complex_value_t* alert_key;
+    ngx_http_complex_value_t* event_status;
+    ngx_array_t* labels;  ///< of LabelConf; nullptr when there are none
+};
+
+[[nodiscard]] inline const LocationConf& location_conf(ngx_http_request_t* r) noexcept {
+    return *static_cast<LocationConf*>(ngx_http_get_module_loc_conf(r, ngx_http_flashduty_module));
+}
+
+extern ngx_command_t commands[];
+
+void* create_main_conf(ngx_conf_t* cf) noexcept;
+void* create_location_conf(ngx_conf_t* cf) noexcept;
+char* merge_location_conf(ngx_conf_t* cf, void* parent, void* child) noexcept;
+
+}  // namespace flashduty

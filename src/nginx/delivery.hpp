@@ -1,0 +1,46 @@
+// One alert on its way through the gateway: the context of a request.
+#pragma once
+
+#include "../core/blueking_alert.hpp"
+#include "../core/flashduty_event.hpp"
+#include "../core/gateway_answer.hpp"
+#include "../core/verdict.hpp"
+#include "ngx.hpp"
+#include "pool_arena.hpp"
+
+namespace flashduty {
+
+/// Lives in the request's pool and is never destroyed.
+struct Delivery {
+    explicit Delivery(ngx_http_request_t* r) noexcept : request(r), arena(r->pool) {}
+
+    ngx_http_request_t* request;  ///< the caller's
+    PoolArena arena;
+
+    const BlueKingAlert* alert = nullptr;  ///< nullptr until the body has been read
+    FlashdutyEvent event;
+    std::string_view event_json;
+
+    // The push. It is known by its request, because an error_page clears module contexts.
+    ngx_http_request_t* push = nullptr;
+    AnswerReader* answer_reader = nullptr;
+    PushEnd push_end;
+    bool is_push_timed_out = false;
+    bool is_settled = false;
+    ngx_msec_t push_started_ms = 0;
+    ngx_msec_t push_time_ms = 0;
+    void (*finalize_upstream)(ngx_http_request_t* r, ngx_int_t rc) = nullptr;  ///< proxy's own
+
+    // What the caller is told.
+    GatewayAnswer answer;
+    ngx_uint_t answer_status = 0;
+    std::string_view retry_after;  ///< in seconds or a date; empty: not sent
+};
+
+/// The delivery of `r`, a request or a subrequest of it; nullptr when it is none of ours.
+[[nodiscard]] Delivery* find_delivery(ngx_http_request_t* r) noexcept;
+
+/// A new delivery for a main request; nullptr when out of memory.
+[[nodiscard]] Delivery* create_delivery(ngx_http_request_t* r) noexcept;
+
+}  // namespace flashduty

@@ -1,0 +1,237 @@
+#include "handler.hpp"
+
+#include "../core/text.hpp"
+#include "../core/translate.hpp"
+#include "answer.hpp"
+#include "body.hpp"
+#include "conf.hpp"
+#include "delivery.hpp"
+#include "log.hpp"
+#include "push.hpp"
+
+namespace flashduty {
+
+namespace {
+
+constexpr std::string_view kOutOfMemory = "out of memory";
+
+// ---------------------------------------------------------------- what is turned away unread
+
+/// POST and PUT, and GET where it has a body: that is what BlueKing's form starts with.
+bool has_accepted_method(ngx_http_request_t* r) noexcept {
+    const bool has_body = r->headers_in.content_length_n > 0 || r->headers_in.chunked;
+    return r->method == NGX_HTTP_POST || r->method == NGX_HTTP_PUT ||
+           (r->method == NGX_HTTP_GET && has_body);
+}
+
+bool is_encoded(ngx_http_request_t* r) noexcept {
+    const ngx_list_part_t* part = &r->headers_in.headers.part;
+    for (; part != nullptr; part = part->next) {
+        const auto* headers = static_cast<ngx_table_elt_t*>(part->elts);
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            const std::string_view coding = trim(to_view(headers[i].value));
+            if (equals_ignoring_case(to_view(headers[i].key), "content-encoding") &&
+                !coding.empty() && !equals_ignoring_case(coding, "identity")) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+ngx_int_t turn_away(Delivery& delivery, Outcome outcome, std::string_view reason) noexcept {
+    const ngx_int_t rc = ngx_http_discard_request_body(delivery.request);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+    settle(delivery, outcome, reason);
+    return send_answer(delivery);
+}
+
+// ---------------------------------------------------------------- from body to event
+
+std::string_view bad_json_reason(Arena& arena, std::size_t offset_bytes) noexcept {
+    return concat(arena, std::string_view("the body is not JSON: reading stopped at byte "),
+                  decimal(arena, offset_bytes),
+                  std::string_view("; set the action plan's body to JSON "
+                                   "{{alarm.callback_message}}"));
+}
+
+/// Settles what no event can be made of. True when there is a message.
+bool accept(Delivery& delivery, const BodyReading& reading) noexcept {
+    switch (reading.kind) {
+        case BodyKind::kMessage:
+            return true;
+        case BodyKind::kDebug:
+            settle(delivery, Outcome::kTest,
+                   "BlueKing's debug body: the gateway was reached, there is no alert to push");
+            return false;
+        case BodyKind::kNoAlert:
+            settle(delivery, Outcome::kNoAlert,
+                   "no alert in the body: set the action plan's body to JSON "
+                   "{{alarm.callback_message}}");
+            return false;
+        case BodyKind::kEmpty:
+            settle(delivery, Outcome::kNoAlert,
+                   "the body is empty: set the action plan's body to JSON "
+                   "{{alarm.callback_message}}");
+            return false;
+        case BodyKind::kNoJson:
+            settle(delivery, Outcome::kNoAlert,
+                   bad_json_reason(delivery.arena, reading.offset_bytes));
+            return false;
+        case BodyKind::kTooDeep:
+            settle(delivery, Outcome::kNoAlert,
+                   "the body's arrays and objects are nested deeper than 64: send the alert as "
+                   "{{alarm.callback_message}} gives it");
+            return false;
+        case BodyKind::kUnreadable:
+            settle(delivery, Outcome::kBroken,
+                   "the body could not be read back from nginx's temporary file: see its error "
+                   "log");
+            return false;
+        case BodyKind::kOutOfMemory:
+            break;
+    }
+    settle(delivery, Outcome::kBroken, kOutOfMemory);
+    return false;
+}
+
+bool evaluate(ngx_http_request_t* r, ngx_http_complex_value_t* value,
+              std::string_view& text) noexcept {
+    ngx_str_t result = ngx_null_string;
+    if (value != nullptr && ngx_http_complex_value(r, value, &result) != NGX_OK) {
+        return false;
+    }
+    text = to_view(result);
+    return true;
+}
+
+/// What the configuration puts in the alert's place. Evaluated while the variables still hold
+/// what the alert gives; false when out of memory.
+bool evaluate_overrides(Delivery& delivery, const LocationConf& conf,
+                        Overrides& overrides) noexcept {
+    ngx_http_request_t* r = delivery.request;
+    if (!evaluate(r, conf.title, overrides.title) ||
+        !evaluate(r, conf.description, overrides.description) ||
+        !evaluate(r, conf.alert_key, overrides.alert_key) ||
+        !evaluate(r, conf.event_status, overrides.event_status)) {
+        return false;
+    }
+    if (conf.labels == nullptr) {
+        return true;
+    }
+    auto* confs = static_cast<LabelConf*>(conf.labels->elts);
+    Label* labels = delivery.arena.make_array<Label>(conf.labels->nelts);
+    if (labels == nullptr) {
+        return false;
+    }
+    for (ngx_uint_t i = 0; i < conf.labels->nelts; i++) {
+        labels[i].name = to_view(confs[i].name);
+        if (!evaluate(r, &confs[i].value, labels[i].value)) {
+            return false;
+        }
+    }
+    overrides.labels = labels;
+    overrides.label_count = conf.labels->nelts;
+    return true;
+}
+
+/// Makes the event of a message; false when out of memory.
+bool make_event(Delivery& delivery, const BlueKingMessage& message) noexcept {
+    ngx_log_t* log = delivery.request->connection->log;
+    const LocationConf& conf = location_conf(delivery.request);
+    auto* alert = delivery.arena.make<BlueKingAlert>();
+    if (alert == nullptr) {
+        return false;
+    }
+    *alert = read_alert(delivery.arena, message);
+    delivery.alert = alert;
+    delivery.event =
+        translate(delivery.arena, *alert, conf.labels == nullptr ? 0 : conf.labels->nelts);
+    Overrides overrides;
+    if (delivery.arena.failed() || !evaluate_overrides(delivery, conf, overrides)) {
+        return false;
+    }
+    if (!apply(delivery.arena, overrides, delivery.event)) {
+        ngx_str_t status = to_ngx(without_controls(delivery.arena, overrides.event_status));
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "\"flashduty_event_status\" gave \"%V\", which is none of Critical, "
+                      "Warning, Info and Ok, the alert's own is kept",
+                      &status);
+    }
+    if (delivery.event.dropped_labels != 0) {
+        ngx_str_t key = to_ngx(without_controls(delivery.arena, delivery.event.alert_key));
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "%uz labels of alert \"%V\" dropped, flashduty takes %uz",
+                      delivery.event.dropped_labels, &key, kMaxLabels);
+    }
+    delivery.event_json = write_event(delivery.arena, delivery.event);
+    return !delivery.arena.failed();
+}
+
+/// The body is here. True when there is an event to push or to show; else it is settled.
+bool translate_body(Delivery& delivery) noexcept {
+    RequestBody body(delivery.request);
+    const BodyReading reading = read_body(delivery.arena, body);
+    if (!accept(delivery, reading)) {
+        return false;
+    }
+    if (!make_event(delivery, reading.message)) {
+        settle(delivery, Outcome::kBroken, kOutOfMemory);
+        return false;
+    }
+    return true;
+}
+
+void push_body(ngx_http_request_t* r) {
+    Delivery& delivery = *find_delivery(r);
+    if (translate_body(delivery) && start_push(delivery)) {
+        return;  // the push's end goes on
+    }
+    ngx_http_finalize_request(r, send_answer(delivery));
+}
+
+void preview_body(ngx_http_request_t* r) {
+    Delivery& delivery = *find_delivery(r);
+    if (!translate_body(delivery)) {
+        ngx_http_finalize_request(r, send_answer(delivery));
+        return;
+    }
+    settle(delivery, Outcome::kPreview, {});
+    ngx_http_finalize_request(r, send_json(r, delivery.answer_status, delivery.event_json));
+}
+
+ngx_int_t handle(ngx_http_request_t* r, ngx_http_client_body_handler_pt on_body) noexcept {
+    if (r != r->main) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "\"flashduty_push\" and \"flashduty_preview\" take no subrequests");
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    Delivery* delivery = create_delivery(r);
+    if (delivery == nullptr) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    hide_arguments_in_log(r);
+    if (!has_accepted_method(r)) {
+        if (!add_header(&r->headers_out.headers, "Allow", "POST, PUT")) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+        return turn_away(*delivery, Outcome::kBadMethod,
+                         "an alert comes with POST: choose the method POST in the action plan");
+    }
+    if (is_encoded(r)) {
+        return turn_away(*delivery, Outcome::kEncoded,
+                         "the body has a Content-Encoding: send it as it is");
+    }
+    const ngx_int_t rc = ngx_http_read_client_request_body(r, on_body);
+    return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
+}
+
+}  // namespace
+
+ngx_int_t push_handler(ngx_http_request_t* r) { return handle(r, push_body); }
+
+ngx_int_t preview_handler(ngx_http_request_t* r) { return handle(r, preview_body); }
+
+}  // namespace flashduty

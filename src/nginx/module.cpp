@@ -1,0 +1,55 @@
+#include "conf.hpp"
+#include "push.hpp"
+#include "variables.hpp"
+
+namespace {
+
+/// Nothing of ours stands in the way of requests where no location asks for it.
+ngx_int_t install(ngx_conf_t* cf) {
+    const auto& conf = *static_cast<flashduty::MainConf*>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_flashduty_module));
+    if (!conf.is_used) {
+        return NGX_OK;
+    }
+    auto* core = static_cast<ngx_http_core_main_conf_t*>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+    auto* handler = static_cast<ngx_http_handler_pt*>(
+        ngx_array_push(&core->phases[NGX_HTTP_PRECONTENT_PHASE].handlers));
+    if (handler == nullptr) {
+        return NGX_ERROR;
+    }
+    *handler = flashduty::keep_push_answer;
+    flashduty::install_push_filters();
+    return NGX_OK;
+}
+
+ngx_http_module_t module_context = {
+    flashduty::add_variables,         // preconfiguration
+    install,                          // postconfiguration
+    flashduty::create_main_conf,      // create main configuration
+    nullptr,                          // init main configuration
+    nullptr,                          // create server configuration
+    nullptr,                          // merge server configuration
+    flashduty::create_location_conf,  // create location configuration
+    flashduty::merge_location_conf,   // merge location configuration
+};
+
+}  // namespace
+
+extern "C" {
+
+ngx_module_t ngx_http_flashduty_module = {
+    NGX_MODULE_V1,
+    &module_context,
+    flashduty::commands,
+    NGX_HTTP_MODULE,
+    nullptr,  // init master
+    nullptr,  // init module
+    nullptr,  // init process
+    nullptr,  // init thread
+    nullptr,  // exit thread
+    nullptr,  // exit process
+    nullptr,  // exit master
+    NGX_MODULE_V1_PADDING,
+};
+}

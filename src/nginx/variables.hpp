@@ -1,0 +1,11 @@
+// The variables of an alert and of its delivery.
+#pragma once
+
+#include "ngx.hpp"
+
+namespace flashduty {
+
+/// Adds all of them to the configuration.
+[[nodiscard]] ngx_int_t add_variables(ngx_conf_t* cf);
+
+}  // namespace flashduty
