@@ -19,7 +19,7 @@ CORE_HEADERS := $(wildcard src/core/*.hpp)
 GLUE := $(wildcard src/nginx/*)
 UNIT_TESTS := $(patsubst t/unit/%.cpp,$(BUILD)/unit/%,$(wildcard t/unit/*_test.cpp))
 
-PACKAGES := g++ make libyajl-dev libssl-dev libpcre2-dev zlib1g-dev libcmocka-dev perl valgrind
+PACKAGES := g++ make libyajl-dev libssl-dev libpcre2-dev zlib1g-dev libcmocka-dev perl ca-certificates
 ifdef NGINX_SRC
 NGINX_SOURCE := $(BUILD)/nginx-source
 NGINX := $(BUILD)/nginx/nginx

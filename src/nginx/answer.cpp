@@ -49,7 +49,12 @@ void log_outcome(Delivery& delivery, const OutcomeRow& row) noexcept {
                       std::string_view(answer.alert_key.empty() ? "" : " "), row.name,
                       std::string_view(": "), answer.reason,
                       quoted(", request id \"", answer.request_id))));
-    ngx_log_error(row.log_level, delivery.request->connection->log, 0, "%V", &line);
+    // The outcome is no part of what nginx was doing when it came about.
+    ngx_log_t* log = delivery.request->connection->log;
+    char* action = log->action;
+    log->action = nullptr;
+    ngx_log_error(row.log_level, log, 0, "%V", &line);
+    log->action = action;
 }
 
 }  // namespace

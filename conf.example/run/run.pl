@@ -1,0 +1,227 @@
+#!/usr/bin/perl
+# The gateway at work: starts nginx, sends a sample alert and its recovery through it, shows what
+# became of them, and keeps serving until Ctrl-C.
+#
+# usage: run.pl NGINX MODULE     FLASHDUTY_PUSH_URL=https://... pushes to the real Flashduty
+use strict;
+use warnings;
+use utf8;
+
+use Cwd qw(abs_path);
+use Encode qw(decode_utf8 encode_utf8);
+use File::Basename qw(dirname);
+use File::Temp qw(tempdir);
+use HTTP::Tiny;
+use IO::Socket::INET;
+use POSIX qw(WNOHANG);
+use Time::HiRes qw(sleep);
+
+my $GATEWAY = '127.0.0.1:8080';
+my ($nginx, $module) = @ARGV;
+die "usage: run.pl NGINX MODULE\n" unless defined $module;
+
+my $here     = abs_path(dirname(__FILE__));
+my $push_url = $ENV{FLASHDUTY_PUSH_URL} // '';
+my $is_real  = $push_url ne '';
+
+binmode STDOUT, ':encoding(UTF-8)';
+binmode STDERR, ':encoding(UTF-8)';
+$| = 1;
+
+check_push_url($push_url) if $is_real;
+if (port_is_taken()) {
+    die "$GATEWAY is in use: stop what listens there, then run this again\n";
+}
+
+my $dir = tempdir('flashduty-run-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+chmod 0755, $dir;
+$push_url = "http://unix:$dir/standin.sock:/event/push/alert/standard?integration_key=demo"
+    unless $is_real;
+write_conf();
+
+my $pid = fork() // die "fork: $!\n";
+if ($pid == 0) {
+    exec $nginx, '-p', $dir, '-c', "$dir/nginx.conf" or die "$nginx: $!\n";
+}
+my $stopping = 0;
+$SIG{INT} = $SIG{TERM} = sub { $stopping = 1; kill 'QUIT', $pid; };
+
+wait_until_it_serves();
+show('An alert fires',    'trigger.json')  unless $stopping;
+show('The same recovers', 'recovery.json') unless $stopping;
+print_invitation() unless $stopping;
+
+while (waitpid($pid, 0) == -1 && $!{EINTR}) { }
+my $status = $?;
+chdir '/';
+exit($stopping ? 0 : $status >> 8 || 1);
+
+# ---------------------------------------------------------------- nginx
+
+sub check_push_url {
+    my ($url) = @_;
+    die "FLASHDUTY_PUSH_URL must be the push URL of a Flashduty integration: "
+        . "https://api.flashcat.cloud/event/push/alert/standard?integration_key=...\n"
+        unless $url =~ m{^https?://[^\s/"';{}\$\\]+/[^\s"';{}\$\\]*$};
+    warn "FLASHDUTY_PUSH_URL is not https: alerts and key travel unencrypted\n"
+        unless $url =~ m{^https://};
+}
+
+sub port_is_taken {
+    return defined IO::Socket::INET->new(PeerAddr => $GATEWAY);
+}
+
+sub write_conf {
+    # Workers must not be root, and need the folder for their files.
+    my @nobody = $> == 0 ? getpwnam('nobody') : ();
+    chown $nobody[2], $nobody[3], $dir if @nobody;
+    my %value = (
+        DIR      => $dir,
+        MODULE   => abs_path($module),
+        USER     => @nobody ? 'user nobody ' . getgrgid($nobody[3]) . ';' : '',
+        PUSH_URL => $push_url,
+        EXAMPLES => dirname($here),
+    );
+    my $conf = slurp("$here/nginx.conf");
+    $conf =~ s/%%(\w+)%%/$value{$1} \/\/ die "nothing for $1\n"/ge;
+    umask 0077;    # it holds the integration key
+    spill("$dir/nginx.conf", $conf);
+}
+
+sub wait_until_it_serves {
+    for (1 .. 100) {
+        last if waitpid($pid, WNOHANG) == $pid;
+        return if $stopping || port_is_taken();
+        sleep 0.1;
+    }
+    my $log = -e "$dir/error.log" ? slurp("$dir/error.log") : '';
+    die "nginx did not start\n" . join '', grep { /\[(?:emerg|alert)\]/ } split /^/, $log;
+}
+
+# ---------------------------------------------------------------- what happened
+
+sub show {
+    my ($heading, $file) = @_;
+    my $body = slurp("$here/$file");
+    my $told = post('/blueking', $body);
+    my $got  = $is_real ? post('/preview', $body)->{content} : last_event();
+    print "\n$heading\n";
+    side_by_side(
+        ['BlueKing sent'                                     => pretty($body)],
+        ['Flashduty got'                                     => pretty($got)],
+        ["BlueKing was told: $told->{status} $told->{reason}" => pretty($told->{content})],
+    );
+}
+
+sub post {
+    my ($path, $body) = @_;
+    my $answer = HTTP::Tiny->new(timeout => 30)->post("http://$GATEWAY$path",
+        { content => $body, headers => { 'Content-Type' => 'application/json' } });
+    return $answer;
+}
+
+# nginx writes its log after the answer.
+sub last_event {
+    for (1 .. 50) {
+        if (-s "$dir/events.log") {
+            my $event = slurp("$dir/events.log");
+            spill("$dir/events.log", '');
+            return $event;
+        }
+        sleep 0.1;
+    }
+    return '(nothing)';
+}
+
+sub print_invitation {
+    my $target = $is_real ? 'Flashduty' : 'a stand-in for Flashduty';
+    print <<"END";
+
+The gateway serves on http://$GATEWAY and pushes to $target. Ctrl-C ends it. Try it:
+
+  curl -d \@$here/trigger.json http://$GATEWAY/blueking
+  curl -d \@$here/trigger.json http://$GATEWAY/preview
+END
+    print <<'END' unless $is_real;
+
+To push to the real Flashduty: FLASHDUTY_PUSH_URL='https://...' make run
+END
+}
+
+# ---------------------------------------------------------------- showing JSON
+
+# JSON as it came, with line breaks and with escaped characters made readable.
+sub pretty {
+    my ($json) = @_;
+    $json = decode_utf8($json);
+    my ($out, $depth) = ('', 0);
+    while ($json =~ /\G\s*("(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+)/gc) {
+        my $token = $1;
+        if ($token =~ /^[{\[]$/) {
+            $out .= $json =~ /\G\s*([}\]])/gc ? "$token$1" : $token . "\n" . '  ' x ++$depth;
+        } elsif ($token =~ /^[}\]]$/) {
+            $out .= "\n" . '  ' x --$depth . $token;
+        } elsif ($token eq ',') {
+            $out .= ",\n" . '  ' x $depth;
+        } elsif ($token eq ':') {
+            $out .= ': ';
+        } else {
+            $token =~ s/(?<!\\)((?:\\\\)*)\\u([0-9a-f]{4})/$1 . chr hex $2/gei;
+            $out .= $token;
+        }
+    }
+    return $out eq '' ? $json : $out;
+}
+
+# Chinese takes two columns of a terminal.
+sub width { my ($text) = @_; return length($text) + (() = $text =~ /[\x{1100}-\x{115f}\x{2e80}-\x{a4cf}\x{ac00}-\x{d7a3}\x{f900}-\x{faff}\x{fe30}-\x{fe6f}\x{ff00}-\x{ff60}\x{ffe0}-\x{ffe6}]/g); }
+
+sub wrapped {
+    my ($text, $columns) = @_;
+    my @lines;
+    for my $line (split /\n/, $text) {
+        my ($indent) = $line =~ /^(\s*)/;
+        my $part = '';
+        for my $character (split //, $line) {
+            if (width($part . $character) > $columns) {
+                push @lines, $part;
+                $part = "$indent  ";
+            }
+            $part .= $character;
+        }
+        push @lines, $part;
+    }
+    return @lines;
+}
+
+sub side_by_side {
+    my @blocks = @_;
+    my ($terminal) = (-t STDOUT ? `stty size 2>/dev/null </dev/tty` : '') =~ /\d+ (\d+)/;
+    my $columns = int((($terminal // 150) - 3 * $#blocks) / @blocks);
+    $columns = 30 if $columns < 30;
+    my @columns = map { [wrapped($_->[0], $columns), '-' x $columns, wrapped($_->[1], $columns)] }
+        @blocks;
+    my ($rows) = sort { $b <=> $a } map { scalar @$_ } @columns;
+    for my $row (0 .. $rows - 1) {
+        my @cells = map { $_->[$row] // '' } @columns;
+        my $line = join ' | ', map { $_ . ' ' x ($columns - width($_)) } @cells;
+        $line =~ s/[ |]+$//;
+        print "$line\n";
+    }
+}
+
+# ---------------------------------------------------------------- files
+
+sub slurp {
+    my ($path) = @_;
+    open my $file, '<:raw', $path or die "$path: $!\n";
+    local $/;
+    return scalar <$file>;
+}
+
+sub spill {
+    my ($path, $content) = @_;
+    open my $file, '>:raw', $path or die "$path: $!\n";
+    print $file $content;
+    close $file or die "$path: $!\n";
+}
