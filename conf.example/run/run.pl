@@ -2,7 +2,8 @@
 # The gateway at work: starts nginx, sends a sample alert and its recovery through it, shows what
 # became of them, and keeps serving until Ctrl-C.
 #
-# usage: run.pl NGINX MODULE     FLASHDUTY_PUSH_URL=https://... pushes to the real Flashduty
+# usage: run.pl NGINX MODULE [LISTEN]
+# FLASHDUTY_PUSH_URL=https://... in the environment pushes to the real Flashduty.
 use strict;
 use warnings;
 use utf8;
@@ -16,9 +17,9 @@ use IO::Socket::INET;
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep);
 
-my $GATEWAY = '127.0.0.1:8080';
-my ($nginx, $module) = @ARGV;
-die "usage: run.pl NGINX MODULE\n" unless defined $module;
+my ($nginx, $module, $gateway) = @ARGV;
+$gateway //= '127.0.0.1:8080';
+die "usage: run.pl NGINX MODULE [LISTEN]\n" unless defined $module;
 
 my $here     = abs_path(dirname(__FILE__));
 my $push_url = $ENV{FLASHDUTY_PUSH_URL} // '';
@@ -30,7 +31,7 @@ $| = 1;
 
 check_push_url($push_url) if $is_real;
 if (port_is_taken()) {
-    die "$GATEWAY is in use: stop what listens there, then run this again\n";
+    die "$gateway is in use: stop what listens there, then run this again\n";
 }
 
 my $dir = tempdir('flashduty-run-XXXXXX', TMPDIR => 1, CLEANUP => 1);
@@ -68,7 +69,7 @@ sub check_push_url {
 }
 
 sub port_is_taken {
-    return defined IO::Socket::INET->new(PeerAddr => $GATEWAY);
+    return defined IO::Socket::INET->new(PeerAddr => $gateway);
 }
 
 sub write_conf {
@@ -77,6 +78,7 @@ sub write_conf {
     chown $nobody[2], $nobody[3], $dir if @nobody;
     my %value = (
         DIR      => $dir,
+        LISTEN   => $gateway,
         MODULE   => abs_path($module),
         USER     => @nobody ? 'user nobody ' . getgrgid($nobody[3]) . ';' : '',
         PUSH_URL => $push_url,
@@ -115,7 +117,7 @@ sub show {
 
 sub post {
     my ($path, $body) = @_;
-    my $answer = HTTP::Tiny->new(timeout => 30)->post("http://$GATEWAY$path",
+    my $answer = HTTP::Tiny->new(timeout => 30)->post("http://$gateway$path",
         { content => $body, headers => { 'Content-Type' => 'application/json' } });
     return $answer;
 }
@@ -137,10 +139,10 @@ sub print_invitation {
     my $target = $is_real ? 'Flashduty' : 'a stand-in for Flashduty';
     print <<"END";
 
-The gateway serves on http://$GATEWAY and pushes to $target. Ctrl-C ends it. Try it:
+The gateway serves on http://$gateway and pushes to $target. Ctrl-C ends it. Try it:
 
-  curl -d \@$here/trigger.json http://$GATEWAY/blueking
-  curl -d \@$here/trigger.json http://$GATEWAY/preview
+  curl -d \@$here/trigger.json http://$gateway/blueking
+  curl -d \@$here/trigger.json http://$gateway/preview
 END
     print <<'END' unless $is_real;
 
@@ -174,7 +176,12 @@ sub pretty {
 }
 
 # Chinese takes two columns of a terminal.
-sub width { my ($text) = @_; return length($text) + (() = $text =~ /[\x{1100}-\x{115f}\x{2e80}-\x{a4cf}\x{ac00}-\x{d7a3}\x{f900}-\x{faff}\x{fe30}-\x{fe6f}\x{ff00}-\x{ff60}\x{ffe0}-\x{ffe6}]/g); }
+sub width {
+    my ($text) = @_;
+    my $wide = () = $text =~ /[\x{1100}-\x{115f}\x{2e80}-\x{a4cf}\x{ac00}-\x{d7a3}
+        \x{f900}-\x{faff}\x{fe30}-\x{fe6f}\x{ff00}-\x{ff60}\x{ffe0}-\x{ffe6}]/gxx;
+    return length($text) + $wide;
+}
 
 sub wrapped {
     my ($text, $columns) = @_;

@@ -15,7 +15,7 @@ namespace flashduty {
 /// operation asks failed() once, at its end.
 class Arena {
   public:
-    /// Memory aligned for any type, valid for as long as the arena; nullptr when there is none.
+    /// Memory aligned for pointers, valid for as long as the arena; nullptr when there is none.
     [[nodiscard]] void* allocate(std::size_t size_bytes) noexcept {
         void* memory = take(size_bytes);
         if (memory == nullptr) {
@@ -43,7 +43,7 @@ class Arena {
     /// `count` value-initialised objects that are never destroyed; nullptr when out of memory.
     template <class T>
     [[nodiscard]] T* make_array(std::size_t count) noexcept {
-        static_assert(std::is_trivially_destructible_v<T>);
+        static_assert(std::is_trivially_destructible_v<T> && alignof(T) <= alignof(void*));
         void* memory = allocate(count * sizeof(T));
         if (memory == nullptr) {
             return nullptr;

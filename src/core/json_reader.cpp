@@ -10,7 +10,7 @@ namespace flashduty {
 namespace {
 
 /// yajl does not say how large a block was when it asks for a larger one.
-struct alignas(std::max_align_t) BlockHeader {
+struct BlockHeader {
     std::size_t size_bytes;
 };
 

@@ -132,6 +132,21 @@ char* add_label(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
     return compile(cf, argument(cf, 2), &label->value) == NGX_OK ? kConfOk : kConfError;
 }
 
+/// An `if` or `limit_except` in one of our locations is that location still.
+void inherit_handler(ngx_conf_t* cf, const LocationConf& outer, LocationConf& conf) noexcept {
+    auto* core = static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+    const bool is_ours = outer.is_preview || outer.push_uri != nullptr;
+    if (!core->noname || !is_ours || core->handler != nullptr) {
+        return;
+    }
+    conf.is_preview = outer.is_preview;
+    conf.push_uri = outer.push_uri;
+    if (core->lmt_excpt) {
+        core->handler = conf.is_preview ? preview_handler : push_handler;
+    }
+}
+
 template <class Conf>
 Conf* create(ngx_conf_t* cf) noexcept {
     void* memory = ngx_palloc(cf->pool, sizeof(Conf));
@@ -166,9 +181,10 @@ void* create_main_conf(ngx_conf_t* cf) noexcept { return create<MainConf>(cf); }
 
 void* create_location_conf(ngx_conf_t* cf) noexcept { return create<LocationConf>(cf); }
 
-char* merge_location_conf(ngx_conf_t*, void* parent, void* child) noexcept {
+char* merge_location_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
     const LocationConf& outer = *static_cast<LocationConf*>(parent);
     LocationConf& conf = *static_cast<LocationConf*>(child);
+    inherit_handler(cf, outer, conf);
     constexpr ngx_http_complex_value_t* LocationConf::*kFields[] = {
         &LocationConf::title, &LocationConf::description, &LocationConf::alert_key,
         &LocationConf::event_status};

@@ -161,8 +161,8 @@ void settle_push(Delivery& delivery, ngx_http_request_t* sr) noexcept {
         reason = reason_for(delivery, verdict);
     }
     if (verdict == Verdict::kSlowDown) {
-        const std::string_view wait = trim(answer_header(sr, "Retry-After"));
-        delivery.retry_after = wait.empty() ? "1" : wait;
+        const std::string_view wait = clean(delivery, answer_header(sr, "Retry-After"), key);
+        delivery.retry_after = is_blank(wait) ? "1" : wait;
     }
     settle(delivery, outcome_of(verdict), reason);
 }
@@ -171,8 +171,9 @@ void settle_push(Delivery& delivery, ngx_http_request_t* sr) noexcept {
 /// caller, or an error_page send the push on.
 ngx_int_t on_push_end(ngx_http_request_t* sr, void* data, ngx_int_t rc) {
     Delivery& delivery = *static_cast<Delivery*>(data);
-    sr->buffered = 0;
-    if (delivery.is_settled) {
+    // With `aio` a part of the answer may still be on its way from a file; nginx calls again.
+    const bool is_still_read = sr->buffered != 0 && (rc == NGX_OK || rc == NGX_AGAIN);
+    if (delivery.is_settled || is_still_read) {
         return NGX_OK;
     }
     delivery.push_time_ms = ngx_current_msec - delivery.push_started_ms;
@@ -269,8 +270,7 @@ void on_upstream_end(ngx_http_request_t* r, ngx_int_t rc) {
     if (delivery == nullptr) {
         return;
     }
-    const ngx_connection_t* peer = r->upstream->peer.connection;
-    delivery->is_push_timed_out = peer != nullptr && peer->read->timedout;
+    delivery->is_push_timed_out = rc == NGX_HTTP_GATEWAY_TIME_OUT;
     delivery->finalize_upstream(r, rc);
 }
 
@@ -283,6 +283,9 @@ ngx_int_t header_filter(ngx_http_request_t* r) {
     r->header_sent = 1;
     r->filter_need_in_memory = 1;
     if (r->upstream != nullptr && r->upstream->finalize_request != on_upstream_end) {
+        // nginx's buffering writes early only for the request that its connection is busy with,
+        // which is the caller's: a push would fill its buffers and wait for ever.
+        r->upstream->buffering = 0;
         delivery->finalize_upstream = r->upstream->finalize_request;
         r->upstream->finalize_request = on_upstream_end;
     }
