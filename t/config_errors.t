@@ -1,0 +1,74 @@
+# What cannot work fails nginx -t, with the file and the line.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use Gateway;
+
+my $LONG_NAME = 'n' x 128;
+
+my @GOOD = (
+    [ 'a push and a preview', 'location /a { flashduty_push /f; } location /b { flashduty_preview; }' ],
+    [ 'a uri with variables', 'location /a { flashduty_push "/f/$host?x=$arg_x"; }' ],
+    [ 'a uri that is a variable', 'location /a { flashduty_push $uri; }' ],
+    [ 'fields in a server', 'flashduty_title t; flashduty_description d; flashduty_alert_key k; flashduty_event_status Ok;' ],
+    [ 'a repeated label', 'flashduty_label a 1; flashduty_label b 2;' ],
+    [ 'the longest label name', "flashduty_label $LONG_NAME x;" ],
+    [ 'an underscore first', 'flashduty_label _a x;' ],
+);
+
+my @BAD = (
+    [ 'a push without a uri',     'location /a { flashduty_push; }' ],
+    [ 'a push with two',          'location /a { flashduty_push /f /g; }' ],
+    [ 'a push in a server',       'flashduty_push /f;' ],
+    [ 'a push in an if',          'location /a { if ($host) { flashduty_push /f; } }' ],
+    [ 'a uri without a slash',    'location /a { flashduty_push f; }' ],
+    [ 'a whole URL',              'location /a { flashduty_push https://api.flashcat.cloud/f; }' ],
+    [ 'an empty uri',             'location /a { flashduty_push ""; }' ],
+    [ 'the key in the uri',       'location /a { flashduty_push /f?integration_key=k; }' ],
+    [ 'the key behind others',    'location /a { flashduty_push "/f?a=$host&integration_key=k"; }' ],
+    [ 'an unknown variable',      'location /a { flashduty_push /f?$no_such_variable; }' ],
+    [ 'a push twice',             'location /a { flashduty_push /f; flashduty_push /f; }' ],
+    [ 'a preview with a value',   'location /a { flashduty_preview on; }' ],
+    [ 'a preview in a server',    'flashduty_preview;' ],
+    [ 'a preview twice',          'location /a { flashduty_preview; flashduty_preview; }' ],
+    [ 'push and preview',         'location /a { flashduty_push /f; flashduty_preview; }' ],
+    [ 'preview and push',         'location /a { flashduty_preview; flashduty_push /f; }' ],
+    [ 'a title without a text',   'flashduty_title;' ],
+    [ 'a title of two words',     'flashduty_title a b;' ],
+    [ 'a title twice',            'flashduty_title a; flashduty_title b;' ],
+    [ 'a description twice',      'flashduty_description a; flashduty_description b;' ],
+    [ 'an alert key twice',       'flashduty_alert_key a; flashduty_alert_key b;' ],
+    [ 'a status twice',           'flashduty_event_status Ok; flashduty_event_status Ok;' ],
+    [ 'a label without a text',   'flashduty_label a;' ],
+    [ 'a label that starts with a digit', 'flashduty_label 1a x;' ],
+    [ 'a label with a hyphen',    'flashduty_label a-b x;' ],
+    [ 'a label with a dot',       'flashduty_label a.b x;' ],
+    [ 'a label with a variable as its name', 'flashduty_label $host x;' ],
+    [ 'a Chinese label',          "flashduty_label \xe5\x90\x8d x;" ],
+    [ 'a label without a name',   'flashduty_label "" x;' ],
+    [ 'a label name too long',    "flashduty_label ${LONG_NAME}n x;" ],
+);
+
+my $t = Gateway->new;
+plan tests => @GOOD + 2 * @BAD;
+
+for my $case (@GOOD) {
+    my ($name, $text) = @$case;
+    my ($passed, $output) = $t->check(server => $text);
+    ok($passed, "$name passes") or diag $output;
+}
+
+for my $case (@BAD) {
+    my ($name, $text) = @$case;
+    my ($passed, $output) = $t->check(server => "# $name\n$text\n");
+    ok(!$passed, "$name fails");
+
+    my @lines = split /\n/, $t->read_file('check.conf');
+    my ($place) = grep { $lines[ $_ - 1 ] eq $text } 1 .. @lines;
+    like($output, qr/\[emerg\] .* in \S+check\.conf:$place$/m, '... and the line is named');
+}
+
+$t->stop;

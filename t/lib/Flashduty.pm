@@ -1,0 +1,334 @@
+package Flashduty;
+
+# A strict stand-in for Flashduty's ingest, in a process of its own. It checks
+# every rule of the published protocol on each push and answers what the test
+# asked for: the answers given to answer() are used one push after the other,
+# the last one for all that follow.
+#
+# An answer is a hash:
+#   status, headers => [...], body   as they are; a body of undef is Flashduty's yes
+#   chunked => 1                     chunked rather than with a Content-Length
+#   cut => N                         the connection closes N bytes before the end
+#   pieces => N                      sent in N pieces, 10 ms apart
+#   drop => 'close'|'reset'|'hang'   instead of an answer
+#   hold => 1                        the answer waits for release()
+# In headers and body "REQUEST-ID" becomes request-1, request-2, ..., and
+# "MEGABYTE" a million letters.
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use IO::Handle;
+use IO::Select;
+use IO::Socket::INET;
+use JSON::PP;
+use POSIX ();
+use Socket qw(AF_UNIX PF_UNSPEC SOCK_STREAM SOL_SOCKET SO_LINGER);
+use Time::HiRes qw(sleep time);
+
+use Client;
+use EventRules;
+
+our @EXPORT = qw(taken says html nothing dropped);
+
+my $json = JSON::PP->new->ascii->canonical;
+
+# --- answers -----------------------------------------------------------------
+
+sub taken { return {@_} }
+
+sub says {
+    my ($status, $code, $message, %more) = @_;
+
+    my $envelope = { request_id => 'REQUEST-ID', error => { code => $code, message => $message } };
+    return { status => $status, body => $json->encode($envelope), %more };
+}
+
+sub html {
+    my ($status, %more) = @_;
+
+    my $page = "<html><body><h1>$status</h1></body></html>\n";
+    return { status => $status, headers => ['Content-Type' => 'text/html'], body => $page, %more };
+}
+
+sub nothing {
+    my ($status, %more) = @_;
+    return { status => $status, body => '', %more };
+}
+
+sub dropped { return { drop => $_[0] } }
+
+# --- the test's side ---------------------------------------------------------
+
+sub start {
+    my ($class, %manners) = @_;
+
+    my $listener = IO::Socket::INET->new(
+        Listen => 256, LocalAddr => '127.0.0.1', LocalPort => 0, ReuseAddr => 1,
+    ) or die "no listener: $!\n";
+    socketpair my $near, my $far, AF_UNIX, SOCK_STREAM, PF_UNSPEC or die "no socketpair: $!\n";
+    $_->autoflush for $near, $far;
+
+    my $pid = fork // die "cannot fork: $!\n";
+    if (!$pid) {
+        close $near;
+        my $lived = eval { $class->serve($listener, $far, \%manners); 1 };
+        print STDERR "peer: $@" if !$lived;
+        POSIX::_exit(!$lived);
+    }
+    my $self = bless { pid => $pid, port => $listener->sockport, control => $near }, $class;
+    close $far;
+    return $self;
+}
+
+sub port { return $_[0]{port} }
+
+sub ask {
+    my ($self, @question) = @_;
+
+    my $control = $self->{control} or return;
+    print {$control} $json->encode(\@question), "\n";
+    my $line = readline $control;
+    die "the peer has died\n" if !defined $line;
+    return $json->decode($line)->[0];
+}
+
+sub answer {
+    my ($self, @answers) = @_;
+
+    $self->ask(answer => \@answers);
+    return $self;
+}
+
+sub release { return $_[0]->ask('release') }
+
+# What was pushed so far: method, uri, headers (as a list of pairs), body,
+# connection, violations, and aborted when nginx left before the answer.
+sub pushes { return @{ $_[0]->ask('pushes') } }
+
+sub last_push { return $_[0]->ask('last') }
+sub count     { return $_[0]->ask('count') }
+
+sub wait_for {
+    my ($self, $count) = @_;
+
+    my $deadline = time + Client::PATIENCE;
+    sleep 0.01 while $self->count < $count && time < $deadline;
+    return $self->pushes;
+}
+
+sub complaints {
+    my ($self) = @_;
+
+    return if !$self->{control};
+    my $number = 0;
+    return map { my $push = $_; $number++; map {"push $number: $_"} @{ $push->{violations} } } $self->pushes;
+}
+
+sub stop {
+    my ($self) = @_;
+
+    return if !$self->{control};
+    print { delete $self->{control} } "[\"stop\"]\n";
+    waitpid $self->{pid}, 0;
+    return;
+}
+
+# --- the peer's side ---------------------------------------------------------
+
+sub serve {
+    my ($class, $listener, $control, $manners) = @_;
+
+    local $SIG{PIPE} = 'IGNORE';
+    my $peer = bless {
+        listener => $listener, control => $control, manners => $manners, answers => [ taken() ],
+        select   => IO::Select->new($listener, $control),
+        pushes   => [], held => [], timers => [], open => {}, accepted => 0,
+    }, $class;
+
+    while (1) {
+        my @writers = grep { length $_->{out} } values %{ $peer->{open} };
+        my $due     = (sort { $a <=> $b } map { $_->[0] } @{ $peer->{timers} })[0];
+        my $wait    = defined $due ? $due - time : undef;
+        $wait = 0 if defined $wait && $wait < 0;
+
+        my ($readable, $writable)
+            = IO::Select->select($peer->{select}, IO::Select->new(map { $_->{socket} } @writers), undef, $wait);
+        for my $socket (@{ $readable || [] }) {
+            if    ($socket == $listener) { $peer->accept_one }
+            elsif ($socket == $control)  { $peer->obey or return }
+            else                         { $peer->read_from($peer->{open}{$socket} || next) }
+        }
+        $peer->write_to($peer->{open}{$_} || next) for @{ $writable || [] };
+
+        my @now = grep { $_->[0] <= time } @{ $peer->{timers} };
+        $peer->{timers} = [ grep { my $timer = $_; !grep { $_ == $timer } @now } @{ $peer->{timers} } ];
+        $_->[1]->() for @now;
+    }
+    return;
+}
+
+sub obey {
+    my ($peer) = @_;
+
+    my $line = readline $peer->{control};
+    return if !defined $line;
+    my ($order, @values) = @{ $json->decode($line) };
+    return if $order eq 'stop';
+    my $reply = 1;
+    if    ($order eq 'answer') { $peer->{answers} = $values[0] }
+    elsif ($order eq 'pushes') { $reply = $peer->{pushes} }
+    elsif ($order eq 'last')   { $reply = $peer->{pushes}[-1] }
+    elsif ($order eq 'count')  { $reply = @{ $peer->{pushes} } }
+    elsif ($order eq 'release') {
+        $_->() for splice @{ $peer->{held} };
+    }
+    print { $peer->{control} } $json->encode([$reply]), "\n";
+    return 1;
+}
+
+sub accept_one {
+    my ($peer) = @_;
+
+    my $socket = $peer->{listener}->accept or return;
+    binmode $socket;
+    $socket->blocking(0);
+    $peer->{open}{$socket} = { socket => $socket, in => '', out => '', number => ++$peer->{accepted} };
+    $peer->{select}->add($socket);
+    return;
+}
+
+sub close_one {
+    my ($peer, $connection) = @_;
+
+    my $socket = $connection->{socket};
+    delete $peer->{open}{$socket};
+    $peer->{select}->remove($socket);
+    close $socket;
+    return;
+}
+
+sub read_from {
+    my ($peer, $connection) = @_;
+
+    my $got = sysread $connection->{socket}, $connection->{in}, 65536, length $connection->{in};
+    if (!$got) {
+        $connection->{push}{aborted} = 1 if $connection->{push};
+        return $peer->close_one($connection);
+    }
+    $connection->{in} =~ /\A(.*?\r\n)\r\n/s or return;
+    my ($head, $size) = ($1, $+[0]);
+    my ($length) = $head =~ /^Content-Length:\s*(\d+)/mi;
+    $size += $length // 0;
+    return if length $connection->{in} < $size;
+
+    my $request = substr $connection->{in}, 0, $size, '';
+    my $body    = substr $request, $size - ($length // 0);
+    $peer->take_push($connection, $head, $body);
+    return;
+}
+
+sub take_push {
+    my ($peer, $connection, $head, $body) = @_;
+
+    my ($line, @fields) = split /\r\n/, $head;
+    my ($method, $uri, $version) = split / /, $line;
+    my @headers = map { [ split /:\s*/, $_, 2 ] } @fields;
+    my $push    = {
+        method     => $method,
+        uri        => $uri,
+        headers    => \@headers,
+        body       => $body,
+        connection => $connection->{number},
+    };
+    my $manners = $peer->{manners};
+    $push->{violations}
+        = $manners->{lenient} ? [] : [ EventRules::violations($push, @{ $manners->{allow} || [] }) ];
+    push @{ $peer->{pushes} }, $push;
+
+    $connection->{push} = $push;
+    $connection->{last} = $version ne 'HTTP/1.1' || $head =~ /^Connection:\s*close/mi;
+
+    my $answers = $peer->{answers};
+    my $answer  = @$answers > 1 ? shift @$answers : $answers->[0];
+    my $number  = @{ $peer->{pushes} };
+    my $reply   = sub { $peer->reply($connection, $answer, $number) };
+    if   ($answer->{hold}) { push @{ $peer->{held} }, $reply }
+    else                   { $reply->() }
+    return;
+}
+
+sub reply {
+    my ($peer, $connection, $answer, $number) = @_;
+
+    my $drop = $answer->{drop} // '';
+    return if $drop eq 'hang' || !$peer->has($connection);
+    setsockopt $connection->{socket}, SOL_SOCKET, SO_LINGER, pack 'II', 1, 0 if $drop eq 'reset';
+    return $peer->close_one($connection) if $drop;
+
+    my $bytes = render($answer, $connection->{push}, "request-$number");
+    if ($answer->{cut}) {
+        substr $bytes, -$answer->{cut}, $answer->{cut}, '';
+        $connection->{last} = 1;
+    }
+    my $size = POSIX::ceil(length($bytes) / ($answer->{pieces} // 1));
+    return $peer->send_pieces($connection, unpack "(a$size)*", $bytes);
+}
+
+sub render {
+    my ($answer, $push, $request_id) = @_;
+
+    my $body    = $answer->{body} // yes_to($push);
+    my $status  = $answer->{status} // 200;
+    my @headers = @{ $answer->{headers} || [] };
+    unshift @headers, 'Content-Type' => 'application/json' if !grep { $_ eq 'Content-Type' } @headers;
+    s/REQUEST-ID/$request_id/g, s/MEGABYTE/'x' x 1_000_000/ge for $body, @headers;
+
+    my $head = "HTTP/1.1 $status Answer\r\n";
+    while (my ($name, $value) = splice @headers, 0, 2) {
+        $head .= "$name: $value\r\n";
+    }
+    return "${head}Content-Length: " . length($body) . "\r\n\r\n$body" if !$answer->{chunked};
+
+    my $chunks = join '', map { sprintf("%x\r\n", length) . "$_\r\n" } unpack '(a1000)*', $body;
+    return "${head}Transfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n";
+}
+
+sub yes_to {
+    my ($push) = @_;
+
+    my $event = eval { JSON::PP->new->utf8->decode($push->{body}) } || {};
+    return $json->encode({ request_id => 'REQUEST-ID', data => { alert_key => $event->{alert_key} } });
+}
+
+sub send_pieces {
+    my ($peer, $connection, $piece, @rest) = @_;
+
+    return if !$peer->has($connection);
+    $connection->{more} = @rest;
+    $connection->{out} .= $piece;
+    $peer->write_to($connection);
+    push @{ $peer->{timers} }, [ time + 0.01, sub { $peer->send_pieces($connection, @rest) } ] if @rest;
+    return;
+}
+
+sub write_to {
+    my ($peer, $connection) = @_;
+
+    my $sent = syswrite $connection->{socket}, $connection->{out};
+    return $peer->close_one($connection) if !defined $sent && !$!{EAGAIN};
+
+    substr $connection->{out}, 0, $sent // 0, '';
+    return if length $connection->{out} || $connection->{more};
+    delete $connection->{push};
+    $peer->close_one($connection) if $connection->{last};
+    return;
+}
+
+sub has {
+    my ($peer, $connection) = @_;
+    return ($peer->{open}{ $connection->{socket} } // '') eq $connection;
+}
+
+1;

@@ -1,0 +1,314 @@
+package Gateway;
+
+# An nginx with the module, started for one test file, and a strict Flashduty
+# beside it. Every plan gets three tests that nobody has to write: nginx logged
+# no alert and left in good order, no sanitizer complained, and every push kept
+# the rules of Flashduty's protocol.
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use Exporter qw(import);
+use File::Basename qw(dirname);
+use File::Copy qw(copy);
+use File::Temp;
+use IO::Socket::INET;
+use POSIX qw(WNOHANG);
+use Test::More import => ['is'];
+use Time::HiRes qw(sleep time);
+
+use Client;
+use Flashduty;
+
+our @EXPORT = qw(eventually);
+
+use constant OWN_TESTS => 3;
+
+# TEST_NGINX_BINARY, TEST_FLASHDUTY_MODULE   what is tested
+# TEST_NGINX_STATIC=1                        the module is inside the binary
+# TEST_NGINX_PREFIX_CMD                      put before the command of nginx
+# TEST_NGINX_VALGRIND=1                      valgrind before all that
+my $LIB    = abs_path(dirname(__FILE__));
+my $NGINX  = $ENV{TEST_NGINX_BINARY} || 'nginx';
+my $MODULE = $ENV{TEST_FLASHDUTY_MODULE} || "$LIB/../../build/ngx_http_flashduty_module.so";
+my @PREFIX = split ' ', $ENV{TEST_NGINX_PREFIX_CMD} // '';
+
+my @VALGRIND = (
+    qw(valgrind -q --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite),
+    "--suppressions=$LIB/nginx.supp",
+);
+unshift @PREFIX, @VALGRIND if $ENV{TEST_NGINX_VALGRIND};
+
+my @started;
+
+# Waits until the condition holds; its value, or nothing when patience ends.
+sub eventually (&) {
+    my ($condition) = @_;
+
+    my $deadline = time + Client::PATIENCE;
+    while (1) {
+        my $value = $condition->();
+        return $value if $value;
+        return        if time > $deadline;
+        sleep 0.01;
+    }
+}
+
+# server => the inside of one server block on %%PORT%%
+# http   => the inside of http, servers included
+# also: main (directives of the outermost level); workers; key (the integration key); peers (names of further Flashdutys);
+# lenient (names of peers that take everything); allow (headers that pushes may
+# carry besides the protocol's own)
+sub new {
+    my ($class, %config) = @_;
+
+    my $self = bless {
+        dir     => File::Temp->newdir('gateway.XXXXXX', TMPDIR => 1),
+        key     => 'integration-key-7f3a',
+        workers => 1,
+        owner   => $$,
+        %config,
+    }, $class;
+
+    # A rebuild must not change the module under a running nginx.
+    if (!$ENV{TEST_NGINX_STATIC}) {
+        copy($MODULE, "$self->{dir}/module.so") or die "cannot copy $MODULE: $!\n";
+    }
+
+    # nginx may bind what is bound but not listening; the kernel gives it to
+    # nobody else as long as it is held.
+    $self->{held}{$_} = held_port() for qw(PORT READY NOBODY);
+
+    my %manners = (allow => $self->{allow});
+    $self->{peer}{$_} = Flashduty->start(%manners)     for 'PEER', @{ $self->{peers} || [] };
+    $self->{peer}{$_} = Flashduty->start(lenient => 1) for @{ $self->{lenient} || [] };
+    return $self;
+}
+
+sub held_port {
+    my $socket = IO::Socket::INET->new(
+        Proto => 'tcp', LocalAddr => '127.0.0.1', LocalPort => 0, ReuseAddr => 1,
+    ) or die "no free port: $!\n";
+    return $socket;
+}
+
+sub plan {
+    my ($self, $tests) = @_;
+
+    Test::More::plan(tests => $tests + OWN_TESTS);
+    $self->{planned} = 1;
+    return $self;
+}
+
+sub dir       { return "$_[0]{dir}" }
+sub port      { return $_[0]{held}{ $_[1] || 'PORT' }->sockport }
+sub flashduty { return $_[0]{peer}{ $_[1] || 'PEER' } }
+
+# --- configuration -----------------------------------------------------------
+
+sub configuration {
+    my ($self, %part) = @_;
+
+    my $http = $part{http} // <<"EOC";
+    server {
+        listen 127.0.0.1:%%PORT%%;
+        server_name localhost;
+$part{server}
+    }
+EOC
+    my $main = $part{main} // '';
+    my $load = $ENV{TEST_NGINX_STATIC} ? '' : 'load_module %%DIR%%/module.so;';
+    my $user = $> == 0                 ? 'user root;' : '';
+
+    return $self->expand(<<"EOC");
+$load
+$user
+daemon off;
+worker_processes $self->{workers};
+error_log %%DIR%%/error.log info;
+pid %%DIR%%/nginx.pid;
+$main
+
+events {
+}
+
+http {
+    access_log off;
+    client_body_temp_path %%DIR%%/body;
+    proxy_temp_path %%DIR%%/proxy;
+    fastcgi_temp_path %%DIR%%/fastcgi;
+    uwsgi_temp_path %%DIR%%/uwsgi;
+    scgi_temp_path %%DIR%%/scgi;
+
+    server {
+        listen 127.0.0.1:%%READY%%;
+        return 204;
+    }
+
+$http
+}
+EOC
+}
+
+sub expand {
+    my ($self, $text) = @_;
+
+    my %value = (DIR => $self->dir, KEY => $self->{key});
+    $value{$_} = $self->port($_)            for keys %{ $self->{held} };
+    $value{$_} = $self->flashduty($_)->port for keys %{ $self->{peer} };
+    $value{PUSH_URL} = "http://127.0.0.1:$value{PEER}"
+        . "/event/push/alert/standard?integration_key=$value{KEY}";
+
+    $text =~ s/%%(\w+)%%/$value{$1} \/\/ die "no value for %%$1%%\n"/ge;
+    return $text;
+}
+
+sub write_file {
+    my ($self, $name, $content) = @_;
+
+    open my $file, '>:raw', "$self->{dir}/$name" or die "cannot write $name: $!\n";
+    print {$file} $content;
+    close $file or die "cannot write $name: $!\n";
+    return $self;
+}
+
+sub read_file {
+    my ($self, $name) = @_;
+
+    open my $file, '<:raw', "$self->{dir}/$name" or return '';
+    local $/;
+    return scalar <$file>;
+}
+
+# What `nginx -t` says about a configuration: whether it passed, and its words.
+sub check {
+    my ($self, %part) = @_;
+
+    $self->write_file('check.conf', $self->configuration(%part));
+    my $pid = $self->spawn('check.out', '-t', '-e', "$self->{dir}/check.log", '-c', "$self->{dir}/check.conf");
+    waitpid $pid, 0;
+    my $passed = $? == 0;
+    return ($passed, $self->read_file('check.out'));
+}
+
+# --- running -----------------------------------------------------------------
+
+sub spawn {
+    my ($self, $output, @arguments) = @_;
+
+    my $pid = fork // die "cannot fork: $!\n";
+    return $pid if $pid;
+
+    open STDOUT, '>>', "$self->{dir}/$output";
+    open STDERR, '>&', \*STDOUT;
+    exec @PREFIX, $NGINX, '-p', "$self->{dir}/", @arguments
+        or POSIX::_exit(127);
+}
+
+sub start {
+    my ($self) = @_;
+
+    $self->write_file('nginx.conf', $self->configuration(%$self));
+    $self->{pid} = $self->spawn('output', '-e', "$self->{dir}/error.log", '-c', "$self->{dir}/nginx.conf");
+    push @started, $self;
+
+    eventually { $self->has_ended || Client->reaches($self->port('READY')) };
+    return $self if $self->{pid};
+    die "nginx does not start:\n" . $self->read_file('output');
+}
+
+sub has_ended {
+    my ($self) = @_;
+
+    return 1 if !$self->{pid};
+    return   if waitpid($self->{pid}, WNOHANG) == 0;
+    delete $self->{pid};
+    return 1;
+}
+
+sub signal {
+    my ($self, $name) = @_;
+
+    kill $name, $self->{pid} if $self->{pid};
+    return $self;
+}
+
+# Everything the worker was doing when this was called is done, and logged.
+sub settle {
+    my ($self) = @_;
+
+    Client->connect($self->port('READY'))->request('GET', '/');
+    return $self;
+}
+
+sub stop {
+    my ($self) = @_;
+
+    $_->stop for values %{ $self->{peer} };
+    for my $signal (qw(QUIT TERM KILL)) {
+        last if $self->has_ended;
+        push @{ $self->{bad_manners} }, "needed SIG$signal" if $signal ne 'QUIT';
+        $self->signal($signal);
+        eventually { $self->has_ended };
+    }
+    return $self;
+}
+
+# --- talking to it -----------------------------------------------------------
+
+sub client { return Client->connect($_[0]->port($_[1])) }
+
+sub post {
+    my ($self, $uri, $body, @headers) = @_;
+    return $self->client->request('POST', $uri, $body, @headers, Connection => 'close');
+}
+
+sub get {
+    my ($self, $uri, @headers) = @_;
+    return $self->client->request('GET', $uri, undef, @headers, Connection => 'close');
+}
+
+# --- what it logged ----------------------------------------------------------
+
+sub error_log  { return $_[0]->read_file('error.log') }
+sub access_log { return split /\n/, $_[0]->settle->read_file('access.log') }
+
+# The lines that the error log gained while the code ran, nginx's own remarks
+# about callers that hang up left out.
+sub logged {
+    my ($self, $code) = @_;
+
+    my $before = length $self->settle->error_log;
+    $code->();
+    my @lines = split /\n/, substr $self->settle->error_log, $before;
+    return grep { !/client .* closed (?:keepalive )?connection/ } @lines;
+}
+
+# --- what every test file asserts --------------------------------------------
+
+sub finish {
+    my ($self) = @_;
+
+    my @complaints = map { $_->complaints } values %{ $self->{peer} };
+    $self->stop;
+    return if !$self->{planned};
+
+    my $log    = $self->error_log;
+    my $output = $self->read_file('output');
+    my @alerts = ($log =~ /^.*\[(?:alert|emerg)\].*$/mg, @{ $self->{bad_manners} || [] });
+    my @sanitizer = "$log\n$output"
+        =~ /^.*(?:AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|==\d+== ).*$/mg;
+
+    is(join("\n", @alerts),     '', 'nginx logged no alert and left in good order');
+    is(join("\n", @sanitizer),  '', 'no sanitizer complained');
+    is(join("\n", @complaints), '', "every push kept the rules of Flashduty's protocol");
+    return;
+}
+
+END {
+    local $?;
+    $_->finish for grep { $_->{owner} == $$ } @started;
+}
+
+1;

@@ -1,0 +1,126 @@
+# The integration key appears in no log line and in no answer, whatever goes
+# wrong, neither plain nor escaped.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use BlueKing;
+use Flashduty;
+use Gateway;
+
+my $PLAIN   = 'k3y/of+the=team';
+my $ESCAPED = 'k3y%2Fof%2Bthe%3Dteam';
+my $LOWER   = lc $ESCAPED;
+my $LEAKED  = join '|', map {quotemeta} $PLAIN, $ESCAPED, $LOWER;
+
+my $t = Gateway->new(key => $ESCAPED, peers => ['SECOND'], http => <<'EOC')->plan(49)->start;
+    log_format all escape=none "$request $flashduty_outcome $flashduty_title $flashduty_alert_key "
+        "$flashduty_push_status $flashduty_push_time $flashduty_request_id $flashduty_error_code";
+
+    upstream two {
+        server 127.0.0.1:%%NOBODY%%;
+        server 127.0.0.1:%%PEER%%;
+    }
+    map $blueking_biz_id $key {
+        volatile;
+        default %%KEY%%;
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT%%;
+        access_log %%DIR%%/access.log all;
+
+        location = /blueking {
+            flashduty_push /flashduty;
+        }
+        location = /nobody {
+            flashduty_push /nobody_there;
+        }
+        location = /two {
+            flashduty_push /two_of_them;
+        }
+        location = /mapped {
+            flashduty_push /mapped_key;
+        }
+        location = /limited {
+            flashduty_push /limited_body;
+        }
+
+        location = /flashduty {
+            internal;
+            proxy_pass %%PUSH_URL%%;
+            proxy_read_timeout 200ms;
+        }
+        location = /nobody_there {
+            internal;
+            proxy_pass http://127.0.0.1:%%NOBODY%%/event/push/alert/standard?integration_key=%%KEY%%;
+        }
+        location = /two_of_them {
+            internal;
+            proxy_pass http://two/event/push/alert/standard?integration_key=%%KEY%%;
+            proxy_next_upstream error timeout non_idempotent;
+        }
+        location = /mapped_key {
+            internal;
+            proxy_pass http://127.0.0.1:%%PEER%%/event/push/alert/standard?integration_key=$key;
+            proxy_read_timeout 200ms;
+        }
+        location = /limited_body {
+            internal;
+            client_max_body_size 1;
+            proxy_pass %%PUSH_URL%%;
+        }
+    }
+EOC
+
+# What callers get to see, and that it is no secret.
+sub keeps_secret {
+    my ($uri, $answer, $verdict, $name) = @_;
+
+    $t->flashduty->answer($answer);
+    my $response = $t->post($uri, alert());
+    is($response->verdict, $verdict, "$name: $verdict");
+    my $seen = join "\n", $response->body, map {@$_} values %{ $response->{headers} };
+    unlike($seen, qr/$LEAKED/i, '... and the answer keeps the key');
+    return;
+}
+
+my @FAULTS = (
+    [ dropped('close'),                  '502 failed',  'a closed connection' ],
+    [ dropped('reset'),                  '502 failed',  'a reset one' ],
+    [ dropped('hang'),                   '504 failed',  'silence' ],
+    [ taken(cut => 3),                   '502 failed',  'an answer that is cut' ],
+    [ html(500),                         '502 failed',  'status 500' ],
+    [ { status => 200, body => "x\n", headers => [ 'Content-Length' => 'nonsense' ] }, '502 failed', 'a broken header' ],
+    map { [ says(400, 'InvalidParameter', "bad key $_ in /standard?integration_key=$_"), '502 refused', "a message with $_" ] }
+        $PLAIN, $ESCAPED, $LOWER,
+);
+for my $fault (@FAULTS) {
+    keeps_secret('/blueking', @$fault);
+    keeps_secret('/mapped',   @$fault[ 0, 1 ], "$fault->[2], the key from a map");
+}
+keeps_secret('/nobody',  taken(),          '502 failed',  'nobody there');
+keeps_secret('/two',     dropped('close'), '502 failed',  'nobody of two');
+keeps_secret('/limited', taken(),          '502 refused', 'an event too long for its location');
+
+# Elsewhere than in the message.
+keeps_secret(
+    '/blueking',
+    {   status  => 400,
+        headers => [ 'Retry-After' => "1 $PLAIN" ],
+        body    => qq({"request_id":"$PLAIN","error":{"code":"$ESCAPED","message":"$LOWER"}}),
+    },
+    '502 refused', 'the key as code and request id'
+);
+keeps_secret(
+    '/blueking', html(429, headers => [ 'Retry-After' => $PLAIN, 'Flashcat-Request-Id' => $PLAIN ]),
+    '503 failed', 'the key in headers'
+);
+
+my $log = $t->settle->error_log;
+my @leaks = $log =~ /^.*(?:$LEAKED).*$/mgi;
+is(join("\n", @leaks), '', 'no line of the error log has the key');
+like($log, qr/upstream/, "although nginx's own messages are there");
+unlike(join("\n", $t->access_log), qr/$LEAKED/i, 'no variable has it');

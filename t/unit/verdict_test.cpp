@@ -1,0 +1,326 @@
+// What Flashduty's answer means for the delivery of the event.
+#include "verdict.hpp"
+
+#include "support.hpp"
+#include "text.hpp"
+
+using flashduty::Answer;
+using flashduty::AnswerReader;
+using flashduty::Verdict;
+
+namespace {
+
+const char* name_of(Verdict verdict) {
+    switch (verdict) {
+        case Verdict::kDelivered:
+            return "delivered";
+        case Verdict::kEventRefused:
+            return "event refused";
+        case Verdict::kAccountAtFault:
+            return "account at fault";
+        case Verdict::kSlowDown:
+            return "slow down";
+        case Verdict::kTimedOut:
+            return "timed out";
+        case Verdict::kTransient:
+            return "transient";
+    }
+    return "no verdict";
+}
+
+struct Row {
+    const char* says;
+    unsigned status;
+    std::string body;
+    const char* expected;
+    bool whole = true;
+};
+
+constexpr const char* kYes = R"({"request_id":"r","data":{"alert_key":"k"}})";
+constexpr const char* kPage = "<html><head><title>502 Bad Gateway</title></head></html>";
+
+std::string error(std::string_view code) {
+    return R"({"request_id":"r","error":{"code":")" + std::string(code) + R"(","message":"m"}})";
+}
+
+const std::vector<Row> kRows = {
+    {"Flashduty's yes is delivered", 200, kYes, "delivered"},
+    {"any 2xx with an envelope is delivered", 202, kYes, "delivered"},
+    {"299 with an envelope is delivered", 299, kYes, "delivered"},
+    {"a request_id alone is delivered", 200, R"({"request_id":"r"})", "delivered"},
+    {"data alone is delivered", 200, R"({"data":{}})", "delivered"},
+    {"an error of null is no error", 200, R"({"request_id":"r","error":null})", "delivered"},
+    {"an error of null before the rest is no error", 200, R"({"error":null,"data":{"code":"x"}})",
+     "delivered"},
+    {"an error within the data is no error", 200,
+     R"({"data":{"error":{"code":"Unauthorized"},"code":"Unauthorized"}})", "delivered"},
+    {"white space around the envelope does not matter", 200, std::string(" \n") + kYes + "\n",
+     "delivered"},
+
+    {"a 2xx with an error is refused", 200, error("InvalidParameter"), "event refused"},
+    {"a 2xx with an error without a code is refused", 200, R"({"request_id":"r","error":{}})",
+     "event refused"},
+    {"a 2xx with an error that is a text is refused", 200, R"({"request_id":"r","error":"x"})",
+     "event refused"},
+    {"a 2xx with an error that is an array is refused", 200, R"({"request_id":"r","error":[1]})",
+     "event refused"},
+    {"a 2xx with an error that is a number is refused", 200, R"({"request_id":"r","error":0})",
+     "event refused"},
+    {"a 2xx with an error of false is refused", 200, R"({"request_id":"r","error":false})",
+     "event refused"},
+    {"InvalidParameter is refused", 400, error("InvalidParameter"), "event refused"},
+    {"InvalidContentType is refused", 400, error("InvalidContentType"), "event refused"},
+    {"MethodNotAllowed is refused", 400, error("MethodNotAllowed"), "event refused"},
+    {"a code that nobody knows is refused", 500, error("NewCode"), "event refused"},
+    {"a code of 401 that nobody knows is refused", 401, error("NewCode"), "event refused"},
+    {"codes are spelled exactly", 401, error("unauthorized"), "event refused"},
+    {"413 is refused", 413, kPage, "event refused"},
+    {"414 is refused", 414, kPage, "event refused"},
+    {"422 is refused", 422, "", "event refused"},
+
+    {"ResourceNotFound is the account's fault", 400, error("ResourceNotFound"), "account at fault"},
+    {"NoLicense is the account's fault", 400, error("NoLicense"), "account at fault"},
+    {"Unauthorized is the account's fault", 401, error("Unauthorized"), "account at fault"},
+    {"AccessDenied is the account's fault", 403, error("AccessDenied"), "account at fault"},
+    {"RouteNotFound is the account's fault", 404, error("RouteNotFound"), "account at fault"},
+    {"the code decides, not the status: Unauthorized with 200", 200, error("Unauthorized"),
+     "account at fault"},
+    {"the code decides, not the status: Unauthorized with 500", 500, error("Unauthorized"),
+     "account at fault"},
+    {"300 without an envelope is the configuration's fault", 300, "", "account at fault"},
+    {"302 without an envelope is the configuration's fault", 302, kPage, "account at fault"},
+    {"399 without an envelope is the configuration's fault", 399, "", "account at fault"},
+    {"400 without an envelope is the configuration's fault", 400, kPage, "account at fault"},
+    {"401 without an envelope is the configuration's fault", 401, kPage, "account at fault"},
+    {"403 without an envelope is the configuration's fault", 403, "{}", "account at fault"},
+    {"404 without an envelope is the configuration's fault", 404, "[]", "account at fault"},
+    {"409 without an envelope is the configuration's fault", 409, "", "account at fault"},
+    {"499 without an envelope is the configuration's fault", 499, "", "account at fault"},
+    {"a code within a 404's other members is no envelope's", 404,
+     R"({"code":"InternalError","x":{"code":"InternalError"}})", "account at fault"},
+
+    {"RequestTooFrequently asks to slow down", 429, error("RequestTooFrequently"), "slow down"},
+    {"RequestTooFrequently asks to slow down with any status", 200, error("RequestTooFrequently"),
+     "slow down"},
+    {"429 without an envelope asks to slow down", 429, kPage, "slow down"},
+    {"InternalError is transient", 500, error("InternalError"), "transient"},
+    {"InternalError is transient with any status", 413, error("InternalError"), "transient"},
+    {"408 without an envelope is timed out", 408, "", "timed out"},
+    {"504 without an envelope is timed out", 504, kPage, "timed out"},
+    {"500 without an envelope is transient", 500, kPage, "transient"},
+    {"502 without an envelope is transient", 502, kPage, "transient"},
+    {"503 without an envelope is transient", 503, "", "transient"},
+    {"599 without an envelope is transient", 599, "", "transient"},
+    {"no answer is transient", 0, "", "transient", false},
+
+    {"an empty 2xx is transient", 200, "", "transient"},
+    {"204 is transient", 204, "", "transient"},
+    {"a 2xx with HTML is transient", 200, kPage, "transient"},
+    {"a 2xx with an array is transient", 200, R"([{"request_id":"r"}])", "transient"},
+    {"a 2xx with a text is transient", 200, R"("request_id")", "transient"},
+    {"a 2xx with another object is transient", 200, R"({"ok":true})", "transient"},
+    {"a 2xx with something behind the envelope is transient", 200, std::string(kYes) + " x",
+     "transient"},
+    {"a 2xx with two envelopes is transient", 200, std::string(kYes) + kYes, "transient"},
+    {"a 2xx with an unfinished string behind the envelope is transient", 200,
+     std::string(kYes) + " \"x", "transient"},
+    {"a 2xx of which the end is missing is transient", 200, kYes, "transient", false},
+    {"a 2xx whose JSON is cut is transient", 200, R"({"request_id":"r","data":{)", "transient"},
+    {"a 2xx whose envelope is too deep is transient", 200,
+     R"({"request_id":"r","data":)" + times(64, "[") + times(64, "]") + "}", "transient"},
+    {"a 2xx with NaN is transient", 200, R"({"request_id":"r","data":NaN})", "transient"},
+    {"an envelope that is cut does not decide", 500, error("Unauthorized").substr(0, 60),
+     "transient"},
+};
+
+const Answer& read(AnswerReader& reader, const Pieces& pieces) {
+    for (std::string_view piece : pieces) {
+        // Each in a place of its own, gone after the call.
+        const std::unique_ptr<char[]> passing(new char[piece.size()]);
+        piece.copy(passing.get(), piece.size());
+        reader.feed({passing.get(), piece.size()});
+    }
+    return reader.finish();
+}
+
+std::string verdict_of(const Row& row, const Pieces& pieces) {
+    HeapArena arena;
+    AnswerReader reader(arena);
+    return name_of(flashduty::judge({row.status, row.whole}, read(reader, pieces)));
+}
+
+void check_row(void** state) {
+    const Row& row = row_of<Row>(state);
+    assert_text(verdict_of(row, {row.body}), row.expected);
+    assert_text(verdict_of(row, in_pieces(row.body, 1)), row.expected);
+    for (std::size_t at = 0; at < row.body.size(); at++) {
+        assert_text(verdict_of(row, in_two(row.body, at)), row.expected);
+    }
+}
+
+struct Said {
+    explicit Said(const Pieces& pieces) : reader(arena), answer(read(reader, pieces)) {}
+    HeapArena arena;
+    AnswerReader reader;
+    const Answer& answer;
+};
+
+Pieces split(const std::string& text) { return in_pieces(text, 1000); }
+
+void the_answer_says_which_request_it_was_and_what_is_wrong(void**) {
+    const std::string body =
+        R"({"request_id":"r\u00e9","error":{"code":"Unauthorized","message":"no \"key\"","x":{"code":1}}})";
+    for (std::size_t at = 0; at < body.size(); at++) {
+        const Said said(in_two(body, at));
+        assert_true(said.answer.is_object && said.answer.has_request_id && said.answer.has_error);
+        assert_false(said.answer.has_data);
+        assert_text(said.answer.request_id, "ré");
+        assert_text(said.answer.code, "Unauthorized");
+        assert_text(said.answer.message, "no \"key\"");
+    }
+}
+
+void the_order_of_the_members_does_not_matter(void**) {
+    const Said said({R"({"error":{"message":"m","code":"c"},"data":{"message":"x"},)"
+                     R"("request_id":"r"})"});
+    assert_text(said.answer.request_id, "r");
+    assert_text(said.answer.code, "c");
+    assert_text(said.answer.message, "m");
+}
+
+void texts_are_mended(void**) {
+    const Said said({"{\"error\":{\"code\":\"a\xC0\",\"message\":\"b\\u0000\\r\\ud83dc\"}}"});
+    assert_text(said.answer.code, "a\uFFFD");
+    assert_text(said.answer.message, "b\uFFFDc");
+}
+
+void an_answer_that_breaks_off_says_nothing(void**) {
+    const std::string body = error("Unauthorized");
+    for (std::size_t size = 0; size < body.size(); size++) {
+        const Said said({std::string_view(body).substr(0, size)});
+        assert_false(said.answer.is_object);
+        assert_text(said.answer.code, "");
+    }
+}
+
+constexpr std::size_t kMegabyte = 1 << 20;
+
+void check_large(const std::string& body, const char* expected) {
+    const Row row = {"", 200, body, expected};
+    assert_text(verdict_of(row, {body}), expected);
+    assert_text(verdict_of(row, split(body)), expected);
+}
+
+void an_answer_with_a_megabyte_of_white_space_is_understood(void**) {
+    check_large(times(kMegabyte, " ") + kYes, "delivered");
+    check_large(kYes + times(kMegabyte, "\n"), "delivered");
+    check_large("{" + times(kMegabyte, " ") + R"("request_id":"r"})", "delivered");
+}
+
+void an_answer_with_a_megabyte_of_text_is_understood(void**) {
+    check_large(R"({"data":")" + times(kMegabyte, "x") + R"("})", "delivered");
+    check_large(R"({"data":")" + times(kMegabyte, "\\\"") + R"("})", "delivered");
+    check_large(R"({"data":")" + times(kMegabyte / 4, "漢") + R"("})", "delivered");
+    check_large(R"({"data":"x)" + times(kMegabyte / 8, "\\ud83d\\ude00") + R"("})", "delivered");
+    check_large(R"({")" + times(kMegabyte, "k") + R"(":1,"data":1})", "delivered");
+    check_large(R"({"error":{"message":")" + times(kMegabyte, "x") + R"(","code":"NoLicense"}})",
+                "account at fault");
+}
+
+void an_answer_with_a_megabyte_of_members_is_understood(void**) {
+    check_large("{" + times(kMegabyte / 8, R"("a":[1],)") + R"("data":1})", "delivered");
+    check_large(R"({"data":[)" + times(kMegabyte / 2, "1,") + "1]}", "delivered");
+    check_large("{" + times(kMegabyte / 8, R"("a":[1],)") + R"("error":{"code":"NoLicense"}})",
+                "account at fault");
+}
+
+void an_answer_with_a_megabyte_of_digits_is_understood(void**) {
+    check_large(R"({"data":)" + times(kMegabyte, "1") + "}", "delivered");
+}
+
+void an_answer_of_a_megabyte_that_is_cut_is_transient(void**) {
+    check_large(R"({"request_id":"r","data":")" + times(kMegabyte, "x"), "transient");
+}
+
+void an_answer_of_a_megabyte_of_html_is_transient(void**) {
+    check_large(times(kMegabyte / 8, "<p>a</p>"), "transient");
+}
+
+/// Wherever the start of a long text ends: within an escape, a pair or a character.
+void a_long_message_begins_as_it_was_sent_and_is_sound(void**) {
+    for (const char* unit : {"\\ud83d\\ude00", "漢", "\\n", "\\\\", "\\u6f22"}) {
+        for (std::size_t shift = 0; shift < 12; shift++) {
+            const std::string body = R"({"error":{"code":"c","message":")" + times(shift, "x") +
+                                     times(20000, unit) + R"("},"request_id":"r"})";
+            const Said said(split(body));
+            assert_text(said.answer.request_id, "r");
+            assert_text(said.answer.code, "c");
+            assert_true(said.answer.message.size() > 1000);
+            assert_text(said.answer.message.substr(0, shift), times(shift, "x"));
+            HeapArena arena;
+            assert_text(flashduty::repair(arena, said.answer.message), said.answer.message);
+        }
+    }
+}
+
+/// Counts what is held at once and what was ever asked for in one piece.
+class MeasuringArena final : public HeapArena {
+  public:
+    std::size_t largest_bytes = 0;
+
+  private:
+    void* take(std::size_t size_bytes) noexcept override {
+        largest_bytes = size_bytes > largest_bytes ? size_bytes : largest_bytes;
+        return HeapArena::take(size_bytes);
+    }
+};
+
+void the_memory_for_an_answer_does_not_grow_with_it(void**) {
+    const auto largest_bytes = [](std::size_t size) {
+        MeasuringArena arena;
+        AnswerReader reader(arena);
+        const std::string body = R"({"error":{"message":")" + times(size, "x") + R"("}})";
+        assert_true(read(reader, split(body)).is_object);
+        return arena.largest_bytes;
+    };
+    assert_int_equal(largest_bytes(4 * kMegabyte), largest_bytes(kMegabyte));
+}
+
+void without_memory_an_answer_is_no_envelope(void**) {
+    const std::string body = error("Unauthorized");
+    std::size_t allocations = 0;
+    for (;; allocations++) {
+        FailingArena arena(allocations);
+        AnswerReader reader(arena);
+        const Answer& answer = read(reader, in_two(body, 30));
+        if (!arena.failed()) {
+            assert_text(answer.code, "Unauthorized");
+            break;
+        }
+        assert_false(answer.is_object);
+        assert_text(name_of(flashduty::judge({200, true}, answer)), "transient");
+    }
+    assert_true(allocations > 3);
+}
+
+}  // namespace
+
+int main() {
+    std::vector<CMUnitTest> tests = {
+        cmocka_unit_test(the_answer_says_which_request_it_was_and_what_is_wrong),
+        cmocka_unit_test(the_order_of_the_members_does_not_matter),
+        cmocka_unit_test(texts_are_mended),
+        cmocka_unit_test(an_answer_that_breaks_off_says_nothing),
+        cmocka_unit_test(an_answer_with_a_megabyte_of_white_space_is_understood),
+        cmocka_unit_test(an_answer_with_a_megabyte_of_text_is_understood),
+        cmocka_unit_test(an_answer_with_a_megabyte_of_members_is_understood),
+        cmocka_unit_test(an_answer_with_a_megabyte_of_digits_is_understood),
+        cmocka_unit_test(an_answer_of_a_megabyte_that_is_cut_is_transient),
+        cmocka_unit_test(an_answer_of_a_megabyte_of_html_is_transient),
+        cmocka_unit_test(a_long_message_begins_as_it_was_sent_and_is_sound),
+        cmocka_unit_test(the_memory_for_an_answer_does_not_grow_with_it),
+        cmocka_unit_test(without_memory_an_answer_is_no_envelope),
+    };
+    add_rows(tests, kRows, check_row);
+    return run("verdict", tests);
+}
