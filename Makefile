@@ -19,59 +19,66 @@ CORE_HEADERS := $(wildcard src/core/*.hpp)
 GLUE := $(wildcard src/nginx/*)
 UNIT_TESTS := $(patsubst t/unit/%.cpp,$(BUILD)/unit/%,$(wildcard t/unit/*_test.cpp))
 
-PACKAGES := g++ make libyajl-dev libssl-dev libpcre2-dev zlib1g-dev libcmocka-dev perl ca-certificates
+BUILD_PACKAGES := g++ make libyajl-dev libssl-dev libpcre2-dev zlib1g-dev
+TEST_PACKAGES := libcmocka-dev perl ca-certificates
 ifdef NGINX_SRC
 NGINX_SOURCE := $(BUILD)/nginx-source
 NGINX := $(BUILD)/nginx/nginx
 NGINX_FLAGS ?= --with-compat --with-debug --with-threads --with-http_ssl_module \
     --with-http_v2_module --with-http_auth_request_module --with-http_realip_module
 else
-PACKAGES += nginx nginx-dev
+BUILD_PACKAGES += nginx nginx-dev
 NGINX := nginx
 endif
+TARGET := $(or $(NGINX_SRC),installed nginx) $(NGINX_FLAGS)
 
-.PHONY: run test module clean install unit check-memory packages
+.PHONY: module run test unit check-memory install clean
 
 module: $(MODULE)
 
-run: $(MODULE)
+run: $(MODULE) | test-packages
 	exec perl conf.example/run/run.pl $(NGINX) $(MODULE)
 
-test: unit $(MODULE)
+test: unit $(MODULE) | test-packages
 	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) prove -j2 -It/lib t/*.t
 
 unit: $(UNIT_TESTS)
 	CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 -e '' $(UNIT_TESTS)
 
-# The slow half of the proof: everything once more under valgrind.
-check-memory: CXXFLAGS := -std=c++17 -g -O1 -fno-exceptions -fno-rtti $(WARNINGS)
-check-memory: $(MODULE)
-	$(MAKE) BUILD=$(BUILD)/plain SANITIZE= unit-under-valgrind
-	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) TEST_NGINX_VALGRIND=1 \
-	    prove -j2 -It/lib t/*.t
+# All tests once more under valgrind, the unit tests built without sanitizers: a long while.
+check-memory: $(MODULE) | test-packages valgrind-packages
+	$(MAKE) BUILD=$(BUILD)/plain SANITIZE= unit-programs
+	prove -j2 -e 'valgrind -q --leak-check=full --error-exitcode=1' $(BUILD)/plain/unit/*_test
+	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) \
+	    TEST_NGINX_PREFIX_CMD='valgrind -q --leak-check=full' prove -j2 -It/lib t/*.t
 
-.PHONY: unit-under-valgrind
-unit-under-valgrind: $(UNIT_TESTS)
-	for test in $(UNIT_TESTS); do \
-	    valgrind -q --leak-check=full --error-exitcode=1 $$test || exit 1; \
-	done
+.PHONY: unit-programs
+unit-programs: $(UNIT_TESTS)
 
-install: $(MODULE)
-	install -D -m 644 $(MODULE) $(DESTDIR)$(or $(MODULES_DIR),/usr/lib/nginx/modules)/$(notdir $(MODULE))
+# What was built is installed as it is.
+install: $(if $(wildcard $(MODULE)),,$(MODULE))
+	install -D -m 644 $(MODULE) \
+	    $(DESTDIR)$(or $(MODULES_DIR),/usr/lib/nginx/modules)/$(notdir $(MODULE))
 
 clean:
 	rm -rf $(BUILD)
 
 # ---------------------------------------------------------------- what is missing
 
-packages:
-	@missing=$$(for package in $(PACKAGES); do \
+build-packages: PACKAGES := $(BUILD_PACKAGES)
+test-packages: PACKAGES := $(TEST_PACKAGES)
+valgrind-packages: PACKAGES := valgrind
+
+# Elsewhere than on Debian the compiler says what is missing.
+.PHONY: build-packages test-packages valgrind-packages
+build-packages test-packages valgrind-packages:
+	@command -v dpkg-query >/dev/null || exit 0; \
+	missing=$$(for package in $(PACKAGES); do \
 	    [ "$$(dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null)" = installed ] \
 	        || echo $$package; done); \
 	if [ -z "$$missing" ]; then exit 0; fi; \
-	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
-	    echo "missing: "$$missing; \
-	    echo "install them: sudo apt-get install "$$missing; exit 1; \
+	if [ "$$(id -u)" != 0 ]; then \
+	    echo "missing, install with: sudo apt-get install" $$missing; exit 1; \
 	fi; \
 	apt-get update -q && DEBIAN_FRONTEND=noninteractive \
 	    apt-get install -qy --no-install-recommends $$missing
@@ -81,8 +88,7 @@ packages:
 CONFIGURE = --builddir=$(BUILD)/nginx --add-dynamic-module=$(CURDIR)
 CC_OPT := -O2 -g -fno-exceptions $(WARNINGS)
 
-$(MODULE): config $(CORE) $(CORE_HEADERS) $(GLUE) | packages
-	@mkdir -p $(BUILD)
+$(MODULE): config $(CORE) $(CORE_HEADERS) $(GLUE) $(BUILD)/target | build-packages
 ifdef NGINX_SRC
 	rm -rf $(NGINX_SOURCE)
 	cp -R $(NGINX_SRC) $(NGINX_SOURCE)
@@ -98,7 +104,22 @@ else
 endif
 	cp $(BUILD)/nginx/$(notdir $@) $@
 
-$(BUILD)/unit/%: t/unit/%.cpp t/unit/support.hpp $(CORE) $(CORE_HEADERS) | packages
+# Changes when another nginx is asked for.
+$(BUILD)/target: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(TARGET)' | cmp -s - $@ || echo '$(TARGET)' >$@
+
+.PHONY: FORCE
+FORCE:
+
+CORE_OBJECTS := $(CORE:src/core/%.cpp=$(BUILD)/unit/core/%.o)
+
+.SECONDARY: $(CORE_OBJECTS)
+
+$(BUILD)/unit/core/%.o: src/core/%.cpp $(CORE_HEADERS) | build-packages
 	@mkdir -p $(@D)
-	$(CXX) $(CXXFLAGS) $(SANITIZE) -Isrc/core '-DSOURCE_DIR="$(CURDIR)"' -o $@ $< $(CORE) \
-	    -lcmocka -lyajl -lcrypto
+	$(CXX) $(CXXFLAGS) $(SANITIZE) -c -o $@ $<
+
+$(BUILD)/unit/%: t/unit/%.cpp t/unit/support.hpp $(CORE_OBJECTS) | build-packages test-packages
+	$(CXX) $(CXXFLAGS) $(SANITIZE) -Isrc/core '-DSOURCE_DIR="$(CURDIR)"' -o $@ $< \
+	    $(CORE_OBJECTS) -lcmocka -lyajl -lcrypto

@@ -11,7 +11,7 @@ namespace flashduty {
 
 namespace {
 
-constexpr double kMaxEpochSeconds = 253402300799;  // 9999-12-31 23:59:59
+constexpr std::uint64_t kMaxEpochSeconds = 253402300799;  // 9999-12-31 23:59:59
 
 /// The dimensions that say what an alert is about, the most telling one first.
 constexpr std::string_view kResourceDimensions[] = {
@@ -135,6 +135,25 @@ std::string_view utc(Arena& arena, std::string_view text) noexcept {
     return concat(arena, text, std::string_view(" UTC"));
 }
 
+/// The whole seconds of a number that lies within the years that have four digits.
+bool parse_epoch_seconds(std::string_view number, std::time_t& time) noexcept {
+    const char* const end = number.data() + number.size();
+    std::uint64_t whole = 0;
+    const auto parsed = std::from_chars(number.data(), end, whole);
+    if (parsed.ec == std::errc() && (parsed.ptr == end || *parsed.ptr == '.') &&
+        number.find_first_of("eE") == std::string_view::npos) {
+        time = static_cast<std::time_t>(whole);
+        return whole <= kMaxEpochSeconds;
+    }
+    double seconds = -1;  // written with an exponent, or signed, or no number at all: `NaN`
+    if (std::from_chars(number.data(), end, seconds).ec == std::errc::result_out_of_range) {
+        const bool is_tiny = number.find("e-") != number.npos || number.find("E-") != number.npos;
+        seconds = is_tiny && number[0] != '-' ? 0 : -1;
+    }
+    time = seconds >= 0 && seconds <= kMaxEpochSeconds ? static_cast<std::time_t>(seconds) : -1;
+    return time >= 0;
+}
+
 /// BlueKing's times are UTC and do not say so.
 std::string_view time_of(Arena& arena, const JsonValue* value) noexcept {
     const std::string_view text = text_of(arena, value);
@@ -144,14 +163,10 @@ std::string_view time_of(Arena& arena, const JsonValue* value) noexcept {
     if (value->kind == JsonValue::Kind::kString) {
         return has_time_form(text) ? utc(arena, text) : text;
     }
-    double seconds = -1;
-    if (value->kind == JsonValue::Kind::kNumber) {
-        std::from_chars(text.data(), text.data() + text.size(), seconds);
-    }
-    if (!(seconds >= 0 && seconds <= kMaxEpochSeconds)) {  // not even when it is NaN
+    std::time_t time = 0;
+    if (value->kind != JsonValue::Kind::kNumber || !parse_epoch_seconds(text, time)) {
         return text;
     }
-    const std::time_t time = static_cast<std::time_t>(seconds);
     std::tm parts;
     char formed[20];
     if (gmtime_r(&time, &parts) == nullptr ||
@@ -230,21 +245,25 @@ std::string_view first_element(Arena& arena, const JsonValue* value) noexcept {
 
 // ---------------------------------------------------------------- dimensions
 
-/// The names of the instances in a topology path, `/` between them; empty when it is none.
+/// The names of the instances in a topology path, `/` between them; empty when it is none, or
+/// one of empty names.
 std::string_view instance_path(Arena& arena, const JsonValue& path) noexcept {
     std::string_view* names = arena.make_array<std::string_view>(path.count);
     if (names == nullptr) {
         return {};
     }
     std::size_t count = 0;
+    bool is_empty = true;
     for (const JsonValue* part = path.first; part != nullptr; part = part->next) {
         const JsonValue* name = part->member("bk_inst_name");
         if (name == nullptr) {
             return {};
         }
-        names[count++] = text_of(arena, name);
+        names[count] = text_of(arena, name);
+        is_empty = is_empty && is_blank(names[count]);
+        count++;
     }
-    return join(arena, names, count, "/");
+    return is_empty ? std::string_view{} : join(arena, names, count, "/");
 }
 
 /// The text that `display_value` gives, empty when it gives none.
@@ -419,6 +438,7 @@ constexpr TextSource kTexts[] = {
     {&BlueKingAlert::bk_biz_name, Field::kBizName, Field::kBizName},
     {&BlueKingAlert::level, Field::kEventLevel, Field::kSeverity},
     {&BlueKingAlert::level_name, Field::kEventLevelName, Field::kCount},
+    {&BlueKingAlert::level_word, Field::kEventLevelName, Field::kEventLevelName},
     {&BlueKingAlert::strategy_id, Field::kStrategyId, Field::kStrategyIdTop},
     {&BlueKingAlert::strategy_name, Field::kStrategyName, Field::kStrategyName},
     {&BlueKingAlert::alert_name, Field::kStrategyName, Field::kAlertName},

@@ -31,6 +31,7 @@ struct BlueKingAlert {
     std::string_view event_id;  ///< what identifies the alert
     std::string_view level;
     std::string_view level_name;
+    std::string_view level_word;  ///< what decides where the level is no number
     std::string_view strategy_id;
     std::string_view strategy_name;
     std::string_view alert_name;  ///< what the title calls it, else the metrics do

@@ -303,6 +303,16 @@ class Finder {
         depth_--;
     }
 
+    /// Whether a string that was just told may be opened: it and what holds it is an object's
+    /// member or an array's only element so far.
+    [[nodiscard]] bool may_open() const noexcept {
+        bool may = depth_ < openings_;
+        for (std::size_t depth = 1; may && depth <= depth_; depth++) {
+            may = frames_[depth].is_object || frames_[depth].members == 1;
+        }
+        return may;
+    }
+
     /// A value that is neither array nor object.
     void scalar() noexcept {
         value();
@@ -444,7 +454,7 @@ class Pass final : public JsonHandler {
     bool on_string(std::string_view text) noexcept override {
         if (follows()) {
             finder.scalar();
-            if (finder.depth() < openings_ && may_hold_message(text)) {
+            if (finder.may_open() && may_hold_message(text)) {
                 saw_string_to_open = true;
                 open(text);
             }
@@ -534,6 +544,11 @@ class Pass final : public JsonHandler {
     Extractor extractor_;
 };
 
+/// True for a piece of nothing but what JSON takes for white space.
+bool is_json_blank(std::string_view text) noexcept {
+    return text.find_first_not_of(" \t\n\r") == std::string_view::npos;
+}
+
 /// Feeds all of `source`. Pieces grow while one token fills them, because yajl looks at the
 /// whole of an unfinished token again with every piece.
 BodyKind read_all(Pass& pass, BodySource& source) noexcept {
@@ -548,7 +563,7 @@ BodyKind read_all(Pass& pass, BodySource& source) noexcept {
         if (chunk.text.empty()) {
             break;
         }
-        is_empty = is_empty && is_blank(chunk.text);
+        is_empty = is_empty && is_json_blank(chunk.text);
         const std::size_t tokens = pass.reader.tokens();
         status = pass.reader.feed(chunk);
         if (status != JsonStatus::kOk) {

@@ -69,16 +69,6 @@ std::string_view sound(Arena& arena, std::string_view text) noexcept {
     return is_blank(text) ? std::string_view{} : text;
 }
 
-/// The last override of that name, which is the one that counts.
-const Label* find_last(const Overrides& overrides, std::string_view name) noexcept {
-    for (std::size_t i = overrides.label_count; i > 0; i--) {
-        if (overrides.labels[i - 1].name == name) {
-            return &overrides.labels[i - 1];
-        }
-    }
-    return nullptr;
-}
-
 /// The labels that were set first, then the alert's own; what finds no room is counted.
 void apply_labels(Arena& arena, const Overrides& overrides, FlashdutyEvent& event) noexcept {
     Label* labels = arena.make_array<Label>(kMaxLabels);
@@ -96,12 +86,12 @@ void apply_labels(Arena& arena, const Overrides& overrides, FlashdutyEvent& even
     for (std::size_t i = 0; i < overrides.label_count; i++) {
         const Label& label = overrides.labels[i];
         const std::string_view value = sound(arena, label.value);
-        if (!value.empty() && find_last(overrides, label.name) == &label) {
+        if (!value.empty() && find_override(overrides, label.name) == &label) {
             add(label.name, cut(arena, value, kMaxLabelCharacters));
         }
     }
     for (std::size_t i = 0; i < event.label_count; i++) {
-        if (find_last(overrides, event.labels[i].name) == nullptr) {
+        if (find_override(overrides, event.labels[i].name) == nullptr) {
             add(event.labels[i].name, event.labels[i].value);
         }
     }
@@ -110,6 +100,15 @@ void apply_labels(Arena& arena, const Overrides& overrides, FlashdutyEvent& even
 }
 
 }  // namespace
+
+const Label* find_override(const Overrides& overrides, std::string_view name) noexcept {
+    for (std::size_t i = overrides.label_count; i > 0; i--) {
+        if (overrides.labels[i - 1].name == name) {
+            return &overrides.labels[i - 1];
+        }
+    }
+    return nullptr;
+}
 
 std::string_view title_from(Arena& arena, std::string_view text) noexcept {
     text = without_templates(arena, collapse_spaces(arena, text));

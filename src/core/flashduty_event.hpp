@@ -40,6 +40,10 @@ struct Overrides {
     std::size_t label_count = 0;
 };
 
+/// The override of the label of that name that counts, which is the last one; else nullptr.
+[[nodiscard]] const Label* find_override(const Overrides& overrides,
+                                         std::string_view name) noexcept;
+
 /// Any text as a title: one line, no template, within the limit.
 [[nodiscard]] std::string_view title_from(Arena& arena, std::string_view text) noexcept;
 

@@ -151,6 +151,7 @@ JsonReader::~JsonReader() {
     if (yajl_ != nullptr) {
         yajl_free(yajl_);
     }
+    arena_.release(scratch_);
 }
 
 // yajl writes through what its allocator returns without a look, so the only way out of a failed
@@ -223,6 +224,10 @@ JsonStatus JsonReader::finish() noexcept {
     }
     std::string_view nothing;
     finish_carry(nothing, true);
+    if (status_ == JsonStatus::kOk) {
+        // Behind a whole text yajl does not mind a string that never ends; a line break ends it.
+        parse(reinterpret_cast<const unsigned char*>("\n"), 1);
+    }
     if (status_ != JsonStatus::kOk) {
         return status_;
     }
@@ -278,13 +283,63 @@ void JsonReader::filter(std::string_view text) noexcept {
             carry_size_ = special.size();
             return;
         }
-        at += escape.text.size();
-        if (!escape.instead.empty()) {
-            push({from, static_cast<std::size_t>(at - escape.text.size() - from)});
+        if (escape.instead.empty()) {
+            at += escape.text.size();
+            continue;
+        }
+        push({from, static_cast<std::size_t>(at - from)});
+        if (escape.constant.empty()) {
+            at = push_mended(at, end);
+        } else {
             pass(escape);
-            from = at;
+            at += escape.text.size();
+        }
+        from = at;
+    }
+}
+
+/// Pushes the rest of a string, from a lone surrogate on, in one piece with all of them mended:
+/// yajl looks at the whole of an unfinished string again with every piece. Returns where it
+/// stopped: at the string's end, before a cut off escape, or where the scratch was full.
+const char* JsonReader::push_mended(const char* from, const char* end) noexcept {
+    if (!reserve_scratch(static_cast<std::size_t>(end - from))) {
+        return end;
+    }
+    std::size_t size = 0;
+    while (from < end && *from != '"' && size + sizeof(carry_) <= scratch_bytes_) {
+        std::string_view text(from, 1);
+        std::string_view instead;
+        if (*from == '\\') {
+            const Escape escape = look_at({from, static_cast<std::size_t>(end - from)}, false);
+            if (escape.text.empty()) {
+                break;
+            }
+            text = escape.text;
+            instead = escape.instead;
+        }
+        const std::string_view pushed = instead.empty() ? text : instead;
+        std::copy(pushed.begin(), pushed.end(), scratch_ + size);
+        size += pushed.size();
+        from += text.size();
+    }
+    push({scratch_, size});
+    return from;
+}
+
+/// Room for a string of that size, or for twice as much of it as the last time.
+bool JsonReader::reserve_scratch(std::size_t size_bytes) noexcept {
+    constexpr std::size_t kFirstBytes = 16 * 1024;
+    const std::size_t wanted_bytes =
+        std::min(std::max(scratch_bytes_ * 2, kFirstBytes), size_bytes + sizeof(carry_));
+    if (scratch_bytes_ < wanted_bytes) {
+        arena_.release(scratch_);
+        scratch_ = static_cast<char*>(arena_.allocate(wanted_bytes));
+        scratch_bytes_ = scratch_ == nullptr ? 0 : wanted_bytes;
+        if (scratch_ == nullptr) {
+            fail(JsonStatus::kOutOfMemory);
         }
     }
+    return scratch_ != nullptr;
 }
 
 /// Decides what the last piece ended in, with the help of the bytes that follow.

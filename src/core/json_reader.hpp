@@ -96,6 +96,8 @@ class JsonReader {
     Escape look_at(std::string_view special, bool at_end) const noexcept;
     Escape look_at_constant(std::string_view special, bool at_end) const noexcept;
     void pass(const Escape& escape) noexcept;
+    const char* push_mended(const char* from, const char* end) noexcept;
+    bool reserve_scratch(std::size_t size_bytes) noexcept;
     void push(std::string_view text) noexcept;
     void parse(const unsigned char* text, std::size_t size_bytes) noexcept;
     void fail(JsonStatus status) noexcept;
@@ -119,6 +121,8 @@ class JsonReader {
     char before_[2] = {' ', ' '};  ///< the last bytes that went to yajl
     char carry_[12];               ///< an escape or constant that a piece ended in
     std::size_t carry_size_ = 0;
+    char* scratch_ = nullptr;  ///< for the rest of a string with a lone surrogate in it
+    std::size_t scratch_bytes_ = 0;
 };
 
 }  // namespace flashduty

@@ -43,7 +43,7 @@ std::string_view event_status(const BlueKingAlert& alert) noexcept {
         return kStatusOfLevel[alert.level_number];
     }
     for (const LevelWord& level : kLevelWords) {
-        if (alert.level_name.find(level.word) != std::string_view::npos) {
+        if (alert.level_word.find(level.word) != std::string_view::npos) {
             return level.status;
         }
     }
@@ -148,9 +148,12 @@ std::string_view description(Arena& arena, const BlueKingAlert& alert) noexcept 
 /// Fills an event's labels in order, each name once.
 class LabelList {
   public:
-    LabelList(Arena& arena, FlashdutyEvent& event, std::size_t room) noexcept
-        : arena_(arena), event_(event), room_(room) {
-        event_.labels = arena.make_array<Label>(room);
+    LabelList(Arena& arena, FlashdutyEvent& event, const Overrides& overrides) noexcept
+        : arena_(arena),
+          event_(event),
+          overrides_(overrides),
+          room_(kMaxLabels + overrides.label_count) {
+        event_.labels = arena.make_array<Label>(room_);
     }
 
     void add(std::string_view name, std::string_view text) noexcept {
@@ -158,7 +161,7 @@ class LabelList {
             return;
         }
         if (event_.label_count == room_) {
-            event_.dropped_labels++;
+            event_.dropped_labels += find_override(overrides_, name) == nullptr;
             return;
         }
         event_.labels[event_.label_count++] = {name, cut(arena_, text, kMaxLabelCharacters)};
@@ -205,6 +208,7 @@ class LabelList {
 
     Arena& arena_;
     FlashdutyEvent& event_;
+    const Overrides& overrides_;
     std::size_t room_;
 };
 
@@ -238,9 +242,9 @@ constexpr AlertLabel kMetricLabels[] = {
     {"data_type", &BlueKingAlert::data_type},
 };
 
-void add_labels(Arena& arena, const BlueKingAlert& alert, std::string_view check, std::size_t room,
-                FlashdutyEvent& event) noexcept {
-    LabelList labels(arena, event, room);
+void add_labels(Arena& arena, const BlueKingAlert& alert, std::string_view check,
+                const Overrides& overrides, FlashdutyEvent& event) noexcept {
+    LabelList labels(arena, event, overrides);
     labels.add("source", "blueking");
     labels.add("resource", alert.resource);
     labels.add("check", check);
@@ -259,14 +263,14 @@ void add_labels(Arena& arena, const BlueKingAlert& alert, std::string_view check
 }  // namespace
 
 FlashdutyEvent translate(Arena& arena, const BlueKingAlert& alert,
-                         std::size_t spare_labels) noexcept {
+                         const Overrides& overrides) noexcept {
     FlashdutyEvent event;
     const std::string_view check = check_of(arena, alert);
     event.title_rule = title_rule(arena, alert.resource, check);
     event.event_status = event_status(alert);
     event.alert_key = alert_key(arena, alert);
     event.description = description(arena, alert);
-    add_labels(arena, alert, check, kMaxLabels + spare_labels, event);
+    add_labels(arena, alert, check, overrides, event);
     return event;
 }
 

@@ -66,7 +66,8 @@ void AnswerReader::feed(std::string_view piece) noexcept {
     push(piece.substr(from));
 }
 
-/// False for what lies behind the start of a long string; the cut never falls into an escape.
+/// False for what lies behind the start of a long string or number; the cut never falls into an
+/// escape.
 bool AnswerReader::keeps(char c) noexcept {
     token_bytes_++;
     if (!in_string_) {
@@ -75,8 +76,7 @@ bool AnswerReader::keeps(char c) noexcept {
         if (in_string_ || !is_digit(c)) {
             token_bytes_ = 0;
         }
-        broken_ = broken_ || token_bytes_ > kMaxTokenBytes;
-        return true;
+        return token_bytes_ <= kMaxTokenBytes;  // of a number, digits
     }
     if (escape_left_ != 0) {
         // The second byte of an escape says whether four more belong to it.

@@ -12,53 +12,81 @@ RequestBody::~RequestBody() {
 
 void RequestBody::rewind() noexcept {
     link_ = r_->request_body == nullptr ? nullptr : r_->request_body->bufs;
-    file_offset_ = 0;
+    taken_ = 0;
+    pass_empty();
 }
 
 bool RequestBody::next(JsonChunk& chunk, std::size_t wanted_bytes) noexcept {
     chunk = {};
-    while (link_ != nullptr && chunk.text.empty()) {
-        const ngx_buf_t& buf = *link_->buf;
-        if (!ngx_buf_in_memory(&buf) && buf.in_file &&
-            buf.file_pos + file_offset_ < buf.file_last) {
-            return read_file(buf, chunk, wanted_bytes);
-        }
-        if (ngx_buf_in_memory(&buf)) {
-            const auto* text = reinterpret_cast<const char*>(buf.pos);
-            chunk = {{text, static_cast<std::size_t>(buf.last - buf.pos)}, true};
-        }
-        link_ = link_->next;
-        file_offset_ = 0;
+    if (link_ == nullptr) {
+        return true;
     }
-    return true;
+    const ngx_buf_t& buf = *link_->buf;
+    if (link_->next == nullptr && ngx_buf_in_memory(&buf) && taken_ == 0) {
+        const auto* text = reinterpret_cast<const char*>(buf.pos);
+        chunk = {{text, static_cast<std::size_t>(buf.last - buf.pos)}, true};
+        link_ = nullptr;
+        return true;
+    }
+    if (!reserve(wanted_bytes)) {
+        return false;
+    }
+    const std::size_t size = gather(wanted_bytes);
+    chunk = {{reinterpret_cast<const char*>(buffer_), size}, false};
+    return !failed_;
 }
 
-bool RequestBody::read_file(const ngx_buf_t& buf, JsonChunk& chunk,
-                            std::size_t wanted_bytes) noexcept {
-    const off_t left = buf.file_last - buf.file_pos - file_offset_;
-    const std::size_t size =
-        static_cast<off_t>(wanted_bytes) < left ? wanted_bytes : static_cast<std::size_t>(left);
-    if (size > buffer_bytes_) {
+bool RequestBody::reserve(std::size_t size_bytes) noexcept {
+    if (size_bytes > buffer_bytes_) {
         if (buffer_ != nullptr) {
             (void)ngx_pfree(r_->pool, buffer_);
         }
-        buffer_ = static_cast<u_char*>(ngx_palloc(r_->pool, size));
-        buffer_bytes_ = buffer_ == nullptr ? 0 : size;
-        if (buffer_ == nullptr) {
-            return false;
-        }
+        buffer_ = static_cast<u_char*>(ngx_palloc(r_->pool, size_bytes));
+        buffer_bytes_ = buffer_ == nullptr ? 0 : size_bytes;
     }
-    const ssize_t n = ngx_read_file(buf.file, buffer_, size, buf.file_pos + file_offset_);
-    if (n <= 0) {
-        if (n == 0) {
-            ngx_log_error(NGX_LOG_CRIT, r_->connection->log, 0,
-                          "request body file \"%V\" is shorter than it was", &buf.file->name);
+    return buffer_ != nullptr;
+}
+
+/// Fills the buffer with what comes next; less than asked for only at the body's end.
+std::size_t RequestBody::gather(std::size_t size_bytes) noexcept {
+    std::size_t size = 0;
+    while (link_ != nullptr && size < size_bytes) {
+        const ssize_t n = take(buffer_ + size, size_bytes - size);
+        if (n <= 0) {
+            failed_ = true;
+            return 0;
         }
-        return false;
+        size += static_cast<std::size_t>(n);
+        taken_ += n;
+        pass_empty();
     }
-    file_offset_ += n;
-    chunk = {{reinterpret_cast<const char*>(buffer_), static_cast<std::size_t>(n)}, false};
-    return true;
+    return size;
+}
+
+/// Takes from the current link alone.
+ssize_t RequestBody::take(u_char* to, std::size_t size_bytes) noexcept {
+    const ngx_buf_t& buf = *link_->buf;
+    const off_t left = ngx_buf_size(&buf) - taken_;
+    const auto size =
+        left < static_cast<off_t>(size_bytes) ? static_cast<std::size_t>(left) : size_bytes;
+    if (ngx_buf_in_memory(&buf)) {
+        ngx_memcpy(to, buf.pos + taken_, size);
+        return static_cast<ssize_t>(size);
+    }
+    const ssize_t n = ngx_read_file(buf.file, to, size, buf.file_pos + taken_);
+    if (n == 0) {
+        ngx_log_error(NGX_LOG_CRIT, r_->connection->log, 0,
+                      "request body file \"%V\" is shorter than it was", &buf.file->name);
+    }
+    return n;
+}
+
+/// Goes on to the next link that has something left.
+void RequestBody::pass_empty() noexcept {
+    while (link_ != nullptr && taken_ >= ngx_buf_size(link_->buf)) {
+        link_ = link_->next;
+        taken_ = 0;
+    }
 }
 
 }  // namespace flashduty

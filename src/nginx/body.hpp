@@ -6,8 +6,9 @@
 
 namespace flashduty {
 
-/// Gives the body's buffers as they lie. A part in nginx's temporary file is read through one
-/// buffer from the request's pool, as nginx itself reads it.
+/// Gives a body that lies in one buffer as it lies. A part in nginx's temporary file is read, as
+/// nginx itself reads it, and parts in several buffers, as chunked bodies have them, are gathered
+/// through one buffer from the request's pool.
 class RequestBody final : public BodySource {
   public:
     explicit RequestBody(ngx_http_request_t* r) noexcept;
@@ -19,11 +20,15 @@ class RequestBody final : public BodySource {
     void rewind() noexcept override;
 
   private:
-    bool read_file(const ngx_buf_t& buf, JsonChunk& chunk, std::size_t wanted_bytes) noexcept;
+    bool reserve(std::size_t size_bytes) noexcept;
+    std::size_t gather(std::size_t size_bytes) noexcept;
+    ssize_t take(u_char* to, std::size_t size_bytes) noexcept;
+    void pass_empty() noexcept;
 
     ngx_http_request_t* r_;
     const ngx_chain_t* link_ = nullptr;
-    off_t file_offset_ = 0;  ///< within the file part of the current link
+    off_t taken_ = 0;  ///< of the current link
+    bool failed_ = false;
     u_char* buffer_ = nullptr;
     std::size_t buffer_bytes_ = 0;
 };

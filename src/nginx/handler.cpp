@@ -107,34 +107,29 @@ bool evaluate(ngx_http_request_t* r, ngx_http_complex_value_t* value,
     return true;
 }
 
+/// The labels that the configuration sets, their texts still empty; nullptr when there are none or
+/// no memory.
+Label* name_labels(Arena& arena, const ngx_array_t* confs) noexcept {
+    Label* labels = confs == nullptr ? nullptr : arena.make_array<Label>(confs->nelts);
+    for (ngx_uint_t i = 0; labels != nullptr && i < confs->nelts; i++) {
+        labels[i].name = to_view(static_cast<LabelConf*>(confs->elts)[i].name);
+    }
+    return labels;
+}
+
 /// What the configuration puts in the alert's place. Evaluated while the variables still hold
 /// what the alert gives; false when out of memory.
-bool evaluate_overrides(Delivery& delivery, const LocationConf& conf,
+bool evaluate_overrides(ngx_http_request_t* r, const LocationConf& conf, Label* labels,
                         Overrides& overrides) noexcept {
-    ngx_http_request_t* r = delivery.request;
-    if (!evaluate(r, conf.title, overrides.title) ||
-        !evaluate(r, conf.description, overrides.description) ||
-        !evaluate(r, conf.alert_key, overrides.alert_key) ||
-        !evaluate(r, conf.event_status, overrides.event_status)) {
-        return false;
+    bool is_done = evaluate(r, conf.title, overrides.title) &&
+                   evaluate(r, conf.description, overrides.description) &&
+                   evaluate(r, conf.alert_key, overrides.alert_key) &&
+                   evaluate(r, conf.event_status, overrides.event_status);
+    for (std::size_t i = 0; is_done && i < overrides.label_count; i++) {
+        auto* confs = static_cast<LabelConf*>(conf.labels->elts);
+        is_done = evaluate(r, &confs[i].value, labels[i].value);
     }
-    if (conf.labels == nullptr) {
-        return true;
-    }
-    auto* confs = static_cast<LabelConf*>(conf.labels->elts);
-    Label* labels = delivery.arena.make_array<Label>(conf.labels->nelts);
-    if (labels == nullptr) {
-        return false;
-    }
-    for (ngx_uint_t i = 0; i < conf.labels->nelts; i++) {
-        labels[i].name = to_view(confs[i].name);
-        if (!evaluate(r, &confs[i].value, labels[i].value)) {
-            return false;
-        }
-    }
-    overrides.labels = labels;
-    overrides.label_count = conf.labels->nelts;
-    return true;
+    return is_done;
 }
 
 /// Makes the event of a message; false when out of memory.
@@ -145,12 +140,14 @@ bool make_event(Delivery& delivery, const BlueKingMessage& message) noexcept {
     if (alert == nullptr) {
         return false;
     }
+    Overrides overrides;
+    Label* labels = name_labels(delivery.arena, conf.labels);
+    overrides.labels = labels;
+    overrides.label_count = labels == nullptr ? 0 : conf.labels->nelts;
     *alert = read_alert(delivery.arena, message);
     delivery.alert = alert;
-    delivery.event =
-        translate(delivery.arena, *alert, conf.labels == nullptr ? 0 : conf.labels->nelts);
-    Overrides overrides;
-    if (delivery.arena.failed() || !evaluate_overrides(delivery, conf, overrides)) {
+    delivery.event = translate(delivery.arena, *alert, overrides);
+    if (delivery.arena.failed() || !evaluate_overrides(delivery.request, conf, labels, overrides)) {
         return false;
     }
     if (!apply(delivery.arena, overrides, delivery.event)) {

@@ -112,8 +112,12 @@ std::string_view answer_header(ngx_http_request_t* sr, std::string_view name) no
 }
 
 /// A sentence where Flashduty gave none.
-std::string_view reason_for(Delivery& delivery, Verdict verdict) noexcept {
+std::string_view reason_for(Delivery& delivery, Verdict verdict, bool was_sent) noexcept {
     const std::string_view status = decimal(delivery.arena, delivery.push_end.http_status);
+    if (!was_sent && verdict != Verdict::kDelivered) {
+        return concat(delivery.arena, std::string_view("nginx itself answered HTTP "), status,
+                      std::string_view(": check the location that flashduty_push names"));
+    }
     switch (verdict) {
         case Verdict::kDelivered:
             return {};
@@ -158,7 +162,7 @@ void settle_push(Delivery& delivery, ngx_http_request_t* sr) noexcept {
     delivery.answer.request_id = clean(delivery, id, key);
     std::string_view reason = clean(delivery, answer.message, key);
     if (is_blank(reason) || verdict == Verdict::kDelivered) {
-        reason = reason_for(delivery, verdict);
+        reason = reason_for(delivery, verdict, sr->upstream != nullptr);
     }
     if (verdict == Verdict::kSlowDown) {
         const std::string_view wait = clean(delivery, answer_header(sr, "Retry-After"), key);
@@ -318,7 +322,7 @@ bool start_push(Delivery& delivery) noexcept {
     if (!find_target(delivery, target)) {
         return false;
     }
-    static ngx_str_t post = ngx_string("POST");
+    static const ngx_str_t post = ngx_string("POST");
     PushParts* parts = make_parts(delivery);
     ngx_http_request_t* sr = nullptr;
     if (parts == nullptr || delivery.arena.failed() ||

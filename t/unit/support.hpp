@@ -168,7 +168,7 @@ struct Translation {
         : reading(flashduty::read_body(arena, source)) {
         if (is_message()) {
             alert = flashduty::read_alert(arena, reading.message);
-            event = flashduty::translate(arena, alert, overrides.label_count);
+            event = flashduty::translate(arena, alert, overrides);
             status_taken = flashduty::apply(arena, overrides, event);
         }
     }
