@@ -101,8 +101,10 @@ std::string_view without_key(Arena& arena, std::string_view text, std::string_vi
     const std::string_view plain = unescape(arena, key);
     const std::string_view forms[] = {key, escape(arena, plain, "0123456789ABCDEF"),
                                       escape(arena, plain, "0123456789abcdef"), plain};
-    for (std::string_view form : forms) {
-        text = mask(arena, text, form);
+    for (const std::string_view& form : forms) {
+        if (std::find(std::begin(forms), &form, form) == &form) {
+            text = mask(arena, text, form);
+        }
     }
     return arena.failed() ? std::string_view{} : text;
 }

@@ -252,6 +252,23 @@ void an_error_that_is_no_constant_asks_for_no_second_reading(void**) {
     }
 }
 
+/// They are mended in a buffer that grows with the string, from the first of them on.
+void a_long_string_of_lone_surrogates_is_mended_as_a_short_one(void**) {
+    constexpr std::size_t kTimes = 4000;
+    const std::string units = R"(x\ud83d\ud83d\ude00\ude00\\漢\n)";
+    const std::string json = R"(["NaN )" + times(kTimes, units) + R"(","\ud83d"])";
+    const std::string expected = "[ 'NaN " + times(kTimes, "x\uFFFD😀\uFFFD\\漢\n") + "' '\uFFFD' ]";
+    for (const JsonConstants constants : {JsonConstants::kRefused, JsonConstants::kRead}) {
+        for (const std::size_t piece_bytes : {json.size(), std::size_t{70001}}) {
+            HeapArena arena;
+            const Reading reading =
+                read(arena, in_pieces(json, piece_bytes), Stay::kPassing, constants);
+            assert_text(name_of(reading.status), "ok");
+            assert_text(reading.listener.heard, expected);
+        }
+    }
+}
+
 void a_handler_ends_the_reading(void**) {
     HeapArena arena;
     Listener listener;
@@ -358,6 +375,7 @@ int main() {
         cmocka_unit_test(every_split_into_three_hears_the_same),
         cmocka_unit_test(constants_are_refused_unless_they_are_asked_for),
         cmocka_unit_test(an_error_that_is_no_constant_asks_for_no_second_reading),
+        cmocka_unit_test(a_long_string_of_lone_surrogates_is_mended_as_a_short_one),
         cmocka_unit_test(a_handler_ends_the_reading),
         cmocka_unit_test(nothing_is_heard_of_a_container_that_is_skipped),
         cmocka_unit_test(what_is_skipped_is_still_read),

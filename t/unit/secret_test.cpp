@@ -1,0 +1,78 @@
+// The integration key stays out of what others get to see.
+#include "secret.hpp"
+
+#include "support.hpp"
+
+using flashduty::integration_key_in;
+using flashduty::without_key;
+
+namespace {
+
+struct UrlRow {
+    const char* says;
+    const char* url;
+    const char* key;
+};
+
+const std::vector<UrlRow> kUrls = {
+    {"the only argument", "/push?integration_key=abc", "abc"},
+    {"the last of several", "/push?a=1&integration_key=abc", "abc"},
+    {"the first of several", "/push?integration_key=abc&a=1", "abc"},
+    {"before a fragment", "/push?integration_key=abc#x", "abc"},
+    {"within a request line", "POST /push?integration_key=abc HTTP/1.1", "abc"},
+    {"a name in other letters", "/push?Integration_Key=abc", "abc"},
+    {"as it stands, escaped", "/push?integration_key=a%2Fb", "a%2Fb"},
+    {"an empty one", "/push?integration_key=", ""},
+    {"another argument that ends alike", "/push?my_integration_key=abc", ""},
+    {"a path that reads alike", "/integration_key=abc", ""},
+    {"no arguments", "/push", ""},
+    {"nothing", "", ""},
+};
+
+void check_url(void** state) {
+    const auto& row = row_of<UrlRow>(state);
+    assert_text(integration_key_in(row.url), row.key);
+}
+
+struct MaskRow {
+    const char* says;
+    const char* text;
+    const char* key;
+    const char* expected;
+};
+
+const std::vector<MaskRow> kMasks = {
+    {"a key is masked", "no such key: abc", "abc", "no such key: ***"},
+    {"every one of them", "abcabc-abc", "abc", "******-***"},
+    {"a text without it stays", "nothing here", "abc", "nothing here"},
+    {"an escaped key unescaped", "key k3y/of+the=team", "k3y%2Fof%2Bthe%3Dteam", "key ***"},
+    {"an escaped key as it stands", "key k3y%2Fof", "k3y%2Fof", "key ***"},
+    {"a plain key escaped", "key k3y%2Fof", "k3y/of", "key ***"},
+    {"a plain key escaped in small letters", "key k3y%2fof", "k3y/of", "key ***"},
+    {"a key of the mask's own character", "a*b", "*", "a***b"},
+    {"an empty key masks nothing", "abc", "", "abc"},
+    {"an empty text stays", "", "abc", ""},
+};
+
+void check_mask(void** state) {
+    const auto& row = row_of<MaskRow>(state);
+    HeapArena arena;
+    assert_text(without_key(arena, row.text, row.key), row.expected);
+}
+
+void without_memory_nothing_is_shown(void**) {
+    for (std::size_t allocations = 0; allocations < 4; allocations++) {
+        FailingArena arena(allocations);
+        assert_text(without_key(arena, "no such key: abc", "abc"), "");
+        assert_true(arena.failed());
+    }
+}
+
+}  // namespace
+
+int main() {
+    std::vector<CMUnitTest> tests = {cmocka_unit_test(without_memory_nothing_is_shown)};
+    add_rows(tests, kUrls, check_url);
+    add_rows(tests, kMasks, check_mask);
+    return run("secret", tests);
+}
