@@ -50,7 +50,7 @@ check-memory: $(MODULE) | test-packages valgrind-packages
 	$(MAKE) BUILD=$(BUILD)/plain SANITIZE= unit-programs
 	prove -j2 -e 'valgrind -q --leak-check=full --error-exitcode=1' $(BUILD)/plain/unit/*_test
 	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) \
-	    TEST_NGINX_PREFIX_CMD='valgrind -q --leak-check=full' prove -j2 -It/lib t/*.t
+	    TEST_NGINX_VALGRIND=1 prove -j2 -It/lib t/*.t
 
 .PHONY: unit-programs
 unit-programs: $(UNIT_TESTS)

@@ -26,7 +26,7 @@ my $t = Gateway->new(server => <<'EOC')->plan(56)->start;
         location = /flashduty {
             internal;
             proxy_pass %%PUSH_URL%%;
-            proxy_read_timeout 200ms;
+            proxy_read_timeout %%SHORT%%;
         }
         location = /refusing_flashduty {
             internal;

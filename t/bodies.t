@@ -18,7 +18,7 @@ my $t = Gateway->new(http => <<'EOC')->plan(48)->start;
         listen 127.0.0.1:%%PORT%%;
         client_max_body_size 8m;
         client_header_buffer_size 1k;
-        client_body_timeout 300ms;
+        client_body_timeout %%SHORT%%;
         access_log %%DIR%%/access.log outcome;
 
         location = /memory {
@@ -80,10 +80,12 @@ for my $uri (@WAYS) {
     is($t->post($uri, $huge)->verdict, '200 delivered', "$uri: two megabytes");
     is($t->flashduty->last_push->{body}, $small_event, "$uri: of which the event takes what it needs");
 }
-is($t->post('/mixed', alert(description => 'x' x 2_000_000))->verdict, '200 delivered', 'two megabytes of description');
+my $wordy = alert(description => 'x' x 2_000_000);
+is($t->post('/mixed', $wordy)->verdict, '200 delivered', 'two megabytes of description');
 
 # A message in other clothes.
-for my $wrapped ("\xef\xbb\xbf$tiny", "[$tiny]", qq({"callback_message": $tiny}), JSON::PP->new->allow_nonref->encode($tiny)) {
+my $quoted = JSON::PP->new->allow_nonref->encode($tiny);
+for my $wrapped ("\xef\xbb\xbf$tiny", "[$tiny]", qq({"callback_message": $tiny}), $quoted) {
     $t->post('/mixed', $wrapped);
     is($t->flashduty->last_push->{body}, $small_event, 'opened: ' . substr $wrapped, 0, 12);
 }

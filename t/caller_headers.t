@@ -9,7 +9,7 @@ use Test::More;
 use BlueKing;
 use Gateway;
 
-my $t = Gateway->new(server => <<'EOC')->plan(14)->start;
+my $t = Gateway->new(server => <<'EOC')->plan(18)->start;
         location = /blueking {
             flashduty_push /flashduty;
         }
@@ -46,20 +46,32 @@ my $push = push_of(
     'Content-Type'    => 'text/plain',
 );
 is_deeply([ map { lc $_->[0] } @{ $push->{headers} } ], \@PLAIN, 'the push has the headers of any other');
-unlike(join("\n", map {"@$_"} @{ $push->{headers} }), qr/token|session|192\.0\.2\.1|secret/, 'and none of its values');
+my $values = join "\n", map { $_->[1] } @{ $push->{headers} };
+unlike($values, qr/token|session|192\.0\.2\.1|secret/, "and none of the caller's values");
 
 # Many headers do not fit into the first part of nginx's list.
 $push = push_of(map { ("X-Header-$_" => "value-$_") } 1 .. 60);
 is_deeply([ map { lc $_->[0] } @{ $push->{headers} } ], \@PLAIN, 'sixty headers change nothing');
 
 my $client = $t->client;
-$client->send($client->compose('POST', '/blueking', '', Expect => '100-continue', 'Content-Length' => length alert()));
-$client->send(alert());
+my @expecting = (Expect => '100-continue', 'Content-Length' => length alert());
+$client->send($client->compose('POST', '/blueking', '', @expecting))->send(alert());
 is($client->response->verdict, '200 delivered', 'Expect: 100-continue is answered by nginx');
 is_deeply([ map { lc $_->[0] } @{ $t->flashduty->last_push->{headers} } ], \@PLAIN, 'and goes no further');
 
 for my $type ('application/xml', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x') {
     is($t->post('/blueking', alert(), 'Content-Type' => $type)->verdict, '200 delivered', "$type is no obstacle");
+}
+
+# An answer is no document that could be unchanged.
+my %condition = (
+    'If-Match'            => '"etag"',
+    'If-None-Match'       => '*',
+    'If-Modified-Since'   => 'Mon, 01 Jan 2001 00:00:00 GMT',
+    'If-Unmodified-Since' => 'Mon, 01 Jan 2001 00:00:00 GMT',
+);
+for my $name (sort keys %condition) {
+    is($t->post('/blueking', alert(), $name => $condition{$name})->verdict, '200 delivered', "$name does not matter");
 }
 
 my $pushes = $t->flashduty->count;

@@ -42,7 +42,7 @@ my $t = Gateway->new(http => <<'EOC')->plan(33)->start;
             proxy_pass http://kept/event/push/alert/standard?integration_key=%%KEY%%;
             proxy_http_version 1.1;
             proxy_set_header Connection "";
-            proxy_read_timeout 300ms;
+            proxy_read_timeout %%SHORT%%;
         }
     }
 EOC
@@ -57,7 +57,8 @@ is($client->request('POST', '/blueking', keyed("kept-$_"))->verdict, '200 delive
     for 1 .. 3;
 
 $client = $t->client;
-$client->send(text_of(keyed('first')) . text_of('{}') . text_of(keyed('second')) . text_of(DEBUG_BODY) . text_of(keyed('third')));
+my @bodies = (keyed('first'), '{}', keyed('second'), DEBUG_BODY, keyed('third'));
+$client->send(join '', map { text_of($_) } @bodies);
 is(
     join(', ', map { $client->response->verdict } 1 .. 5),
     '200 delivered, 400 rejected, 200 delivered, 200 test, 200 delivered',
@@ -80,7 +81,11 @@ my %caller = map { ("many-$_" => $t->client) } 1 .. 50;
 $caller{$_}->send(text_of(keyed($_))) for keys %caller;
 is($t->flashduty->wait_for($before + 50), $before + 50, 'fifty pushes at once');
 $t->flashduty->release;
-my %answered = map { my $answer = $caller{$_}->response; ($_ => $answer->verdict . ' ' . $answer->json->{alert_key}) } keys %caller;
+my %answered;
+for my $key (keys %caller) {
+    my $answer = $caller{$key}->response;
+    $answered{$key} = $answer->verdict . ' ' . $answer->json->{alert_key};
+}
 is_deeply(\%answered, { map { ($_ => "200 delivered $_") } keys %caller }, 'each with its own answer');
 
 # Callers that leave.
@@ -100,13 +105,14 @@ for my $uri ('/blueking', '/in_file') {
         $key =~ s/$/-file/ if $uri eq '/in_file';
 
         $t->client->send(Client->compose('POST', $uri, keyed($key)))->$leave;
-        ok(push_of_key($key), "$uri: a caller that does \"$leave\" right after the body: the push arrives") if $leave eq 'leave';
+        ok(push_of_key($key), "$uri: leave right after the body: the push arrives") if $leave eq 'leave';
 
         $t->flashduty->answer({ hold => 1 }, taken());
         $client = $t->client->send(Client->compose('POST', $uri, keyed("$key-late")));
         push_of_key("$key-late");
         $client->$leave;
-        is($t->settle->post('/blueking', alert())->verdict, '200 delivered', "$uri: $leave during the push harms no other");
+        my $other = $t->settle->post('/blueking', alert());
+        is($other->verdict, '200 delivered', "$uri: $leave during the push harms no other");
         ok(!push_of_key("$key-late")->{aborted}, "$uri: $leave during the push does not end it");
         $t->flashduty->release;
         ok(is_logged("$key-late delivered"), "$uri: $leave during the push: the log has the verdict");

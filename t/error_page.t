@@ -62,26 +62,26 @@ my $t = Gateway->new(server => <<'EOC')->plan(@LOCATIONS * (@ANSWERS + 4) + 2)->
         location = /flashduty {
             internal;
             proxy_pass %%PUSH_URL%%;
-            proxy_read_timeout 200ms;
+            proxy_read_timeout %%SHORT%%;
             error_page 500 502 503 504 /50x.html;
         }
         location = /flashduty_intercepting {
             internal;
             proxy_pass %%PUSH_URL%%;
-            proxy_read_timeout 200ms;
+            proxy_read_timeout %%SHORT%%;
             proxy_intercept_errors on;
             error_page 302 400 401 404 429 500 502 503 504 /50x.html;
         }
         location = /flashduty_to_200 {
             internal;
             proxy_pass %%PUSH_URL%%;
-            proxy_read_timeout 200ms;
+            proxy_read_timeout %%SHORT%%;
             error_page 502 504 =200 /50x.html;
         }
         location = /flashduty_named {
             internal;
             proxy_pass %%PUSH_URL%%;
-            proxy_read_timeout 200ms;
+            proxy_read_timeout %%SHORT%%;
             error_page 502 504 =200 @page;
         }
 EOC

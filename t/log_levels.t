@@ -27,7 +27,7 @@ my $t = Gateway->new(server => <<'EOC')->plan(21)->start;
         location = /flashduty {
             internal;
             proxy_pass %%PUSH_URL%%;
-            proxy_read_timeout 200ms;
+            proxy_read_timeout %%SHORT%%;
         }
         location = /nobody_there {
             internal;

@@ -22,7 +22,7 @@ my $t = Gateway->new(peers => ['SECOND'], http => <<'EOC')->plan(20)->start;
 
     server {
         listen 127.0.0.1:%%PORT%%;
-        proxy_read_timeout 200ms;
+        proxy_read_timeout %%SHORT%%;
 
         location = /nobody {
             flashduty_push /to_nobody;
@@ -83,7 +83,8 @@ for my $case (
     is(second_has(), $event, '... and the second gets the whole event');
 }
 
-is(verdict_of('/first', dropped('close'), says(400, 'InvalidParameter', 'm')), '502 refused', "the second's no counts");
+my $no = says(400, 'InvalidParameter', 'm');
+is(verdict_of('/first', dropped('close'), $no), '502 refused', "the second's no counts");
 is(verdict_of('/first', html(502), dropped('hang')), '504 failed', 'so does its silence');
 is(verdict_of('/first', dropped('hang'), dropped('close')), '502 failed', 'and its closing');
 is(verdict_of('/first', html(500), taken(cut => 1)), '502 failed', 'and its cut answer');

@@ -51,7 +51,7 @@ my $t = Gateway->new(key => $ESCAPED, peers => ['SECOND'], http => <<'EOC')->pla
         location = /flashduty {
             internal;
             proxy_pass %%PUSH_URL%%;
-            proxy_read_timeout 200ms;
+            proxy_read_timeout %%SHORT%%;
         }
         location = /nobody_there {
             internal;
@@ -65,7 +65,7 @@ my $t = Gateway->new(key => $ESCAPED, peers => ['SECOND'], http => <<'EOC')->pla
         location = /mapped_key {
             internal;
             proxy_pass http://127.0.0.1:%%PEER%%/event/push/alert/standard?integration_key=$key;
-            proxy_read_timeout 200ms;
+            proxy_read_timeout %%SHORT%%;
         }
         location = /limited_body {
             internal;
@@ -87,14 +87,16 @@ sub keeps_secret {
     return;
 }
 
+my $nonsense = { status => 200, body => "x\n", headers => [ 'Content-Length' => 'nonsense' ] };
+
 my @FAULTS = (
     [ dropped('close'),                  '502 failed',  'a closed connection' ],
     [ dropped('reset'),                  '502 failed',  'a reset one' ],
     [ dropped('hang'),                   '504 failed',  'silence' ],
     [ taken(cut => 3),                   '502 failed',  'an answer that is cut' ],
     [ html(500),                         '502 failed',  'status 500' ],
-    [ { status => 200, body => "x\n", headers => [ 'Content-Length' => 'nonsense' ] }, '502 failed', 'a broken header' ],
-    map { [ says(400, 'InvalidParameter', "bad key $_ in /standard?integration_key=$_"), '502 refused', "a message with $_" ] }
+    [ $nonsense,                           '502 failed',  'a broken header' ],
+    map { [ says(400, 'InvalidParameter', "no $_, ?integration_key=$_"), '502 refused', "a message with $_" ] }
         $PLAIN, $ESCAPED, $LOWER,
 );
 for my $fault (@FAULTS) {

@@ -16,7 +16,12 @@ my $SLOW_DOWN = '503 failed';
 my $TIMED_OUT = '504 failed';
 my $DELIVERED = '200 delivered';
 
+sub raw { return { raw => "HTTP/1.1 $_[0]\r\n\r\n$_[1]" } }
+
 sub body { return { status => 200, body => $_[0], @_[ 1 .. $#_ ] } }
+
+my $TEXT  = [ 'Content-Type' => 'text/plain' ];
+my $ERROR = '"error":{"code":"InvalidParameter","message":"m"}';
 
 my @CASES = (
 
@@ -29,14 +34,14 @@ my @CASES = (
     [ 'only data',                body('{"data":{}}'),                            $DELIVERED ],
     [ 'error null',               body('{"request_id":"r","error":null}'),        $DELIVERED ],
     [ 'yes with white space',     body(qq( \n{ "data" : {} , "request_id":"r" }\r\n)), $DELIVERED ],
-    [ 'yes that calls itself text', body('{"request_id":"r"}', headers => [ 'Content-Type' => 'text/plain' ]), $DELIVERED ],
+    [ 'yes that calls itself text', body('{"request_id":"r"}', headers => $TEXT), $DELIVERED ],
     [ 'yes of a megabyte',        body(q({"data":{"x":"MEGABYTE"},"request_id":"r"})), $DELIVERED ],
     [ 'yes of a megabyte in chunks', body(q({"data":{"x":"MEGABYTE"},"request_id":"r"}), chunked => 1), $DELIVERED ],
 
     # A 2xx that is no yes.
     [ 'error inside 200',         says(200, 'InvalidParameter', 'm'),             $PERMANENT ],
-    [ 'error after data',         body('{"request_id":"r","data":{},"error":{"code":"InvalidParameter","message":"m"}}'), $PERMANENT ],
-    [ 'error after a megabyte',   body(q({"data":{"x":"MEGABYTE"},"error":{"code":"InvalidParameter","message":"m"}})), $PERMANENT ],
+    [ 'error after data',         body(qq({"request_id":"r","data":{},$ERROR})), $PERMANENT ],
+    [ 'error after a megabyte',   body(qq({"data":{"x":"MEGABYTE"},$ERROR})), $PERMANENT ],
     [ 'slow down inside 200',     says(200, 'RequestTooFrequently', 'm'),         $SLOW_DOWN ],
     [ 'page inside 200',          html(200),                                      $TRANSIENT ],
     [ 'page of a megabyte',       html(200, body => '<p>MEGABYTE</p>'),          $TRANSIENT ],
@@ -69,7 +74,8 @@ my @CASES = (
     [ 'message of a megabyte',    says(400, 'InvalidParameter', 'MEGABYTE'),       $PERMANENT ],
 
     # Without an envelope the status does.
-    ( map { [ "page with $_",    html($_),    $PERMANENT ] } 300, 301, 302, 307, 400, 401, 403, 404, 405, 410, 413, 414, 422 ),
+    ( map { [ "page with $_",    html($_),    $PERMANENT ] } 300, 301, 302, 307, 400, 401, 403, 404, 405, 410 ),
+    ( map { [ "page with $_",    html($_),    $PERMANENT ] } 413, 414, 422 ),
     ( map { [ "nothing with $_", nothing($_), $PERMANENT ] } 302, 400, 401, 403, 404, 413, 414, 422 ),
     ( map { [ "page with $_",    html($_),    $TRANSIENT ] } 500, 502, 503, 507 ),
     ( map { [ "nothing with $_", nothing($_), $TRANSIENT ] } 500, 502, 503, 507 ),
@@ -80,6 +86,19 @@ my @CASES = (
     [ 'JSON that is no envelope with 400', { status => 400, body => '{"message":"m"}' }, $PERMANENT ],
     [ 'JSON that is no envelope with 500', { status => 500, body => '{"message":"m"}' }, $TRANSIENT ],
     [ 'a page of a megabyte with 502', html(502, body => 'MEGABYTE'),              $TRANSIENT ],
+
+    # Answers that end with their connection, and some that are hardly HTTP.
+    [ 'yes without a length',     raw('200 OK', '{"request_id":"r"}'),            $DELIVERED ],
+    [ 'the same, cut',            raw('200 OK', '{"request_id":"r"'),             $TRANSIENT ],
+    [ 'more than its length',     raw("200 OK\r\nContent-Length: 18", '{"request_id":"r"}!!'), $DELIVERED ],
+    [ 'less than its length',     raw("200 OK\r\nContent-Length: 19", '{"request_id":"r"}'), $TRANSIENT ],
+    [ 'a chunk of nonsense',      raw("200 OK\r\nTransfer-Encoding: chunked", 'zz'), $TRANSIENT ],
+    [ 'status 101',               raw('101 Switching Protocols', '{"request_id":"r"}'), $TRANSIENT ],
+    [ 'status 999',               raw('999 Odd', '{"request_id":"r"}'),           $TRANSIENT ],
+    [ 'no HTTP',                  { raw => "SSH-2.0-OpenSSH_9.2\r\n" },           $TRANSIENT ],
+    [ 'JSON without HTTP',        { raw => '{"request_id":"r"}' },                $TRANSIENT ],
+    [ 'half a header',            { raw => "HTTP/1.1 200 OK\r\nContent-Le" },     $TRANSIENT ],
+    [ 'a header without an end',   raw("200 OK\r\nX: " . 'x' x 100_000, '{"request_id":"r"}'), $TRANSIENT ],
 
     # No answer at all.
     [ 'a closed connection',      dropped('close'),                               $TRANSIENT ],
@@ -98,7 +117,7 @@ my $t = Gateway->new(http => <<'EOC')->plan(@WAYS * @CASES + 19)->start;
 
     server {
         listen 127.0.0.1:%%PORT%%;
-        proxy_read_timeout 200ms;
+        proxy_read_timeout %%SHORT%%;
 
         location = /blueking {
             flashduty_push /flashduty;

@@ -158,7 +158,9 @@ Verdict judge(const PushEnd& end, const Answer& answer) noexcept {
     const bool is_success_status = is_success(end.http_status);
     if (end.whole && answer.is_object) {
         if (!is_blank(answer.code)) {
-            return judge_code(answer.code);
+            const Verdict verdict = judge_code(answer.code);
+            const bool timed_out = judge_status(end.http_status) == Verdict::kTimedOut;
+            return verdict == Verdict::kTransient && timed_out ? Verdict::kTimedOut : verdict;
         }
         if (is_success_status && answer.has_error) {
             return Verdict::kEventRefused;

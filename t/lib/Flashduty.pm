@@ -10,6 +10,7 @@ package Flashduty;
 #   chunked => 1                     chunked rather than with a Content-Length
 #   cut => N                         the connection closes N bytes before the end
 #   pieces => N                      sent in N pieces, 10 ms apart
+#   raw => BYTES                     these bytes and the end of the connection
 #   drop => 'close'|'reset'|'hang'   instead of an answer
 #   hold => 1                        the answer waits for release()
 # In headers and body "REQUEST-ID" becomes request-1, request-2, ..., and
@@ -267,11 +268,9 @@ sub reply {
     setsockopt $connection->{socket}, SOL_SOCKET, SO_LINGER, pack 'II', 1, 0 if $drop eq 'reset';
     return $peer->close_one($connection) if $drop;
 
-    my $bytes = render($answer, $connection->{push}, "request-$number");
-    if ($answer->{cut}) {
-        substr $bytes, -$answer->{cut}, $answer->{cut}, '';
-        $connection->{last} = 1;
-    }
+    my $bytes = $answer->{raw} // render($answer, $connection->{push}, "request-$number");
+    substr $bytes, -$answer->{cut}, $answer->{cut}, '' if $answer->{cut};
+    $connection->{last} ||= $answer->{cut} || defined $answer->{raw};
     my $size = POSIX::ceil(length($bytes) / ($answer->{pieces} // 1));
     return $peer->send_pieces($connection, unpack "(a$size)*", $bytes);
 }

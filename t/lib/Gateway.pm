@@ -25,6 +25,9 @@ our @EXPORT = qw(eventually);
 
 use constant OWN_TESTS => 3;
 
+# %%SHORT%%: how long nginx waits for a peer that will never answer.
+use constant SHORT => Client::PATIENCE > 10 ? '5s' : '500ms';
+
 # TEST_NGINX_BINARY, TEST_FLASHDUTY_MODULE   what is tested
 # TEST_NGINX_STATIC=1                        the module is inside the binary
 # TEST_NGINX_PREFIX_CMD                      put before the command of nginx
@@ -57,9 +60,10 @@ sub eventually (&) {
 
 # server => the inside of one server block on %%PORT%%
 # http   => the inside of http, servers included
-# also: main (directives of the outermost level); workers; key (the integration key); peers (names of further Flashdutys);
-# lenient (names of peers that take everything); allow (headers that pushes may
-# carry besides the protocol's own)
+# also: main (directives of the outermost level); workers; key (the integration
+# key); peers (names of further Flashdutys); lenient (names of peers that take
+# everything); allow (headers that pushes may carry besides the protocol's own);
+# ports (names of further ports); conf (a whole configuration instead)
 sub new {
     my ($class, %config) = @_;
 
@@ -78,7 +82,7 @@ sub new {
 
     # nginx may bind what is bound but not listening; the kernel gives it to
     # nobody else as long as it is held.
-    $self->{held}{$_} = held_port() for qw(PORT READY NOBODY);
+    $self->{held}{$_} = held_port() for qw(PORT READY NOBODY), @{ $self->{ports} || [] };
 
     my %manners = (allow => $self->{allow});
     $self->{peer}{$_} = Flashduty->start(%manners)     for 'PEER', @{ $self->{peers} || [] };
@@ -110,6 +114,8 @@ sub flashduty { return $_[0]{peer}{ $_[1] || 'PEER' } }
 sub configuration {
     my ($self, %part) = @_;
 
+    return $self->expand($part{conf}) if defined $part{conf};
+
     my $http = $part{http} // <<"EOC";
     server {
         listen 127.0.0.1:%%PORT%%;
@@ -118,12 +124,10 @@ $part{server}
     }
 EOC
     my $main = $part{main} // '';
-    my $load = $ENV{TEST_NGINX_STATIC} ? '' : 'load_module %%DIR%%/module.so;';
-    my $user = $> == 0                 ? 'user root;' : '';
 
     return $self->expand(<<"EOC");
-$load
-$user
+%%LOAD%%
+%%USER%%
 daemon off;
 worker_processes $self->{workers};
 error_log %%DIR%%/error.log info;
@@ -135,31 +139,44 @@ events {
 
 http {
     access_log off;
-    client_body_temp_path %%DIR%%/body;
-    proxy_temp_path %%DIR%%/proxy;
-    fastcgi_temp_path %%DIR%%/fastcgi;
-    uwsgi_temp_path %%DIR%%/uwsgi;
-    scgi_temp_path %%DIR%%/scgi;
-
-    server {
-        listen 127.0.0.1:%%READY%%;
-        return 204;
-    }
+%%TEMP_PATHS%%
+%%READY_SERVER%%
 
 $http
 }
 EOC
 }
 
+# What every configuration needs in its http block.
+my %COMMON = (
+    TEMP_PATHS => <<'EOC',
+    client_body_temp_path %%DIR%%/body;
+    proxy_temp_path %%DIR%%/proxy;
+    fastcgi_temp_path %%DIR%%/fastcgi;
+    uwsgi_temp_path %%DIR%%/uwsgi;
+    scgi_temp_path %%DIR%%/scgi;
+EOC
+    READY_SERVER => <<'EOC',
+    server {
+        listen 127.0.0.1:%%READY%%;
+        access_log off;
+        return 204;
+    }
+EOC
+    LOAD => $ENV{TEST_NGINX_STATIC} ? '' : 'load_module %%DIR%%/module.so;',
+    USER => $> == 0                 ? 'user root;' : '',
+);
+
 sub expand {
     my ($self, $text) = @_;
 
-    my %value = (DIR => $self->dir, KEY => $self->{key});
+    my %value = (DIR => $self->dir, KEY => $self->{key}, SHORT => SHORT);
     $value{$_} = $self->port($_)            for keys %{ $self->{held} };
     $value{$_} = $self->flashduty($_)->port for keys %{ $self->{peer} };
     $value{PUSH_URL} = "http://127.0.0.1:$value{PEER}"
         . "/event/push/alert/standard?integration_key=$value{KEY}";
 
+    $text =~ s/%%(\w+)%%/$COMMON{$1} \/\/ $&/ge;
     $text =~ s/%%(\w+)%%/$value{$1} \/\/ die "no value for %%$1%%\n"/ge;
     return $text;
 }
@@ -212,6 +229,10 @@ sub start {
     $self->write_file('nginx.conf', $self->configuration(%$self));
     $self->{pid} = $self->spawn('output', '-e', "$self->{dir}/error.log", '-c', "$self->{dir}/nginx.conf");
     push @started, $self;
+
+    # A test that is interrupted still stops its nginx.
+    $SIG{$_} = sub { exit 1 } for qw(HUP INT TERM);
+    $SIG{PIPE} = 'IGNORE';
 
     eventually { $self->has_ended || Client->reaches($self->port('READY')) };
     return $self if $self->{pid};
@@ -308,7 +329,11 @@ sub finish {
 
 END {
     local $?;
-    $_->finish for grep { $_->{owner} == $$ } @started;
+    $SIG{$_} = 'IGNORE' for qw(HUP INT TERM);
+    for my $gateway (grep { $_->{owner} == $$ } @started) {
+        eval { $gateway->finish; 1 } or print STDERR $@;
+        $gateway->signal('KILL');
+    }
 }
 
 1;

@@ -1,0 +1,81 @@
+# What `make run` does: a sample alert and its recovery on their way through the
+# gateway, which goes on serving until it is told to stop.
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use File::Temp;
+use POSIX ();
+use Test::More tests => 16;
+
+use BlueKing;
+use Client;
+use Gateway;
+
+my $ROOT   = abs_path(dirname(__FILE__) . '/..');
+my $NGINX  = $ENV{TEST_NGINX_BINARY}     || 'nginx';
+my $MODULE = $ENV{TEST_FLASHDUTY_MODULE} || "$ROOT/build/ngx_http_flashduty_module.so";
+
+my $dir  = File::Temp->newdir('run.XXXXXX', TMPDIR => 1);
+my $port = free_port();
+my $pid;
+
+sub free_port {
+    return IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')->sockport;
+}
+
+sub run {
+    my ($push_url) = @_;
+
+    my $pid = fork // die "cannot fork: $!\n";
+    return $pid if $pid;
+    $ENV{FLASHDUTY_PUSH_URL} = $push_url;
+    $ENV{TMPDIR} = "$dir/tmp";
+    open STDOUT, '>', "$dir/output";
+    open STDERR, '>&', \*STDOUT;
+    open STDIN,  '<', '/dev/null';
+    exec $^X, "$ROOT/conf.example/run/run.pl", $NGINX, $MODULE, "127.0.0.1:$port"
+        or POSIX::_exit(127);
+}
+
+sub output {
+    open my $file, '<', "$dir/output" or return '';
+    local $/;
+    return scalar <$file>;
+}
+
+mkdir "$dir/tmp";
+chmod 0755, $dir, "$dir/tmp";
+
+$pid = run('not a url');
+waitpid $pid, 0;
+isnt($?, 0, 'a push URL that is none ends it');
+like(output(), qr/^FLASHDUTY_PUSH_URL must be the push URL/, 'and it says so');
+
+$pid = run('');
+ok(eventually { output() =~ /Ctrl-C ends it/ }, 'it starts');
+my $shown = output();
+for my $expected (
+    qr/An alert fires/, qr/The same recovers/,
+    qr/BlueKing sent +\| Flashduty got +\| BlueKing was told: 200 OK/,
+    qr/"type": "ANOMALY_NOTICE"/, qr/"type": "RECOVERY_NOTICE"/,
+    qr/"event_status": "Warning"/, qr/"event_status": "Ok"/,
+    qr/"outcome": "delivered"/,
+    )
+{
+    like($shown, $expected, "it shows $expected");
+}
+
+my $answer = Client->connect($port)->request('POST', '/blueking', payload('dims_90'));
+is($answer->verdict, '200 delivered', 'it goes on serving');
+
+my $second = run('');
+waitpid $second, 0;
+like(output(), qr/is in use/, 'a second one says that the port is taken');
+
+kill 'INT', $pid;
+ok((eventually { waitpid($pid, POSIX::WNOHANG()) == $pid }), 'Ctrl-C ends it');
+is($?, 0, 'in good order');
+is(join(' ', glob "$dir/tmp/*"), '', 'and it leaves nothing behind');
