@@ -48,7 +48,7 @@ unit: $(UNIT_TESTS)
 # All tests once more under valgrind, the unit tests built without sanitizers: a long while.
 check-memory: $(MODULE) | test-packages valgrind-packages
 	$(MAKE) BUILD=$(BUILD)/plain SANITIZE= unit-programs
-	prove -j2 -e 'valgrind -q --leak-check=full --error-exitcode=1' $(BUILD)/plain/unit/*_test
+	CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 -e 'valgrind -q --leak-check=full --error-exitcode=1' $(BUILD)/plain/unit/*_test
 	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) \
 	    TEST_NGINX_VALGRIND=1 prove -j2 -It/lib t/*.t
 

@@ -1,0 +1,93 @@
+#include "message_extractor.hpp"
+
+namespace flashduty {
+
+namespace {
+
+template <std::size_t N>
+constexpr Schema schema(const Member (&members)[N]) noexcept {
+    return {members, N};
+}
+
+template <std::size_t N>
+constexpr Names names(const std::string_view (&list)[N]) noexcept {
+    return {list, N};
+}
+
+constexpr std::string_view kTranslationNames[] = {"display_value"};
+constexpr std::string_view kItemNames[] = {"metric_id", "metric_field_name", "data_source_label",
+                                           "data_type_label"};
+constexpr std::string_view kAnomalyNames[] = {"anomaly_message"};
+constexpr std::string_view kDimensionNames[] = {"key", "value", "display_value"};
+
+constexpr Member kEventMembers[] = {
+    {"id", Field::kEventId},
+    {"event_id", Field::kEventEventId},
+    {"level", Field::kEventLevel},
+    {"level_name", Field::kEventLevelName},
+    {"begin_time", Field::kEventBeginTime},
+    {"create_time", Field::kEventCreateTime},
+    {"end_time", Field::kEventEndTime},
+    {"is_shielded", Field::kEventIsShielded},
+    {"agg_dimensions", Field::kEventAggDimensions},
+    {"dimensions", Field::kEventDimensions},
+    {"dimension_translation", Field::kEventDimensionTranslation, nullptr, names(kTranslationNames)},
+    {"bk_biz_id", Field::kEventBizId},
+    {"ip", Field::kEventIp},
+    {"target", Field::kEventTarget},
+    {"category", Field::kEventCategory},
+    {"data_type", Field::kEventDataType},
+    {"metric", Field::kEventMetric},
+};
+constexpr Schema kEvent = schema(kEventMembers);
+
+constexpr Member kStrategyMembers[] = {
+    {"id", Field::kStrategyId},
+    {"name", Field::kStrategyName},
+    {"scenario", Field::kStrategyScenario},
+    {"item_list", Field::kStrategyItemList, nullptr, names(kItemNames)},
+};
+constexpr Schema kStrategy = schema(kStrategyMembers);
+
+constexpr Member kDataMembers[] = {{"dimensions", Field::kAnomalyDimensions}};
+constexpr Schema kData = schema(kDataMembers);
+
+constexpr Member kOriginAlarmMembers[] = {
+    {"anomaly", Field::kAnomaly, nullptr, names(kAnomalyNames)},
+    {"data", Field::kCount, &kData},
+};
+constexpr Schema kOriginAlarm = schema(kOriginAlarmMembers);
+
+constexpr Member kAnomalyRecordMembers[] = {{"origin_alarm", Field::kCount, &kOriginAlarm}};
+constexpr Schema kAnomalyRecord = schema(kAnomalyRecordMembers);
+
+constexpr Member kMessageMembers[] = {
+    {"type", Field::kType},
+    {"scenario", Field::kScenario},
+    {"bk_biz_id", Field::kBizId},
+    {"bk_biz_name", Field::kBizName},
+    {"event", Field::kCount, &kEvent},
+    {"strategy", Field::kCount, &kStrategy},
+    {"latest_anomaly_record", Field::kCount, &kAnomalyRecord},
+    {"current_value", Field::kCurrentValue},
+    {"description", Field::kDescription},
+    {"related_info", Field::kRelatedInfo},
+    {"labels", Field::kLabels},
+    {"id", Field::kId},
+    {"status", Field::kStatus},
+    {"severity", Field::kSeverity},
+    {"alert_name", Field::kAlertName},
+    {"strategy_id", Field::kStrategyIdTop},
+    {"dimensions", Field::kDimensionsTop, nullptr, names(kDimensionNames)},
+    {"begin_time", Field::kBeginTime},
+    {"create_time", Field::kCreateTime},
+    {"end_time", Field::kEndTime},
+    {"is_shielded", Field::kIsShielded},
+};
+constexpr Schema kMessage = schema(kMessageMembers);
+
+}  // namespace
+
+const Schema& message_schema() noexcept { return kMessage; }
+
+}  // namespace flashduty

@@ -1,0 +1,163 @@
+// What of a message is kept, and the keeping.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "arena.hpp"
+#include "blueking_message.hpp"
+#include "json_reader.hpp"
+#include "json_value.hpp"
+
+namespace flashduty {
+
+/// A list of names; empty means every name.
+struct Names {
+    const std::string_view* names = nullptr;
+    std::size_t count = 0;
+
+    [[nodiscard]] bool has(std::string_view name) const noexcept {
+        for (std::size_t i = 0; i < count; i++) {
+            if (names[i] == name) {
+                return true;
+            }
+        }
+        return count == 0;
+    }
+};
+
+struct Schema;
+
+/// One member that is looked at: kept as `field`, or an object with members of its own.
+struct Member {
+    std::string_view name;
+    Field field = Field::kCount;
+    const Schema* object = nullptr;
+    /// Of the objects directly within the kept value, the members to keep: translation.md never
+    /// asks for the text of those objects themselves.
+    Names inner = {};
+};
+
+struct Schema {
+    const Member* members;
+    std::size_t count;
+
+    [[nodiscard]] const Member* find(std::string_view name) const noexcept {
+        for (std::size_t i = 0; i < count; i++) {
+            if (members[i].name == name) {
+                return &members[i];
+            }
+        }
+        return nullptr;
+    }
+};
+
+/// The members that translation.md names.
+[[nodiscard]] const Schema& message_schema() noexcept;
+
+/// Keeps what the schema names of one object, told of everything in it and of its end.
+class MessageExtractor {
+  public:
+    MessageExtractor(Arena& arena, BlueKingMessage& message) noexcept
+        : arena_(arena), message_(message) {}
+
+    [[nodiscard]] bool active() const noexcept { return depth_ != 0; }
+
+    /// The object itself has begun.
+    void begin() noexcept {
+        depth_ = 1;
+        frames_[1] = {};
+        frames_[1].schema = &message_schema();
+    }
+
+    /// A member's name, repaired.
+    void key(std::string_view key) noexcept {
+        Frame& frame = frames_[depth_];
+        frame.member = nullptr;
+        frame.wanted = false;
+        if (frame.schema != nullptr) {
+            frame.member = frame.schema->find(key);
+            frame.wanted = frame.member != nullptr && !is_filled(frame.member->field);
+        } else if (frame.value != nullptr && frame.inner.has(key)) {
+            frame.wanted = true;
+            frame.key = key;
+        }
+    }
+
+    /// A key that is kept must last longer than the call that told it.
+    void last_key(const JsonReader& reader) noexcept {
+        Frame& frame = frames_[depth_];
+        if (frame.wanted && frame.value != nullptr && !reader.is_lasting(frame.key)) {
+            frame.key = arena_.copy(frame.key);
+        }
+    }
+
+    void scalar(JsonValue::Kind kind, std::string_view text) noexcept {
+        if (wanted()) {
+            add(kind, text);
+        }
+    }
+
+    [[nodiscard]] bool wanted() const noexcept {
+        const Frame& frame = frames_[depth_];
+        return frame.wanted && (frame.value != nullptr || frame.member->field != Field::kCount);
+    }
+
+    /// An array or object within: false when nothing of it is wanted.
+    bool start(JsonValue::Kind kind) noexcept {
+        const Frame& frame = frames_[depth_];
+        Frame inside;
+        if (frame.wanted && frame.value == nullptr && frame.member->object != nullptr) {
+            inside.schema = kind == JsonValue::Kind::kObject ? frame.member->object : nullptr;
+        } else if (wanted()) {
+            // Of a container that is kept, `inner` thins out the containers directly in it.
+            inside.inner = frame.value == nullptr ? Names{} : frame.next_inner;
+            inside.next_inner = frame.value == nullptr ? frame.member->inner : Names{};
+            inside.value = add(kind, {});
+            inside.wanted = kind == JsonValue::Kind::kArray;
+        }
+        const bool is_wanted = inside.schema != nullptr || inside.value != nullptr;
+        frames_[++depth_] = inside;
+        return is_wanted;
+    }
+
+    void end() noexcept { depth_--; }
+
+  private:
+    struct Frame {
+        const Schema* schema = nullptr;  ///< of an object whose members go their own ways
+        JsonValue* value = nullptr;      ///< of a container that is kept
+        const Member* member = nullptr;
+        std::string_view key;
+        Names inner, next_inner;
+        bool wanted = false;  ///< what comes next in it
+    };
+
+    [[nodiscard]] bool is_filled(Field field) const noexcept {
+        return field != Field::kCount && message_[field] != nullptr;
+    }
+
+    JsonValue* add(JsonValue::Kind kind, std::string_view text) noexcept {
+        const Frame& frame = frames_[depth_];
+        JsonValue* value = arena_.make<JsonValue>();
+        if (value == nullptr) {
+            return nullptr;
+        }
+        value->kind = kind;
+        value->text = text;
+        if (frame.value == nullptr) {
+            message_.fields[static_cast<std::size_t>(frame.member->field)] = value;
+        } else {
+            value->key = frame.key;
+            frame.value->append(value);
+        }
+        return value;
+    }
+
+    Arena& arena_;
+    BlueKingMessage& message_;
+    std::size_t depth_ = 0;
+    Frame frames_[kMaxJsonDepth + 2];
+};
+
+}  // namespace flashduty
