@@ -245,25 +245,21 @@ std::string_view first_element(Arena& arena, const JsonValue* value) noexcept {
 
 // ---------------------------------------------------------------- dimensions
 
-/// The names of the instances in a topology path, `/` between them; empty when it is none, or
-/// one of empty names.
+/// The names of the instances in a topology path, `/` between them; empty when it is none.
 std::string_view instance_path(Arena& arena, const JsonValue& path) noexcept {
     std::string_view* names = arena.make_array<std::string_view>(path.count);
     if (names == nullptr) {
         return {};
     }
     std::size_t count = 0;
-    bool is_empty = true;
     for (const JsonValue* part = path.first; part != nullptr; part = part->next) {
         const JsonValue* name = part->member("bk_inst_name");
         if (name == nullptr) {
             return {};
         }
-        names[count] = text_of(arena, name);
-        is_empty = is_empty && is_blank(names[count]);
-        count++;
+        names[count++] = text_of(arena, name);
     }
-    return is_empty ? std::string_view{} : join(arena, names, count, "/");
+    return join(arena, names, count, "/");
 }
 
 /// The text that `display_value` gives, empty when it gives none.
