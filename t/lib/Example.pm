@@ -61,6 +61,8 @@ http {
     }
 
 EOC
+    # valgrind lets nobody change its limit.
+    $conf =~ s/^worker_rlimit_nofile.*//m if $ENV{TEST_NGINX_VALGRIND};
     return $conf;
 }
 
