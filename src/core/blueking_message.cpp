@@ -177,14 +177,14 @@ bool is_json_blank(std::string_view text) noexcept {
 
 /// Feeds all of `source`. Pieces grow while one token fills them, because yajl looks at the
 /// whole of an unfinished token again with every piece.
-BodyKind read_all(Pass& pass, BodySource& source) noexcept {
+BodyKind read_all(Arena& arena, Pass& pass, BodySource& source) noexcept {
     bool is_empty = true;
     std::size_t wanted_bytes = kPieceBytes;
     JsonStatus status = JsonStatus::kOk;
     JsonChunk chunk;
     for (;;) {
         if (!source.next(chunk, wanted_bytes)) {
-            return BodyKind::kUnreadable;
+            return arena.failed() ? BodyKind::kOutOfMemory : BodyKind::kUnreadable;
         }
         if (chunk.text.empty()) {
             break;
@@ -225,7 +225,7 @@ PassResult read_once(Arena& arena, BodySource& source, std::size_t openings,
                      JsonConstants constants) noexcept {
     Pass pass(arena, openings, target, opens_strings, constants);
     PassResult result;
-    result.reading.kind = read_all(pass, source);
+    result.reading.kind = read_all(arena, pass, source);
     result.reading.offset_bytes = pass.reader.offset_bytes();
     result.message = pass.finder.message;
     result.may_hold_more = pass.saw_string_to_open;

@@ -8,7 +8,7 @@ namespace flashduty {
 
 namespace {
 
-constexpr std::string_view kArgument = "integration_key=";
+constexpr std::string_view kName = "integration_key";
 constexpr std::string_view kMask = "***";
 
 constexpr int hex_digit(char c) noexcept {
@@ -22,21 +22,34 @@ constexpr bool is_unreserved(char c) noexcept {  // RFC 3986, 2.3
            c == '~';
 }
 
+/// One character of a URL, unescaped; `url` is cut to what follows it.
+char take_character(std::string_view& url) noexcept {
+    const bool is_escape =
+        url[0] == '%' && url.size() > 2 && hex_digit(url[1]) >= 0 && hex_digit(url[2]) >= 0;
+    const char c =
+        is_escape ? static_cast<char>(hex_digit(url[1]) * 16 + hex_digit(url[2])) : url[0];
+    url.remove_prefix(is_escape ? 3 : 1);
+    return c;
+}
+
 std::string_view unescape(Arena& arena, std::string_view text) noexcept {
     char* to = static_cast<char*>(arena.allocate(text.size()));
     if (to == nullptr) {
         return {};
     }
     std::size_t size = 0;
-    for (std::size_t i = 0; i < text.size(); i++) {
-        const bool is_escape = text[i] == '%' && i + 2 < text.size() &&
-                               hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0;
-        to[size++] = is_escape
-                         ? static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]))
-                         : text[i];
-        i += is_escape ? 2 : 0;
+    while (!text.empty()) {
+        to[size++] = take_character(text);
     }
     return {to, size};
+}
+
+bool is_key_name(std::string_view name) noexcept {
+    std::size_t i = 0;
+    while (!name.empty() && i < kName.size() && to_lower(take_character(name)) == kName[i]) {
+        i++;
+    }
+    return name.empty() && i == kName.size();
 }
 
 std::string_view escape(Arena& arena, std::string_view text, std::string_view digits) noexcept {
@@ -81,29 +94,33 @@ std::string_view mask(Arena& arena, std::string_view text, std::string_view secr
 
 }  // namespace
 
-std::string_view integration_key_in(std::string_view url) noexcept {
-    std::size_t from = url.find('?');
+std::string_view take_integration_key(std::string_view& url) noexcept {
+    std::size_t from = url.find_first_of("?&");
     while (from != std::string_view::npos) {
-        const std::string_view argument = url.substr(from + 1);
-        if (equals_ignoring_case(argument.substr(0, kArgument.size()), kArgument)) {
-            const std::string_view value = argument.substr(kArgument.size());
-            return value.substr(0, value.find_first_of("&# "));
+        url.remove_prefix(from + 1);
+        const std::string_view argument = url.substr(0, url.find_first_of("&?# "));
+        const std::size_t equals = argument.find('=');
+        url.remove_prefix(argument.size());
+        if (equals != std::string_view::npos && equals + 1 < argument.size() &&
+            is_key_name(argument.substr(0, equals))) {
+            return argument.substr(equals + 1);
         }
-        from = url.find('&', from + 1);
+        from = url.find_first_of("?&");
     }
+    url = {};
     return {};
 }
 
-std::string_view without_key(Arena& arena, std::string_view text, std::string_view key) noexcept {
-    if (key.empty() || text.empty()) {
-        return text;
-    }
-    const std::string_view plain = unescape(arena, key);
-    const std::string_view forms[] = {key, escape(arena, plain, "0123456789ABCDEF"),
-                                      escape(arena, plain, "0123456789abcdef"), plain};
-    for (const std::string_view& form : forms) {
-        if (std::find(std::begin(forms), &form, form) == &form) {
-            text = mask(arena, text, form);
+std::string_view without_keys(Arena& arena, std::string_view text, std::string_view url) noexcept {
+    for (std::string_view key = take_integration_key(url); !key.empty() && !text.empty();
+         key = take_integration_key(url)) {
+        const std::string_view plain = unescape(arena, key);
+        const std::string_view forms[] = {key, escape(arena, plain, "0123456789ABCDEF"),
+                                          escape(arena, plain, "0123456789abcdef"), plain};
+        for (const std::string_view& form : forms) {
+            if (std::find(std::begin(forms), &form, form) == &form) {
+                text = mask(arena, text, form);
+            }
         }
     }
     return arena.failed() ? std::string_view{} : text;

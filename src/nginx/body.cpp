@@ -2,13 +2,11 @@
 
 namespace flashduty {
 
-RequestBody::RequestBody(ngx_http_request_t* r) noexcept : r_(r) { rewind(); }
-
-RequestBody::~RequestBody() {
-    if (buffer_ != nullptr) {
-        (void)ngx_pfree(r_->pool, buffer_);
-    }
+RequestBody::RequestBody(ngx_http_request_t* r, Arena& arena) noexcept : r_(r), arena_(arena) {
+    rewind();
 }
+
+RequestBody::~RequestBody() { arena_.release(buffer_); }
 
 void RequestBody::rewind() noexcept {
     link_ = r_->request_body == nullptr ? nullptr : r_->request_body->bufs;
@@ -38,10 +36,8 @@ bool RequestBody::next(JsonChunk& chunk, std::size_t wanted_bytes) noexcept {
 
 bool RequestBody::reserve(std::size_t size_bytes) noexcept {
     if (size_bytes > buffer_bytes_) {
-        if (buffer_ != nullptr) {
-            (void)ngx_pfree(r_->pool, buffer_);
-        }
-        buffer_ = static_cast<u_char*>(ngx_palloc(r_->pool, size_bytes));
+        arena_.release(buffer_);
+        buffer_ = static_cast<u_char*>(arena_.allocate(size_bytes));
         buffer_bytes_ = buffer_ == nullptr ? 0 : size_bytes;
     }
     return buffer_ != nullptr;

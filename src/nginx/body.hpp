@@ -8,10 +8,11 @@ namespace flashduty {
 
 /// Gives a body that lies in one buffer as it lies. A part in nginx's temporary file is read, as
 /// nginx itself reads it, and parts in several buffers, as chunked bodies have them, are gathered
-/// through one buffer from the request's pool.
+/// through one buffer.
 class RequestBody final : public BodySource {
   public:
-    explicit RequestBody(ngx_http_request_t* r) noexcept;
+    /// The buffer comes from `arena`, so that its failing can be told from the file's.
+    RequestBody(ngx_http_request_t* r, Arena& arena) noexcept;
     ~RequestBody();
     RequestBody(const RequestBody&) = delete;
     RequestBody& operator=(const RequestBody&) = delete;
@@ -26,6 +27,7 @@ class RequestBody final : public BodySource {
     void pass_empty() noexcept;
 
     ngx_http_request_t* r_;
+    Arena& arena_;
     const ngx_chain_t* link_ = nullptr;
     off_t taken_ = 0;  ///< of the current link
     bool failed_ = false;

@@ -2,6 +2,7 @@
 
 #include <new>
 
+#include "../core/secret.hpp"
 #include "../core/text.hpp"
 #include "handler.hpp"
 
@@ -11,7 +12,6 @@ namespace {
 
 char* const kConfOk = nullptr;                         // NGX_CONF_OK
 char* const kConfError = reinterpret_cast<char*>(-1);  // NGX_CONF_ERROR
-constexpr std::string_view kKeyArgument = "integration_key=";
 
 constexpr ngx_uint_t kAnyHttpContext = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;
 
@@ -32,15 +32,6 @@ ngx_int_t compile(ngx_conf_t* cf, const ngx_str_t& text, ngx_http_complex_value_
     compilation.value = &source;
     compilation.complex_value = value;
     return ngx_http_compile_complex_value(&compilation);
-}
-
-bool contains_ignoring_case(std::string_view text, std::string_view part) noexcept {
-    for (std::size_t i = 0; i + part.size() <= text.size(); i++) {
-        if (equals_ignoring_case(text.substr(i, part.size()), part)) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /// True when a path leads out of where it starts: a segment that is `..`.
@@ -85,7 +76,8 @@ char* set_push(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
                       "/flashduty, not \"%V\"",
                       &uri);
     }
-    if (contains_ignoring_case(text, kKeyArgument)) {
+    std::string_view url = text;
+    if (!take_integration_key(url).empty()) {
         return refuse(cf,
                       "the integration key must not stand in \"flashduty_push\": put the push "
                       "URL into the proxy_pass of the location it names");

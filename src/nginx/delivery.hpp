@@ -26,6 +26,7 @@ struct Delivery {
     AnswerReader* answer_reader = nullptr;
     PushEnd push_end;
     bool is_push_timed_out = false;
+    bool is_redirected = false;  ///< what comes is not the answer to the push
     bool is_settled = false;
     ngx_msec_t push_started_ms = 0;
     ngx_msec_t push_time_ms = 0;
@@ -39,6 +40,9 @@ struct Delivery {
 
 /// The delivery of `r`, a request or a subrequest of it; nullptr when it is none of ours.
 [[nodiscard]] Delivery* find_delivery(ngx_http_request_t* r) noexcept;
+
+/// The same where an internal redirect, as post_action makes one, has cleared nginx's contexts.
+[[nodiscard]] Delivery* recall_delivery(ngx_http_request_t* r) noexcept;
 
 /// A new delivery for a main request; nullptr when out of memory.
 [[nodiscard]] Delivery* create_delivery(ngx_http_request_t* r) noexcept;

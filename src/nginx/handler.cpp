@@ -169,7 +169,7 @@ bool make_event(Delivery& delivery, const BlueKingMessage& message) noexcept {
 
 /// The body is here. True when there is an event to push or to show; else it is settled.
 bool translate_body(Delivery& delivery) noexcept {
-    RequestBody body(delivery.request);
+    RequestBody body(delivery.request, delivery.arena);
     const BodyReading reading = read_body(delivery.arena, body);
     if (!accept(delivery, reading)) {
         return false;

@@ -32,7 +32,8 @@ u_char* log_handler(ngx_http_request_t* r, ngx_http_request_t* sr, u_char* buf, 
     Shortened upstream(sr->upstream == nullptr ? none : sr->upstream->uri);
     Shortened line(r->request_line);
     upstream.drop_arguments();
-    if (!integration_key_in(to_view(r->request_line)).empty()) {
+    std::string_view request_line = to_view(r->request_line);
+    if (!take_integration_key(request_line).empty()) {
         line.drop_arguments();
     }
     return nginx_log_handler(r, sr, buf, len);

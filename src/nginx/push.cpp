@@ -55,7 +55,7 @@ struct Target {
 /// Evaluates `flashduty_push`; settles and returns false when it leads nowhere.
 bool find_target(Delivery& delivery, Target& target) noexcept {
     ngx_http_request_t* r = delivery.request;
-    ngx_uint_t flags = NGX_HTTP_LOG_UNSAFE;
+    ngx_uint_t flags = 0;  // nginx would log the uri as it is, line breaks and secrets too
     if (ngx_http_complex_value(r, location_conf(r).push_uri, &target.uri) != NGX_OK) {
         settle(delivery, Outcome::kBroken, "out of memory");
         return false;
@@ -71,7 +71,11 @@ bool find_target(Delivery& delivery, Target& target) noexcept {
         return false;
     }
     target.args = to_ngx(escape_arguments(delivery.arena, to_view(target.args)));
-    return !delivery.arena.failed();
+    if (delivery.arena.failed()) {
+        settle(delivery, Outcome::kBroken, "out of memory");
+        return false;
+    }
+    return true;
 }
 
 // ---------------------------------------------------------------- the end of a push
@@ -114,6 +118,10 @@ std::string_view answer_header(ngx_http_request_t* sr, std::string_view name) no
 /// A sentence where Flashduty gave none.
 std::string_view reason_for(Delivery& delivery, Verdict verdict, bool was_sent) noexcept {
     const std::string_view status = decimal(delivery.arena, delivery.push_end.http_status);
+    if (!delivery.answer.code.empty()) {
+        return concat(delivery.arena, std::string_view("Flashduty answered "),
+                      delivery.answer.code);
+    }
     if (!was_sent && verdict != Verdict::kDelivered) {
         return concat(delivery.arena, std::string_view("nginx itself answered HTTP "), status,
                       std::string_view(": check the location that flashduty_push names"));
@@ -142,8 +150,17 @@ std::string_view reason_for(Delivery& delivery, Verdict verdict, bool was_sent) 
                   std::string_view(", but not as Flashduty does: check the push URL"));
 }
 
-std::string_view clean(Delivery& delivery, std::string_view text, std::string_view key) noexcept {
-    return without_key(delivery.arena, repair(delivery.arena, text), key);
+std::string_view clean(Delivery& delivery, std::string_view text, std::string_view url) noexcept {
+    return without_keys(delivery.arena, repair(delivery.arena, text), url);
+}
+
+/// How long the caller should wait: what the answer says when that makes sense, else a second.
+std::string_view retry_after(ngx_http_request_t* sr) noexcept {
+    const std::string_view wait = trim(answer_header(sr, "Retry-After"));
+    const bool is_seconds =
+        !wait.empty() && wait.size() <= 6 && std::all_of(wait.begin(), wait.end(), is_digit);
+    const bool is_date = ngx_parse_http_time(to_ngx(wait).data, wait.size()) != NGX_ERROR;
+    return is_seconds || is_date ? wait : "1";
 }
 
 /// Reads out what the push brought and tells the caller what it means.
@@ -153,20 +170,18 @@ void settle_push(Delivery& delivery, ngx_http_request_t* sr) noexcept {
     if (delivery.is_push_timed_out && verdict == Verdict::kTransient) {
         verdict = Verdict::kTimedOut;
     }
-    const std::string_view key = sr->upstream == nullptr
-                                     ? std::string_view{}
-                                     : integration_key_in(to_view(sr->upstream->uri));
+    const std::string_view url =
+        sr->upstream == nullptr ? std::string_view{} : to_view(sr->upstream->uri);
     const std::string_view id =
         answer.request_id.empty() ? answer_header(sr, "Flashcat-Request-Id") : answer.request_id;
-    delivery.answer.code = clean(delivery, answer.code, key);
-    delivery.answer.request_id = clean(delivery, id, key);
-    std::string_view reason = clean(delivery, answer.message, key);
+    delivery.answer.code = clean(delivery, answer.code, url);
+    delivery.answer.request_id = clean(delivery, id, url);
+    std::string_view reason = clean(delivery, answer.message, url);
     if (is_blank(reason) || verdict == Verdict::kDelivered) {
         reason = reason_for(delivery, verdict, sr->upstream != nullptr);
     }
     if (verdict == Verdict::kSlowDown) {
-        const std::string_view wait = clean(delivery, answer_header(sr, "Retry-After"), key);
-        delivery.retry_after = is_blank(wait) ? "1" : wait;
+        delivery.retry_after = retry_after(sr);
     }
     settle(delivery, outcome_of(verdict), reason);
 }
@@ -200,6 +215,7 @@ ngx_int_t on_push_end(ngx_http_request_t* sr, void* data, ngx_int_t rc) {
 void on_request_end(void* data) {
     Delivery& delivery = *static_cast<Delivery*>(data);
     if (!delivery.is_settled) {
+        delivery.push_time_ms = ngx_current_msec - delivery.push_started_ms;
         settle(delivery, Outcome::kUnreachable, "nginx ended the request before the push was over");
     }
 }
@@ -254,8 +270,15 @@ PushParts* make_parts(Delivery& delivery) noexcept {
     return fill_body(delivery, *parts) ? parts : nullptr;
 }
 
-/// The caller's request while its push is under way: whatever wakes it, it waits on.
-void wait_for_push(ngx_http_request_t*) {}
+/// The caller's request while its push is under way: whatever wakes it, it waits on. A push that
+/// is delayed before it is sent, as limit_req does it, waits for the caller's connection and is
+/// woken here. One that is being sent is not: it must not see that the caller has left.
+void wait_for_push(ngx_http_request_t* r) {
+    ngx_http_request_t* push = find_delivery(r)->push;
+    if (push->upstream == nullptr && !r->connection->write->delayed) {
+        push->write_event_handler(push);
+    }
+}
 
 // ---------------------------------------------------------------- the answer to a push
 
@@ -283,7 +306,12 @@ ngx_int_t header_filter(ngx_http_request_t* r) {
     if (delivery == nullptr) {
         return next_header_filter(r);
     }
-    delivery->push_end.http_status = static_cast<unsigned>(r->headers_out.status);
+    // An X-Accel-Redirect has led away from Flashduty's answer.
+    delivery->is_redirected =
+        r->upstream != nullptr && r->upstream->headers_in.x_accel_redirect != nullptr;
+    delivery->push_end.http_status = delivery->is_redirected
+                                         ? NGX_HTTP_BAD_GATEWAY
+                                         : static_cast<unsigned>(r->headers_out.status);
     r->header_sent = 1;
     r->filter_need_in_memory = 1;
     if (r->upstream != nullptr && r->upstream->finalize_request != on_upstream_end) {
@@ -303,7 +331,7 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) {
     }
     for (; in != nullptr; in = in->next) {
         ngx_buf_t& buf = *in->buf;
-        if (ngx_buf_in_memory(&buf)) {
+        if (ngx_buf_in_memory(&buf) && !delivery->is_redirected) {
             delivery->answer_reader->feed({reinterpret_cast<const char*>(buf.pos),
                                            static_cast<std::size_t>(buf.last - buf.pos)});
         }
@@ -355,7 +383,13 @@ void install_push_filters() noexcept {
 ngx_int_t keep_push_answer(ngx_http_request_t* r) {
     auto* core = static_cast<ngx_http_core_loc_conf_t*>(
         ngx_http_get_module_loc_conf(r, ngx_http_core_module));
-    if (delivery_of_push(r) == nullptr || core->error_pages == nullptr) {
+    if (delivery_of_push(r) == nullptr) {
+        return NGX_DECLINED;
+    }
+    if (r->upstream != nullptr) {  // an X-Accel-Redirect leads away from Flashduty's answer
+        return NGX_HTTP_BAD_GATEWAY;
+    }
+    if (core->error_pages == nullptr) {
         return NGX_DECLINED;
     }
     // With proxy_intercept_errors nginx would throw Flashduty's answer away for the page.

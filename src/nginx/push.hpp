@@ -13,7 +13,8 @@ namespace flashduty {
 /// Puts the filters in place that read the answers to pushes.
 void install_push_filters() noexcept;
 
-/// A precontent handler: keeps `error_page` in the push location from hiding Flashduty's answer.
+/// A precontent handler: keeps `error_page` and `X-Accel-Redirect` from putting something else in
+/// the place of Flashduty's answer.
 ngx_int_t keep_push_answer(ngx_http_request_t* r);
 
 }  // namespace flashduty

@@ -88,7 +88,7 @@ constexpr Variable kVariables[] = {
 
 ngx_int_t get_variable(ngx_http_request_t* r, ngx_http_variable_value_t* v, uintptr_t data) {
     const auto& variable = *reinterpret_cast<const Variable*>(data);
-    Delivery* delivery = find_delivery(r);
+    Delivery* delivery = recall_delivery(r);
     set(r, v, delivery == nullptr ? std::string_view{} : variable.get(*delivery));
     return NGX_OK;
 }
@@ -96,7 +96,7 @@ ngx_int_t get_variable(ngx_http_request_t* r, ngx_http_variable_value_t* v, uint
 ngx_int_t get_dimension(ngx_http_request_t* r, ngx_http_variable_value_t* v, uintptr_t data) {
     const std::string_view name =
         to_view(*reinterpret_cast<const ngx_str_t*>(data)).substr(kDimensionPrefix.size());
-    Delivery* delivery = find_delivery(r);
+    Delivery* delivery = recall_delivery(r);
     const bool has_alert = delivery != nullptr && delivery->alert != nullptr;
     set(r, v, has_alert ? dimension_text(*delivery->alert, name) : std::string_view{});
     return NGX_OK;
