@@ -8,7 +8,7 @@ use Test::More;
 use BlueKing;
 use Gateway;
 
-my $t = Gateway->new(http => <<'EOC')->plan(29)->start;
+my $t = Gateway->new(http => <<'EOC')->plan(31)->start;
     map $blueking_biz_id $route {
         volatile;
         2       /two;
@@ -25,6 +25,9 @@ my $t = Gateway->new(http => <<'EOC')->plan(29)->start;
     server {
         listen 127.0.0.1:%%PORT%%;
 
+        location /from_path/ {
+            flashduty_push /x$uri;
+        }
         location = /by_uri {
             flashduty_push $route;
         }
@@ -106,6 +109,12 @@ for my $case (
     is($response->verdict, '500 failed', "$name fails");
     cmp_ok(scalar(grep {/\[error\]/} @lines), '>=', 1, 'and the log says so');
 }
+
+# What is no safe path must not get to write a log line of its own either.
+my @forged = grep {/^forged/} $t->logged(sub {
+    is($t->post('/from_path/%0Aforged/%252e%252e/x', alert())->verdict, '500 failed', 'an escaped ..');
+});
+is(join("\n", @forged), '', 'the log has no line of the caller');
 
 is($t->post('/literal_nowhere', alert())->verdict, '502 refused', 'a location that does not exist is a mistake');
 is($t->flashduty->count, $before, 'nothing of this was pushed');

@@ -15,7 +15,7 @@ my $ESCAPED = 'k3y%2Fof%2Bthe%3Dteam';
 my $LOWER   = lc $ESCAPED;
 my $LEAKED  = join '|', map {quotemeta} $PLAIN, $ESCAPED, $LOWER;
 
-my $t = Gateway->new(key => $ESCAPED, peers => ['SECOND'], http => <<'EOC')->plan(49)->start;
+my $t = Gateway->new(key => $ESCAPED, peers => ['SECOND'], http => <<'EOC')->plan(53)->start;
     log_format all escape=none "$request $flashduty_outcome $flashduty_title $flashduty_alert_key "
         "$flashduty_push_status $flashduty_push_time $flashduty_request_id $flashduty_error_code";
 
@@ -44,6 +44,12 @@ my $t = Gateway->new(key => $ESCAPED, peers => ['SECOND'], http => <<'EOC')->pla
         location = /mapped {
             flashduty_push /mapped_key;
         }
+        location = /twice {
+            flashduty_push /second_key;
+        }
+        location = /spelled {
+            flashduty_push /spelled_key;
+        }
         location = /limited {
             flashduty_push /limited_body;
         }
@@ -66,6 +72,14 @@ my $t = Gateway->new(key => $ESCAPED, peers => ['SECOND'], http => <<'EOC')->pla
             internal;
             proxy_pass http://127.0.0.1:%%PEER%%/event/push/alert/standard?integration_key=$key;
             proxy_read_timeout %%SHORT%%;
+        }
+        location = /second_key {
+            internal;
+            proxy_pass http://127.0.0.1:%%PEER%%/event/push/alert/standard?integration_key=a&integration_key=%%KEY%%;
+        }
+        location = /spelled_key {
+            internal;
+            proxy_pass http://127.0.0.1:%%PEER%%/event/push/alert/standard?integration_key=a&integration%5Fkey=%%KEY%%;
         }
         location = /limited_body {
             internal;
@@ -106,6 +120,10 @@ for my $fault (@FAULTS) {
 keeps_secret('/nobody',  taken(),          '502 failed',  'nobody there');
 keeps_secret('/two',     dropped('close'), '502 failed',  'nobody of two');
 keeps_secret('/limited', taken(),          '502 refused', 'an event too long for its location');
+
+# However the configuration spells it.
+keeps_secret('/twice', says(400, 'InvalidParameter', "no $PLAIN"), '502 refused', 'the second of two keys');
+keeps_secret('/spelled', says(400, 'InvalidParameter', "no $PLAIN"), '502 refused', 'an escaped name');
 
 # Elsewhere than in the message.
 keeps_secret(

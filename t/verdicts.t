@@ -109,7 +109,7 @@ my @CASES = (
 # Ways to reach Flashduty that nginx handles differently.
 my @WAYS = qw(/blueking /unbuffered /in_file /kept);
 
-my $t = Gateway->new(http => <<'EOC')->plan(@WAYS * @CASES + 19)->start;
+my $t = Gateway->new(http => <<'EOC')->plan(@WAYS * @CASES + 26)->start;
     upstream kept {
         server 127.0.0.1:%%PEER%%;
         keepalive 4;
@@ -198,6 +198,12 @@ unlike(answer_to(body('{}'))->status, qr/^2/, 'an object with neither request id
 
 is(answer_to(html(429))->header('Retry-After'), '1', 'without Retry-After the caller is told 1 second');
 is(answer_to(html(429, headers => [ 'Retry-After' => 42 ]))->header('Retry-After'), '42', 'Retry-After is passed on');
+for my $odd (undef, '', 'soon', '9' x 3000, "7 \x1b[31m", '-1') {
+    my $answer = html(429, headers => [ 'Retry-After' => $odd // '' ]);
+    is(answer_to($answer)->header('Retry-After'), '1', 'a Retry-After that makes no sense is 1 second');
+}
+my $date = 'Sun, 22 Nov 2026 09:00:00 GMT';
+is(answer_to(html(429, headers => [ 'Retry-After' => $date ]))->header('Retry-After'), $date, 'a date is passed on');
 is(answer_to(html(500))->header('Retry-After'), undef, 'other failures have no Retry-After');
 
 my $big = answer_to(body(q({"data":{"x":"MEGABYTE"},"request_id":"late"})));
