@@ -10,7 +10,7 @@ use BlueKing;
 use Flashduty;
 use Gateway;
 
-my $t = Gateway->new(http => <<'EOC')->plan(8)->start;
+my $t = Gateway->new(http => <<'EOC')->plan(9)->start;
     server {
         listen 127.0.0.1:%%PORT%%;
         server_name localhost;
@@ -21,6 +21,14 @@ my $t = Gateway->new(http => <<'EOC')->plan(8)->start;
         }
         location = /flashduty {
             internal;
+            proxy_pass %%PUSH_URL%%;
+        }
+        location = /deaf {
+            flashduty_push /deaf_push;
+        }
+        location = /deaf_push {
+            internal;
+            proxy_ignore_headers X-Accel-Redirect;
             proxy_pass %%PUSH_URL%%;
         }
         location = /file.json {
@@ -46,3 +54,7 @@ for my $elsewhere (qw(/file.json /said /proxied @named)) {
     is($response->verdict, '502 failed', "$elsewhere is no yes");
     is($response->json->{request_id}, undef, 'and says nothing to the caller');
 }
+
+$t->flashduty->answer(
+    { status => 200, headers => [ 'X-Accel-Redirect' => '/said' ], body => '{"request_id":"own"}' });
+is($t->post('/deaf', alert())->json->{request_id}, 'own', 'where it is ignored the answer counts');

@@ -301,14 +301,19 @@ void on_upstream_end(ngx_http_request_t* r, ngx_int_t rc) {
     delivery->finalize_upstream(r, rc);
 }
 
+/// True when an X-Accel-Redirect has led away from Flashduty's answer.
+bool is_redirected(ngx_http_request_t* r) noexcept {
+    const ngx_http_upstream_t* upstream = r->upstream;
+    return upstream != nullptr && upstream->headers_in.x_accel_redirect != nullptr &&
+           (upstream->conf->ignore_headers & NGX_HTTP_UPSTREAM_IGN_XA_REDIRECT) == 0;
+}
+
 ngx_int_t header_filter(ngx_http_request_t* r) {
     Delivery* delivery = delivery_of_push(r);
     if (delivery == nullptr) {
         return next_header_filter(r);
     }
-    // An X-Accel-Redirect has led away from Flashduty's answer.
-    delivery->is_redirected =
-        r->upstream != nullptr && r->upstream->headers_in.x_accel_redirect != nullptr;
+    delivery->is_redirected = is_redirected(r);
     delivery->push_end.http_status = delivery->is_redirected
                                          ? NGX_HTTP_BAD_GATEWAY
                                          : static_cast<unsigned>(r->headers_out.status);
