@@ -8,7 +8,7 @@ use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use File::Temp;
 use POSIX ();
-use Test::More tests => 16;
+use Test::More;
 
 use BlueKing;
 use Client;
@@ -17,6 +17,9 @@ use Gateway;
 my $ROOT   = abs_path(dirname(__FILE__) . '/..');
 my $NGINX  = $ENV{TEST_NGINX_BINARY}     || 'nginx';
 my $MODULE = $ENV{TEST_FLASHDUTY_MODULE} || "$ROOT/build/ngx_http_flashduty_module.so";
+
+plan(skip_all => 'the module is inside the binary') if $ENV{TEST_NGINX_STATIC};
+plan(tests => 16);
 
 my $dir  = File::Temp->newdir('run.XXXXXX', TMPDIR => 1);
 my $port = free_port();

@@ -42,7 +42,7 @@ write_conf();
 
 my $pid = fork() // die "fork: $!\n";
 if ($pid == 0) {
-    exec $nginx, '-p', $dir, '-c', "$dir/nginx.conf" or die "$nginx: $!\n";
+    exec $nginx, '-p', $dir, '-e', "$dir/error.log", '-c', "$dir/nginx.conf" or die "$nginx: $!\n";
 }
 my $stopping = 0;
 $SIG{INT} = $SIG{TERM} = sub { $stopping = 1; kill 'QUIT', $pid; };
