@@ -1,6 +1,10 @@
 // Memory for one alert: taken piece by piece, given back all at once by its owner.
 #pragma once
 
+#if __cplusplus < 201703L
+#error "C++17 is needed: a compiler that speaks it by default, as GCC does from 11 on"
+#endif
+
 #include <cstddef>
 #include <cstring>
 #include <new>
