@@ -1,10 +1,8 @@
-// Finding BlueKing's message in a body and keeping what of it the event needs.
+// What of BlueKing's message the event needs, as it came.
 #pragma once
 
 #include <cstddef>
 
-#include "arena.hpp"
-#include "json_reader.hpp"
 #include "json_value.hpp"
 
 namespace flashduty {
@@ -67,41 +65,5 @@ struct BlueKingMessage {
         return fields[static_cast<std::size_t>(field)];
     }
 };
-
-/// Gives a body piece by piece, more than once.
-class BodySource {
-  public:
-    /// The next piece in `chunk`, the one before it is gone unless it was lasting; an empty one
-    /// at the end. `wanted_bytes` is how large a piece should be where there is a choice.
-    /// False when the body cannot be read.
-    [[nodiscard]] virtual bool next(JsonChunk& chunk, std::size_t wanted_bytes) noexcept = 0;
-    /// Back to the start.
-    virtual void rewind() noexcept = 0;
-
-  protected:
-    ~BodySource() = default;
-};
-
-enum class BodyKind {
-    kMessage,
-    kDebug,       ///< what BlueKing's debug button sends
-    kNoAlert,     ///< JSON, but no message in it
-    kEmpty,       ///< nothing but white space
-    kNoJson,      ///< `offset_bytes` says where reading stopped
-    kTooDeep,     ///< arrays and objects nested deeper than kMaxJsonDepth
-    kUnreadable,  ///< the source failed
-    kOutOfMemory,
-};
-
-struct BodyReading {
-    BodyKind kind = BodyKind::kNoAlert;
-    std::size_t offset_bytes = 0;
-    BlueKingMessage message;  ///< with kMessage; what it points to lives in the arena, and in
-                              ///< lasting pieces of the source
-};
-
-/// Reads `source` to its end, once or, when the message is wrapped in something, twice (and
-/// once more when it holds NaN or Infinity). See translation.md, "Reading".
-[[nodiscard]] BodyReading read_body(Arena& arena, BodySource& source) noexcept;
 
 }  // namespace flashduty

@@ -1,7 +1,7 @@
 // The request's body as the core reads it: where nginx put it, in memory or in a file.
 #pragma once
 
-#include "../core/blueking_message.hpp"
+#include "../core/blueking_body.hpp"
 #include "ngx.hpp"
 
 namespace flashduty {

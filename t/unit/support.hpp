@@ -25,7 +25,7 @@ extern "C" {
 
 #include "arena.hpp"
 #include "blueking_alert.hpp"
-#include "blueking_message.hpp"
+#include "blueking_body.hpp"
 #include "flashduty_event.hpp"
 #include "translate.hpp"
 

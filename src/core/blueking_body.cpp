@@ -1,4 +1,4 @@
-#include "blueking_message.hpp"
+#include "blueking_body.hpp"
 
 #include "message_extractor.hpp"
 #include "message_finder.hpp"

@@ -1,5 +1,5 @@
 // Where the message is in a body, and what is said of bodies that have none.
-#include "blueking_message.hpp"
+#include "blueking_body.hpp"
 
 #include "json_value.hpp"
 #include "support.hpp"
@@ -370,5 +370,5 @@ int main() {
         cmocka_unit_test(no_memory_is_kept_for_what_the_event_does_not_need),
     };
     add_rows(tests, kRows, check_row);
-    return run("blueking_message", tests);
+    return run("blueking_body", tests);
 }
