@@ -1,5 +1,5 @@
 #include "conf.hpp"
-#include "push.hpp"
+#include "push_answer.hpp"
 #include "variables.hpp"
 
 namespace {
