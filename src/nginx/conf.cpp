@@ -47,16 +47,33 @@ bool climbs(std::string_view uri) noexcept {
     return false;
 }
 
+constexpr char kOtherHandler[] =
+    "a location with \"flashduty_push\" or \"flashduty_preview\" takes no other handler, such as "
+    "\"proxy_pass\"";
+
+ngx_http_core_loc_conf_t& core_conf(ngx_conf_t* cf) noexcept {
+    return *static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+}
+
+ngx_http_handler_pt handler_of(const LocationConf& conf) noexcept {
+    return conf.is_preview ? preview_handler : conf.push_uri != nullptr ? push_handler : nullptr;
+}
+
 /// Makes the location one of ours.
 char* take_location(ngx_conf_t* cf, LocationConf& conf, ngx_http_handler_pt handler) noexcept {
-    if (conf.is_preview || conf.push_uri != nullptr) {
+    if (handler_of(conf) != nullptr) {
         return refuse(cf,
                       "\"flashduty_push\" and \"flashduty_preview\" exclude each other, "
                       "and a location takes only one of them, once");
     }
-    auto* core = static_cast<ngx_http_core_loc_conf_t*>(
-        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
-    core->handler = handler;
+    ngx_http_core_loc_conf_t& core = core_conf(cf);
+    if (core.handler != nullptr) {
+        return refuse(cf, kOtherHandler);
+    }
+    core.handler = handler;
+    conf.file = cf->conf_file->file.name;
+    conf.line = cf->conf_file->line;
     static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_flashduty_module))
         ->is_used = true;
     return kConfOk;
@@ -126,16 +143,14 @@ char* add_label(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
 
 /// An `if` or `limit_except` in one of our locations is that location still.
 void inherit_handler(ngx_conf_t* cf, const LocationConf& outer, LocationConf& conf) noexcept {
-    auto* core = static_cast<ngx_http_core_loc_conf_t*>(
-        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
-    const bool is_ours = outer.is_preview || outer.push_uri != nullptr;
-    if (!core->noname || !is_ours || core->handler != nullptr) {
+    ngx_http_core_loc_conf_t& core = core_conf(cf);
+    if (!core.noname || core.handler != nullptr) {
         return;
     }
     conf.is_preview = outer.is_preview;
     conf.push_uri = outer.push_uri;
-    if (core->lmt_excpt) {
-        core->handler = conf.is_preview ? preview_handler : push_handler;
+    if (core.lmt_excpt) {
+        core.handler = handler_of(conf);
     }
 }
 
@@ -176,6 +191,12 @@ void* create_location_conf(ngx_conf_t* cf) noexcept { return create<LocationConf
 char* merge_location_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
     const LocationConf& outer = *static_cast<LocationConf*>(parent);
     LocationConf& conf = *static_cast<LocationConf*>(child);
+    if (handler_of(conf) != nullptr && core_conf(cf).handler != handler_of(conf)) {
+        // nginx is at the end of the http block by now.
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s in %V:%ui", kOtherHandler, &conf.file,
+                      conf.line);
+        return kConfError;
+    }
     inherit_handler(cf, outer, conf);
     constexpr ngx_http_complex_value_t* LocationConf::*kFields[] = {
         &LocationConf::title, &LocationConf::description, &LocationConf::alert_key,

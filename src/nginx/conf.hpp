@@ -25,6 +25,8 @@ struct LocationConf {
     ngx_http_complex_value_t* alert_key;
     ngx_http_complex_value_t* event_status;
     ngx_array_t* labels;  ///< of LabelConf; nullptr when there are none
+    ngx_str_t file;       ///< where the handler's directive stands
+    ngx_uint_t line;
 };
 
 [[nodiscard]] inline const LocationConf& location_conf(ngx_http_request_t* r) noexcept {
