@@ -30,9 +30,8 @@ BodyReading read_wrapped(Arena& arena, BodySource& source, std::size_t openings)
 
 /// True when `text` could be JSON with a message in it: cheap, and says no to nearly all texts.
 bool may_hold_message(std::string_view text) noexcept {
-    constexpr std::string_view kMark = "\xEF\xBB\xBF";
-    if (text.substr(0, kMark.size()) == kMark) {
-        text.remove_prefix(kMark.size());
+    if (text.substr(0, kByteOrderMark.size()) == kByteOrderMark) {
+        text.remove_prefix(kByteOrderMark.size());
     }
     text = trim(text);
     return !text.empty() && (text[0] == '{' || text[0] == '[' || text[0] == '"');
@@ -71,8 +70,7 @@ class Pass final : public JsonHandler {
             finder.key(key);
         }
         if (extractor_.active()) {
-            extractor_.key(key);
-            extractor_.last_key(reader);
+            extractor_.key(key, reader);
         }
         return !arena_.failed();
     }

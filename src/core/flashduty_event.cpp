@@ -42,8 +42,7 @@ std::string_view without_templates(Arena& arena, std::string_view text) noexcept
     return {to, size};
 }
 
-std::size_t write(const FlashdutyEvent& event, char* to) noexcept {
-    JsonSink sink(to);
+void write(const FlashdutyEvent& event, JsonSink& sink) noexcept {
     sink.open_object();
     sink.member("title_rule", event.title_rule);
     sink.member("event_status", event.event_status);
@@ -60,7 +59,6 @@ std::size_t write(const FlashdutyEvent& event, char* to) noexcept {
         sink.close_object();
     }
     sink.close_object();
-    return sink.size_bytes();
 }
 
 /// The text of an override as Flashduty takes it; empty when it leaves the field alone.
@@ -148,13 +146,7 @@ bool apply(Arena& arena, const Overrides& overrides, FlashdutyEvent& event) noex
 }
 
 std::string_view write_event(Arena& arena, const FlashdutyEvent& event) noexcept {
-    const std::size_t size = write(event, nullptr);
-    char* to = static_cast<char*>(arena.allocate(size));
-    if (to == nullptr) {
-        return {};
-    }
-    write(event, to);
-    return {to, size};
+    return write_json(arena, [&](JsonSink& sink) { write(event, sink); });
 }
 
 }  // namespace flashduty

@@ -7,7 +7,7 @@ namespace flashduty {
 
 namespace {
 
-std::size_t write(const GatewayAnswer& answer, char* to) noexcept {
+void write(const GatewayAnswer& answer, JsonSink& sink) noexcept {
     struct Member {
         std::string_view name;
         std::string_view value;
@@ -16,7 +16,6 @@ std::size_t write(const GatewayAnswer& answer, char* to) noexcept {
         {"outcome", answer.outcome},       {"reason", answer.reason},       {"code", answer.code},
         {"request_id", answer.request_id}, {"alert_key", answer.alert_key},
     };
-    JsonSink sink(to);
     sink.open_object();
     for (const Member& member : members) {
         if (!member.value.empty()) {
@@ -24,7 +23,6 @@ std::size_t write(const GatewayAnswer& answer, char* to) noexcept {
         }
     }
     sink.close_object();
-    return sink.size_bytes();
 }
 
 /// The longest start of `text` that, escaped, takes at most `max_bytes`, with `…` when cut.
@@ -51,13 +49,7 @@ std::string_view write_answer(Arena& arena, const GatewayAnswer& answer) noexcep
     const std::size_t around =
         std::string_view("{\"outcome\":\"\",\"reason\":\"\"").size() + answer.outcome.size();
     shown.reason = cut_escaped(arena, answer.reason, kShownAnswerBytes - around);
-    const std::size_t size = write(shown, nullptr);
-    char* to = static_cast<char*>(arena.allocate(size));
-    if (to == nullptr) {
-        return {};
-    }
-    write(shown, to);
-    return {to, size};
+    return write_json(arena, [&](JsonSink& sink) { write(shown, sink); });
 }
 
 }  // namespace flashduty

@@ -14,8 +14,6 @@ struct BlockHeader {
     std::size_t size_bytes;
 };
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
 bool parse_hex4(std::string_view digits, unsigned& value) noexcept {
     value = 0;
     for (std::size_t i = 0; i < 4; i++) {

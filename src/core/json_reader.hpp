@@ -14,6 +14,9 @@ namespace flashduty {
 /// Arrays and objects within each other at most; one more is refused.
 inline constexpr std::size_t kMaxJsonDepth = 64;
 
+/// Passed over where it begins a text.
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 /// Hears what is read, in the order of the text. Strings and keys are unescaped but not yet
 /// repaired (see repair()), numbers are as written; all of them are gone after the call unless
 /// JsonReader::is_lasting() says otherwise. A call that returns false ends the reading.

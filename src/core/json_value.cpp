@@ -7,9 +7,7 @@ namespace flashduty {
 
 namespace {
 
-/// Writes into `to`, or only counts where `to` is null; either way the size in bytes.
-std::size_t write_compact(const JsonValue& value, char* to) noexcept {
-    JsonSink sink(to);
+void write_compact(const JsonValue& value, JsonSink& sink) noexcept {
     if (value.kind == JsonValue::Kind::kNull) {
         sink.raw("null");
     } else if (value.kind == JsonValue::Kind::kString) {
@@ -26,15 +24,13 @@ std::size_t write_compact(const JsonValue& value, char* to) noexcept {
                 sink.string(part->key);
                 sink.raw(":");
             }
-            sink.advance(write_compact(*part, sink.position()));
+            write_compact(*part, sink);
         }
         sink.raw(value.is_object() ? "}" : "]");
     }
-    return sink.size_bytes();
 }
 
-std::size_t write_joined(const JsonValue& array, char* to) noexcept {
-    JsonSink sink(to);
+void write_joined(const JsonValue& array, JsonSink& sink) noexcept {
     for (const JsonValue* part = array.first; part != nullptr; part = part->next) {
         if (is_blank(part->text)) {
             continue;
@@ -44,7 +40,6 @@ std::size_t write_joined(const JsonValue& array, char* to) noexcept {
         }
         sink.raw(part->text);
     }
-    return sink.size_bytes();
 }
 
 bool holds_containers(const JsonValue& array) noexcept {
@@ -84,13 +79,7 @@ std::string_view text_of(Arena& arena, const JsonValue* value) noexcept {
     }
     const auto write =
         value->is_array() && !holds_containers(*value) ? write_joined : write_compact;
-    const std::size_t size = write(*value, nullptr);
-    char* to = size == 0 ? nullptr : static_cast<char*>(arena.allocate(size));
-    if (to == nullptr) {
-        return {};
-    }
-    write(*value, to);
-    return {to, size};
+    return write_json(arena, [&](JsonSink& sink) { write(*value, sink); });
 }
 
 }  // namespace flashduty

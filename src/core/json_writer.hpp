@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "arena.hpp"
+
 namespace flashduty {
 
 /// Writes JSON to a buffer that the caller made large enough, or only counts when it has none.
@@ -28,9 +30,6 @@ class JsonSink {
     void open_object() noexcept;
     void close_object() noexcept;
 
-    /// Where the next byte goes; null when counting.
-    [[nodiscard]] char* position() const noexcept { return to_ == nullptr ? nullptr : to_ + size_; }
-    void advance(std::size_t size_bytes) noexcept { size_ += size_bytes; }
     [[nodiscard]] std::size_t size_bytes() const noexcept { return size_; }
 
   private:
@@ -38,6 +37,22 @@ class JsonSink {
     std::size_t size_ = 0;
     bool first_ = true;
 };
+
+/// What `write`, called with a JsonSink, writes: first to measure it, then into memory of exactly
+/// that size. Empty when it writes nothing or is out of memory.
+template <class Write>
+[[nodiscard]] std::string_view write_json(Arena& arena, Write write) noexcept {
+    JsonSink measure(nullptr);
+    write(measure);
+    const std::size_t size = measure.size_bytes();
+    char* to = size == 0 ? nullptr : static_cast<char*>(arena.allocate(size));
+    if (to == nullptr) {
+        return {};
+    }
+    JsonSink sink(to);
+    write(sink);
+    return {to, size};
+}
 
 /// The bytes that JsonSink::string() makes of `text`, its quotes not counted.
 [[nodiscard]] std::size_t escaped_size_bytes(std::string_view text) noexcept;

@@ -70,8 +70,8 @@ class MessageExtractor {
         frames_[1].schema = &message_schema();
     }
 
-    /// A member's name, repaired.
-    void key(std::string_view key) noexcept {
+    /// A member's name, repaired. One that is kept outlasts the call that told it.
+    void key(std::string_view key, const JsonReader& reader) noexcept {
         Frame& frame = frames_[depth_];
         frame.member = nullptr;
         frame.wanted = false;
@@ -80,15 +80,7 @@ class MessageExtractor {
             frame.wanted = frame.member != nullptr && !is_filled(frame.member->field);
         } else if (frame.value != nullptr && frame.inner.has(key)) {
             frame.wanted = true;
-            frame.key = key;
-        }
-    }
-
-    /// A key that is kept must last longer than the call that told it.
-    void last_key(const JsonReader& reader) noexcept {
-        Frame& frame = frames_[depth_];
-        if (frame.wanted && frame.value != nullptr && !reader.is_lasting(frame.key)) {
-            frame.key = arena_.copy(frame.key);
+            frame.key = reader.is_lasting(key) ? key : arena_.copy(key);
         }
     }
 

@@ -1,6 +1,7 @@
 #include "answer.hpp"
 
 #include "../core/text.hpp"
+#include "headers.hpp"
 
 namespace flashduty {
 
@@ -101,34 +102,9 @@ ngx_int_t send_json(ngx_http_request_t* r, ngx_uint_t status, std::string_view b
     if (buf == nullptr) {
         return NGX_ERROR;
     }
-    buf->start = buf->pos = to_ngx(body).data;
-    buf->end = buf->last = buf->pos + body.size();
-    buf->memory = 1;
-    buf->last_buf = 1;
-    buf->last_in_chain = 1;
+    hold_whole(*buf, body);
     ngx_chain_t out = {buf, nullptr};
     return ngx_http_output_filter(r, &out);
-}
-
-bool add_header(ngx_list_t* headers, std::string_view name, std::string_view value,
-                ngx_table_elt_t** added) noexcept {
-    auto* header = static_cast<ngx_table_elt_t*>(ngx_list_push(headers));
-    if (header == nullptr) {
-        return false;
-    }
-    ngx_memzero(header, sizeof(ngx_table_elt_t));  // some versions have a `next`
-    header->key = to_ngx(name);
-    header->value = to_ngx(value);
-    header->lowcase_key = static_cast<u_char*>(ngx_pnalloc(headers->pool, name.size()));
-    if (header->lowcase_key == nullptr) {
-        return false;
-    }
-    // proxy finds by hash and lower case the headers that it sends itself.
-    header->hash = ngx_hash_strlow(header->lowcase_key, header->key.data, name.size());
-    if (added != nullptr) {
-        *added = header;
-    }
-    return true;
 }
 
 }  // namespace flashduty

@@ -21,6 +21,9 @@ enum class Outcome {
     kEncoded,
 };
 
+/// The reason of Outcome::kBroken where memory has run out.
+inline constexpr std::string_view kOutOfMemory = "out of memory";
+
 /// Decides what the caller will be told and logs it. `reason` is one sentence, or empty; it
 /// lives as long as the request.
 void settle(Delivery& delivery, Outcome outcome, std::string_view reason) noexcept;
@@ -31,9 +34,5 @@ void settle(Delivery& delivery, Outcome outcome, std::string_view reason) noexce
 /// Sends `body`, which is JSON and lives as long as the request.
 [[nodiscard]] ngx_int_t send_json(ngx_http_request_t* r, ngx_uint_t status,
                                   std::string_view body) noexcept;
-
-/// Appends a header; false when out of memory. Both texts live as long as the request.
-[[nodiscard]] bool add_header(ngx_list_t* headers, std::string_view name, std::string_view value,
-                              ngx_table_elt_t** added = nullptr) noexcept;
 
 }  // namespace flashduty

@@ -6,14 +6,13 @@
 #include "body.hpp"
 #include "conf.hpp"
 #include "delivery.hpp"
+#include "headers.hpp"
 #include "log.hpp"
 #include "push.hpp"
 
 namespace flashduty {
 
 namespace {
-
-constexpr std::string_view kOutOfMemory = "out of memory";
 
 // ---------------------------------------------------------------- what is turned away unread
 
@@ -25,18 +24,11 @@ bool has_accepted_method(ngx_http_request_t* r) noexcept {
 }
 
 bool is_encoded(ngx_http_request_t* r) noexcept {
-    const ngx_list_part_t* part = &r->headers_in.headers.part;
-    for (; part != nullptr; part = part->next) {
-        const auto* headers = static_cast<ngx_table_elt_t*>(part->elts);
-        for (ngx_uint_t i = 0; i < part->nelts; i++) {
-            const std::string_view coding = trim(to_view(headers[i].value));
-            if (equals_ignoring_case(to_view(headers[i].key), "content-encoding") &&
-                !coding.empty() && !equals_ignoring_case(coding, "identity")) {
-                return true;
-            }
-        }
-    }
-    return false;
+    const auto changes_body = [](std::string_view coding) {
+        coding = trim(coding);
+        return !coding.empty() && !equals_ignoring_case(coding, "identity");
+    };
+    return !find_header(r->headers_in.headers, "Content-Encoding", changes_body).empty();
 }
 
 ngx_int_t turn_away(Delivery& delivery, Outcome outcome, std::string_view reason) noexcept {

@@ -20,4 +20,14 @@ namespace flashduty {
     return {text.size(), reinterpret_cast<u_char*>(const_cast<char*>(text.data()))};
 }
 
+/// Makes `buf`, which is zeroed, hold all of a body. `start` is set too: proxy_next_upstream begins
+/// each further try there.
+inline void hold_whole(ngx_buf_t& buf, std::string_view text) noexcept {
+    buf.start = buf.pos = to_ngx(text).data;
+    buf.end = buf.last = buf.pos + text.size();
+    buf.memory = 1;
+    buf.last_buf = 1;
+    buf.last_in_chain = 1;
+}
+
 }  // namespace flashduty

@@ -5,6 +5,7 @@
 #include "../core/text.hpp"
 #include "answer.hpp"
 #include "conf.hpp"
+#include "headers.hpp"
 #include "push_answer.hpp"
 
 namespace flashduty {
@@ -54,7 +55,7 @@ bool find_target(Delivery& delivery, Target& target) noexcept {
     ngx_http_request_t* r = delivery.request;
     ngx_uint_t flags = 0;  // nginx would log the uri as it is, line breaks and secrets too
     if (ngx_http_complex_value(r, location_conf(r).push_uri, &target.uri) != NGX_OK) {
-        settle(delivery, Outcome::kBroken, "out of memory");
+        settle(delivery, Outcome::kBroken, kOutOfMemory);
         return false;
     }
     const ngx_str_t evaluated = target.uri;
@@ -69,7 +70,7 @@ bool find_target(Delivery& delivery, Target& target) noexcept {
     }
     target.args = to_ngx(escape_arguments(delivery.arena, to_view(target.args)));
     if (delivery.arena.failed()) {
-        settle(delivery, Outcome::kBroken, "out of memory");
+        settle(delivery, Outcome::kBroken, kOutOfMemory);
         return false;
     }
     return true;
@@ -96,12 +97,7 @@ struct PushParts {
 };
 
 bool fill_body(Delivery& delivery, PushParts& parts) noexcept {
-    // Each try by proxy_next_upstream starts again from `start`.
-    parts.buf.start = parts.buf.pos = to_ngx(delivery.event_json).data;
-    parts.buf.end = parts.buf.last = parts.buf.pos + delivery.event_json.size();
-    parts.buf.memory = 1;
-    parts.buf.last_buf = 1;
-    parts.buf.last_in_chain = 1;
+    hold_whole(parts.buf, delivery.event_json);
     parts.link = {&parts.buf, nullptr};
     parts.body.bufs = &parts.link;
     parts.body.buf = &parts.buf;
@@ -158,7 +154,7 @@ bool start_push(Delivery& delivery) noexcept {
     if (parts == nullptr || delivery.arena.failed() ||
         ngx_http_subrequest(r, &target.uri, &target.args, &sr, &parts->on_end,
                             NGX_HTTP_SUBREQUEST_BACKGROUND) != NGX_OK) {
-        settle(delivery, Outcome::kBroken, "out of memory");
+        settle(delivery, Outcome::kBroken, kOutOfMemory);
         return false;
     }
     sr->method = NGX_HTTP_POST;

@@ -6,6 +6,7 @@
 #include "../core/text.hpp"
 #include "answer.hpp"
 #include "conf.hpp"
+#include "headers.hpp"
 
 namespace flashduty {
 
@@ -40,15 +41,7 @@ Outcome outcome_of(Verdict verdict) noexcept {
 std::string_view answer_header(ngx_http_request_t* sr, std::string_view name) noexcept {
     const ngx_list_t& headers =
         sr->upstream != nullptr ? sr->upstream->headers_in.headers : sr->headers_out.headers;
-    for (const ngx_list_part_t* part = &headers.part; part != nullptr; part = part->next) {
-        const auto* elements = static_cast<ngx_table_elt_t*>(part->elts);
-        for (ngx_uint_t i = 0; i < part->nelts; i++) {
-            if (elements[i].hash != 0 && equals_ignoring_case(to_view(elements[i].key), name)) {
-                return to_view(elements[i].value);
-            }
-        }
-    }
-    return {};
+    return find_header(headers, name, [](std::string_view) { return true; });
 }
 
 /// A sentence where Flashduty gave none.
@@ -58,7 +51,7 @@ std::string_view reason_for(Delivery& delivery, Verdict verdict, bool was_sent) 
         return concat(delivery.arena, std::string_view("Flashduty answered "),
                       delivery.answer.code);
     }
-    if (!was_sent && verdict != Verdict::kDelivered) {
+    if (!was_sent) {
         return concat(delivery.arena, std::string_view("nginx itself answered HTTP "), status,
                       std::string_view(": check the location that flashduty_push names"));
     }
@@ -112,9 +105,12 @@ void settle_push(Delivery& delivery, ngx_http_request_t* sr) noexcept {
         answer.request_id.empty() ? answer_header(sr, "Flashcat-Request-Id") : answer.request_id;
     delivery.answer.code = clean(delivery, answer.code, url);
     delivery.answer.request_id = clean(delivery, id, url);
-    std::string_view reason = clean(delivery, answer.message, url);
-    if (is_blank(reason) || verdict == Verdict::kDelivered) {
-        reason = reason_for(delivery, verdict, sr->upstream != nullptr);
+    std::string_view reason;
+    if (verdict != Verdict::kDelivered) {
+        reason = clean(delivery, answer.message, url);
+        if (is_blank(reason)) {
+            reason = reason_for(delivery, verdict, sr->upstream != nullptr);
+        }
     }
     if (verdict == Verdict::kSlowDown) {
         delivery.retry_after = retry_after(sr);
@@ -222,14 +218,14 @@ void install_push_filters() noexcept {
 }
 
 ngx_int_t keep_push_answer(ngx_http_request_t* r) {
-    auto* core = static_cast<ngx_http_core_loc_conf_t*>(
-        ngx_http_get_module_loc_conf(r, ngx_http_core_module));
     if (delivery_of_push(r) == nullptr) {
         return NGX_DECLINED;
     }
     if (r->upstream != nullptr) {  // an X-Accel-Redirect leads away from Flashduty's answer
         return NGX_HTTP_BAD_GATEWAY;
     }
+    const auto* core = static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_get_module_loc_conf(r, ngx_http_core_module));
     if (core->error_pages == nullptr) {
         return NGX_DECLINED;
     }
