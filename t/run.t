@@ -19,7 +19,7 @@ my $NGINX  = $ENV{TEST_NGINX_BINARY}     || 'nginx';
 my $MODULE = $ENV{TEST_FLASHDUTY_MODULE} || "$ROOT/build/ngx_http_flashduty_module.so";
 
 plan(skip_all => 'the module is inside the binary') if $ENV{TEST_NGINX_STATIC};
-plan(tests => 16);
+plan(tests => 19);
 
 my $dir  = File::Temp->newdir('run.XXXXXX', TMPDIR => 1);
 my $port = free_port();
@@ -32,6 +32,7 @@ sub free_port {
 sub run {
     my ($push_url) = @_;
 
+    unlink "$dir/output";    # what the one before said
     my $pid = fork // die "cannot fork: $!\n";
     return $pid if $pid;
     $ENV{FLASHDUTY_PUSH_URL} = $push_url;
@@ -56,6 +57,14 @@ $pid = run('not a url');
 waitpid $pid, 0;
 isnt($?, 0, 'a push URL that is none ends it');
 like(output(), qr/^FLASHDUTY_PUSH_URL must be the push URL/, 'and it says so');
+
+my $nobody = free_port();
+$pid = run("http://127.0.0.1:$nobody/event/push/alert/standard?integration_key=k");
+ok(eventually { output() =~ /Ctrl-C ends it/ }, 'it starts without Flashduty');
+like(output(), qr/BlueKing was told: 502/, 'and shows that BlueKing is told');
+unlike(output(), qr/"title_rule"/, 'and that Flashduty got nothing');
+kill 'INT', $pid;
+waitpid $pid, 0;
 
 $pid = run('');
 ok(eventually { output() =~ /Ctrl-C ends it/ }, 'it starts');

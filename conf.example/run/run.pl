@@ -40,12 +40,17 @@ $push_url = "http://unix:$dir/standin.sock:/event/push/alert/standard?integratio
     unless $is_real;
 write_conf();
 
-my $pid = fork() // die "fork: $!\n";
+# Told to stop at any moment, it takes nginx with it.
+my $stopping = 0;
+my $pid;
+$SIG{INT} = $SIG{TERM} = sub { $stopping = 1; kill 'QUIT', $pid if $pid; };
+
+$pid = fork() // die "fork: $!\n";
 if ($pid == 0) {
+    $SIG{INT} = $SIG{TERM} = 'DEFAULT';
     exec $nginx, '-p', $dir, '-e', "$dir/error.log", '-c', "$dir/nginx.conf" or die "$nginx: $!\n";
 }
-my $stopping = 0;
-$SIG{INT} = $SIG{TERM} = sub { $stopping = 1; kill 'QUIT', $pid; };
+kill 'QUIT', $pid if $stopping;
 
 wait_until_it_serves();
 show('An alert fires',    'trigger.json')  unless $stopping;
@@ -54,8 +59,14 @@ print_invitation() unless $stopping;
 
 while (waitpid($pid, 0) == -1 && $!{EINTR}) { }
 my $status = $?;
-chdir '/';
+undef $pid;
 exit($stopping ? 0 : $status >> 8 || 1);
+
+# However this ends, nginx does not outlive it.
+END {
+    local $?;
+    kill 'QUIT', $pid if $pid;
+}
 
 # ---------------------------------------------------------------- nginx
 
@@ -92,7 +103,10 @@ sub write_conf {
 
 sub wait_until_it_serves {
     for (1 .. 100) {
-        last if waitpid($pid, WNOHANG) == $pid;
+        if (waitpid($pid, WNOHANG) == $pid) {
+            undef $pid;
+            last;
+        }
         return if $stopping || port_is_taken();
         sleep 0.1;
     }
@@ -106,7 +120,10 @@ sub show {
     my ($heading, $file) = @_;
     my $body = slurp("$here/$file");
     my $told = post('/blueking', $body);
-    my $got  = $is_real ? post('/preview', $body)->{content} : last_event();
+    my $got
+        = $told->{status} != 200 ? '(nothing)'
+        : $is_real               ? post('/preview', $body)->{content}
+        :                          last_event();
     print "\n$heading\n";
     side_by_side(
         ['BlueKing sent'                                     => pretty($body)],
