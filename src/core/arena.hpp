@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <limits>
 #include <new>
 #include <string_view>
 #include <type_traits>
@@ -21,19 +22,32 @@ class Arena {
   public:
     /// Memory aligned for pointers, valid for as long as the arena; nullptr when there is none.
     [[nodiscard]] void* allocate(std::size_t size_bytes) noexcept {
-        void* memory = take(size_bytes);
+        void* memory = size_bytes <= limit_bytes_ - in_use_bytes_ ? take(size_bytes) : nullptr;
         if (memory == nullptr) {
             failed_ = true;
+            return nullptr;
         }
+        in_use_bytes_ += size_bytes;
         return memory;
     }
 
-    /// A hint that `memory`, from allocate(), is no longer used. nullptr is allowed.
-    void release(void* memory) noexcept {
+    /// A hint that `memory`, `size_bytes` of it from allocate(), is no longer used. nullptr is
+    /// allowed.
+    void release(void* memory, std::size_t size_bytes) noexcept {
         if (memory != nullptr) {
             give_back(memory);
+            in_use_bytes_ -= size_bytes;
         }
     }
+
+    /// Refuses what would make more than `size_bytes` from now on.
+    void allow_more(std::size_t size_bytes) noexcept { limit_bytes_ = in_use_bytes_ + size_bytes; }
+
+    /// What was allocated and not released.
+    [[nodiscard]] std::size_t in_use_bytes() const noexcept { return in_use_bytes_; }
+
+    /// Tells the owner that memory was refused elsewhere.
+    void fail() noexcept { failed_ = true; }
 
     /// True once any allocation was refused: what was built since is not to be used.
     [[nodiscard]] bool failed() const noexcept { return failed_; }
@@ -80,6 +94,8 @@ class Arena {
     virtual void give_back(void* memory) noexcept = 0;
 
   private:
+    std::size_t in_use_bytes_ = 0;
+    std::size_t limit_bytes_ = std::numeric_limits<std::size_t>::max();
     bool failed_ = false;
 };
 

@@ -1,5 +1,6 @@
 #include "blueking_body.hpp"
 
+#include "json_string.hpp"
 #include "message_extractor.hpp"
 #include "message_finder.hpp"
 #include "text.hpp"
@@ -8,22 +9,17 @@ namespace flashduty {
 
 namespace {
 
-constexpr std::size_t kPieceBytes = 64 * 1024;
-
 /// A string that is held in memory, as a body of its own.
 class StringSource final : public BodySource {
   public:
-    explicit StringSource(std::string_view text) noexcept : text_(text) {}
-    bool next(JsonChunk& chunk, std::size_t) noexcept override {
-        chunk = {given_ ? std::string_view{} : text_, false};
-        given_ = true;
-        return true;
-    }
-    void rewind() noexcept override { given_ = false; }
+    explicit StringSource(JsonChunk text) noexcept : text_(text) {}
+    JsonChunk whole() const noexcept override { return text_; }
+    std::size_t read(char*, std::size_t) noexcept override { return 0; }
+    std::size_t left_bytes() const noexcept override { return 0; }
+    void rewind() noexcept override {}
 
   private:
-    std::string_view text_;
-    bool given_ = false;
+    JsonChunk text_;
 };
 
 BodyReading read_wrapped(Arena& arena, BodySource& source, std::size_t openings) noexcept;
@@ -65,11 +61,14 @@ class Pass final : public JsonHandler {
     bool on_end_array() noexcept override { return end(); }
 
     bool on_key(std::string_view key) noexcept override {
-        key = repair(arena_, key);
+        const bool is_too_long = key.size() > kMaxNameBytes;
+        key = is_too_long ? std::string_view{} : repair(arena_, key);
         if (follows()) {
             finder.key(key);
         }
-        if (extractor_.active()) {
+        if (extractor_.active() && is_too_long) {
+            extractor_.pass_over_member();
+        } else if (extractor_.active()) {
             extractor_.key(key, reader);
         }
         return !arena_.failed();
@@ -80,7 +79,9 @@ class Pass final : public JsonHandler {
             finder.scalar();
             if (finder.may_open() && may_hold_message(text)) {
                 saw_string_to_open = true;
-                open(text);
+                if (opens()) {
+                    open({text, reader.is_lasting(text)});
+                }
             }
         }
         if (extractor_.active() && extractor_.wanted()) {
@@ -91,7 +92,34 @@ class Pass final : public JsonHandler {
         return !arena_.failed();
     }
 
+    bool on_long_string(JsonChunk raw) noexcept override {
+        if (follows()) {
+            finder.scalar();
+            if (finder.may_open()) {
+                saw_string_to_open = true;
+                if (opens()) {
+                    open_long(raw);
+                }
+            }
+        }
+        if (extractor_.active() && extractor_.wanted()) {
+            const std::string_view text = read_string(arena_, raw.text);
+            const bool kept = text.data() != raw.text.data() || raw.lasting;
+            extractor_.scalar(JsonValue::Kind::kString, kept ? text : arena_.copy(text));
+        }
+        return !arena_.failed();
+    }
+
     bool on_number(std::string_view text) noexcept override {
+        if (text.size() > kMaxNumberBytes) {
+            if (extractor_.active()) {
+                extractor_.pass_over_value();
+            }
+            if (follows()) {
+                finder.scalar();
+            }
+            return true;
+        }
         const bool copy = extractor_.active() && extractor_.wanted() && !reader.is_lasting(text);
         return scalar(JsonValue::Kind::kNumber, copy ? arena_.copy(text) : text);
     }
@@ -145,12 +173,14 @@ class Pass final : public JsonHandler {
         return !arena_.failed();
     }
 
-    /// Looks for a message in a string that stands where a message may stand.
-    void open(std::string_view text) noexcept {
+    /// Whether a string that is told now is opened.
+    [[nodiscard]] bool opens() const noexcept {
         const bool is_before_target = target_ == 0 || finder.ordinal() < target_;
-        if (!opens_strings_ || !is_before_target || finder.message != 0) {
-            return;
-        }
+        return opens_strings_ && is_before_target && finder.message == 0;
+    }
+
+    /// Looks for a message in a string that stands where a message may stand.
+    void open(JsonChunk text) noexcept {
         StringSource source(text);
         const BodyReading inside = read_wrapped(arena_, source, openings_ - finder.depth() - 1);
         if (inside.kind == BodyKind::kMessage) {
@@ -158,6 +188,27 @@ class Pass final : public JsonHandler {
             finder.message = finder.ordinal();
         } else if (inside.kind == BodyKind::kDebug && finder.debug == 0) {
             finder.debug = finder.ordinal();
+        }
+    }
+
+    void open_long(JsonChunk raw) noexcept {
+        if (raw.text.find('\\') == std::string_view::npos) {
+            open_if_json(raw);
+            return;
+        }
+        // A pass that opens strings is the last one over its text, so that one of megabytes can
+        // be unescaped where it stands, however often it is wrapped.
+        char* block = raw.lasting ? static_cast<char*>(arena_.allocate(raw.text.size())) : nullptr;
+        char* to = raw.lasting ? block : const_cast<char*>(raw.text.data());
+        if (to != nullptr) {
+            open_if_json({{to, unescape(raw.text, to)}, false});
+        }
+        arena_.release(block, raw.text.size());
+    }
+
+    void open_if_json(JsonChunk text) noexcept {
+        if (may_hold_message(text.text)) {
+            open(text);
         }
     }
 
@@ -173,28 +224,18 @@ bool is_json_blank(std::string_view text) noexcept {
     return text.find_first_not_of(" \t\n\r") == std::string_view::npos;
 }
 
-/// Feeds all of `source`. Pieces grow while one token fills them, because yajl looks at the
-/// whole of an unfinished token again with every piece.
 BodyKind read_all(Arena& arena, Pass& pass, BodySource& source) noexcept {
+    BodyPieces pieces(arena, source);
     bool is_empty = true;
-    std::size_t wanted_bytes = kPieceBytes;
     JsonStatus status = JsonStatus::kOk;
-    JsonChunk chunk;
-    for (;;) {
-        if (!source.next(chunk, wanted_bytes)) {
+    JsonChunk piece;
+    do {
+        if (!pieces.next(piece)) {
             return arena.failed() ? BodyKind::kOutOfMemory : BodyKind::kUnreadable;
         }
-        if (chunk.text.empty()) {
-            break;
-        }
-        is_empty = is_empty && is_json_blank(chunk.text);
-        const std::size_t tokens = pass.reader.tokens();
-        status = pass.reader.feed(chunk);
-        if (status != JsonStatus::kOk) {
-            break;
-        }
-        wanted_bytes = pass.reader.tokens() == tokens ? wanted_bytes * 2 : kPieceBytes;
-    }
+        is_empty = is_empty && is_json_blank(piece.text);
+        status = feed(pass.reader, piece);
+    } while (status == JsonStatus::kOk && !piece.text.empty());
     if (status == JsonStatus::kOk) {
         status = pass.reader.finish();
     }

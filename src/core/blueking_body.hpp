@@ -5,23 +5,9 @@
 
 #include "arena.hpp"
 #include "blueking_message.hpp"
-#include "json_reader.hpp"
+#include "body_pieces.hpp"
 
 namespace flashduty {
-
-/// Gives a body piece by piece, more than once.
-class BodySource {
-  public:
-    /// The next piece in `chunk`, the one before it is gone unless it was lasting; an empty one
-    /// at the end. `wanted_bytes` is how large a piece should be where there is a choice.
-    /// False when the body cannot be read.
-    [[nodiscard]] virtual bool next(JsonChunk& chunk, std::size_t wanted_bytes) noexcept = 0;
-    /// Back to the start.
-    virtual void rewind() noexcept = 0;
-
-  protected:
-    ~BodySource() = default;
-};
 
 enum class BodyKind {
     kMessage,

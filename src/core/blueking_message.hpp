@@ -7,6 +7,16 @@
 
 namespace flashduty {
 
+/// Longer names and numbers are passed over as if they were not there.
+inline constexpr std::size_t kMaxNameBytes = 64 * 1024;
+inline constexpr std::size_t kMaxNumberBytes = 64 * 1024;
+
+/// Of the values within one field, and within all fields of a message, those that come first are
+/// kept and the others passed over: far more than the 50 labels of an event can be made of, and
+/// a bound to what a body of nothing but tiny values costs.
+inline constexpr std::size_t kMaxFieldValues = 2048;
+inline constexpr std::size_t kMaxMessageValues = 3 * kMaxFieldValues;
+
 /// The values of a message that the translation looks at, by their place in it.
 enum class Field {
     kType,
@@ -60,6 +70,7 @@ enum class Field {
 /// A message as it came: nullptr where a member is absent.
 struct BlueKingMessage {
     const JsonValue* fields[static_cast<std::size_t>(Field::kCount)] = {};
+    bool has_more = false;  ///< values within them that the limits left out
 
     [[nodiscard]] const JsonValue* operator[](Field field) const noexcept {
         return fields[static_cast<std::size_t>(field)];

@@ -4,22 +4,43 @@
 
 namespace flashduty {
 
-std::string_view sha256_hex(Arena& arena, std::string_view text) noexcept {
+Sha256::Sha256() noexcept
+    : context_(EVP_MD_CTX_new()),
+      is_sound_(context_ != nullptr && EVP_DigestInit_ex(context_, EVP_sha256(), nullptr) == 1) {}
+
+Sha256::~Sha256() { EVP_MD_CTX_free(context_); }
+
+void Sha256::add(std::string_view text) noexcept {
+    is_sound_ = is_sound_ && EVP_DigestUpdate(context_, text.data(), text.size()) == 1;
+}
+
+bool Sha256::finish(unsigned char (&digest)[kSha256Bytes]) noexcept {
+    is_sound_ = is_sound_ && EVP_DigestFinal_ex(context_, digest, nullptr) == 1;
+    return is_sound_;
+}
+
+std::string_view Sha256::hex(Arena& arena) noexcept {
     constexpr char kDigits[] = "0123456789abcdef";
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned int size = 0;
-    if (EVP_Digest(text.data(), text.size(), digest, &size, EVP_sha256(), nullptr) != 1) {
+    unsigned char digest[kSha256Bytes];
+    if (!finish(digest)) {
+        arena.fail();
         return {};
     }
-    char* to = static_cast<char*>(arena.allocate(size * 2));
+    char* to = static_cast<char*>(arena.allocate(kSha256Bytes * 2));
     if (to == nullptr) {
         return {};
     }
-    for (unsigned int i = 0; i < size; i++) {
+    for (std::size_t i = 0; i < kSha256Bytes; i++) {
         to[i * 2] = kDigits[digest[i] >> 4];
         to[i * 2 + 1] = kDigits[digest[i] & 0xF];
     }
-    return {to, size * 2};
+    return {to, kSha256Bytes * 2};
+}
+
+std::string_view sha256_hex(Arena& arena, std::string_view text) noexcept {
+    Sha256 digest;
+    digest.add(text);
+    return digest.hex(arena);
 }
 
 }  // namespace flashduty

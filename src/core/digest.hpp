@@ -1,11 +1,37 @@
 // SHA-256, by libcrypto.
 #pragma once
 
+#include <openssl/types.h>
+
+#include <cstddef>
 #include <string_view>
 
 #include "arena.hpp"
 
 namespace flashduty {
+
+inline constexpr std::size_t kSha256Bytes = 32;
+
+/// The SHA-256 of what was added so far.
+class Sha256 {
+  public:
+    Sha256() noexcept;
+    ~Sha256();
+    Sha256(const Sha256&) = delete;
+    Sha256& operator=(const Sha256&) = delete;
+
+    void add(std::string_view text) noexcept;
+
+    /// The digest; false when libcrypto failed, which it does for want of memory. Call it once.
+    [[nodiscard]] bool finish(unsigned char (&digest)[kSha256Bytes]) noexcept;
+
+    /// The digest in lower-case hex; empty, and the arena failed(), when out of memory.
+    [[nodiscard]] std::string_view hex(Arena& arena) noexcept;
+
+  private:
+    EVP_MD_CTX* context_;
+    bool is_sound_;
+};
 
 /// The SHA-256 of `text` in lower-case hex; empty when out of memory.
 [[nodiscard]] std::string_view sha256_hex(Arena& arena, std::string_view text) noexcept;

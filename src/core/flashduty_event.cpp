@@ -10,11 +10,12 @@ namespace flashduty {
 
 namespace {
 
+constexpr std::string_view kTemplate = "[TPL]";
+
 constexpr std::string_view kStatuses[] = {"Critical", "Warning", "Info", "Ok"};
 
 /// `text` without a `[TPL]`, which at its start would make a template of it.
 std::string_view without_templates(Arena& arena, std::string_view text) noexcept {
-    static constexpr std::string_view kTemplate = "[TPL]";
     static constexpr std::string_view kBracket = "\xEF\xBC\xBB";  // U+FF3B
     const auto is_template = [](std::string_view rest) {
         return equals_ignoring_case(rest.substr(0, kTemplate.size()), kTemplate);
@@ -108,9 +109,11 @@ const Label* find_override(const Overrides& overrides, std::string_view name) no
     return nullptr;
 }
 
+static_assert(kTitleSourceCharacters == kMaxTitleCharacters + kTemplate.size());
+
 std::string_view title_from(Arena& arena, std::string_view text) noexcept {
-    text = without_templates(arena, collapse_spaces(arena, text));
-    return cut(arena, text, kMaxTitleCharacters);
+    text = collapse_spaces(arena, text, kTitleSourceCharacters);
+    return cut(arena, without_templates(arena, text), kMaxTitleCharacters);
 }
 
 std::string_view alert_key_from(Arena& arena, std::string_view text) noexcept {

@@ -10,6 +10,9 @@
 namespace flashduty {
 
 inline constexpr std::size_t kMaxTitleCharacters = 512;
+/// The characters that decide what a title is: whether it has to be cut, and where the last of
+/// them stands in a `[TPL]`.
+inline constexpr std::size_t kTitleSourceCharacters = kMaxTitleCharacters + 5;
 inline constexpr std::size_t kMaxDescriptionCharacters = 2048;
 inline constexpr std::size_t kMaxAlertKeyCharacters = 255;
 inline constexpr std::size_t kMaxLabels = 50;

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
+#include "json_string.hpp"
 #include "text.hpp"
 
 namespace flashduty {
@@ -13,21 +15,6 @@ namespace {
 struct BlockHeader {
     std::size_t size_bytes;
 };
-
-bool parse_hex4(std::string_view digits, unsigned& value) noexcept {
-    value = 0;
-    for (std::size_t i = 0; i < 4; i++) {
-        const char c = to_lower(digits[i]);
-        if (!is_digit(c) && !(c >= 'a' && c <= 'f')) {
-            return false;
-        }
-        value = value * 16 + static_cast<unsigned>(is_digit(c) ? c - '0' : c - 'a' + 10);
-    }
-    return true;
-}
-
-constexpr bool is_high_surrogate(unsigned unit) noexcept { return (unit & 0xFC00) == 0xD800; }
-constexpr bool is_low_surrogate(unsigned unit) noexcept { return (unit & 0xFC00) == 0xDC00; }
 
 constexpr bool is_number_character(char c) noexcept {
     return is_digit(c) || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-';
@@ -60,7 +47,6 @@ struct JsonReader::Callbacks {
     template <bool (JsonHandler::*Heard)() noexcept>
     static int start(void* context) noexcept {
         JsonReader& reader = of(context);
-        reader.tokens_++;
         if (++reader.depth_ > kMaxJsonDepth) {
             reader.fail(JsonStatus::kTooDeep);
             return 0;
@@ -71,7 +57,6 @@ struct JsonReader::Callbacks {
     template <bool (JsonHandler::*Heard)() noexcept>
     static int end(void* context) noexcept {
         JsonReader& reader = of(context);
-        reader.tokens_++;
         const std::size_t depth = reader.depth_--;
         if (reader.skip_from_ == 0) {
             return answer(reader, (reader.handler_.*Heard)());
@@ -82,20 +67,30 @@ struct JsonReader::Callbacks {
         return 1;
     }
 
-    template <bool (JsonHandler::*Heard)(std::string_view) noexcept, class Char>
-    static int text(void* context, const Char* text, std::size_t size) noexcept {
+    static int key(void* context, const unsigned char* text, std::size_t size) noexcept {
         JsonReader& reader = of(context);
-        reader.tokens_++;
+        const std::string_view long_name = std::exchange(reader.long_string_, {}).text;
         if (reader.skip_from_ != 0) {
             return 1;
         }
         const std::string_view heard(reinterpret_cast<const char*>(text), size);
-        return answer(reader, (reader.handler_.*Heard)(heard));
+        return answer(reader, reader.handler_.on_key(long_name.empty() ? heard : long_name));
+    }
+
+    static int string(void* context, const unsigned char* text, std::size_t size) noexcept {
+        JsonReader& reader = of(context);
+        const JsonChunk long_string = std::exchange(reader.long_string_, {});
+        if (reader.skip_from_ != 0) {
+            return 1;
+        }
+        const std::string_view heard(reinterpret_cast<const char*>(text), size);
+        return answer(reader, long_string.text.empty()
+                                  ? reader.handler_.on_string(heard)
+                                  : reader.handler_.on_long_string(long_string));
     }
 
     static int number(void* context, const char* text, std::size_t size) noexcept {
         JsonReader& reader = of(context);
-        reader.tokens_++;
         std::string_view heard(text, size);
         if (!reader.constant_.empty()) {
             heard = heard[0] == '-' ? "-Infinity" : reader.constant_;
@@ -106,13 +101,11 @@ struct JsonReader::Callbacks {
 
     static int boolean(void* context, int value) noexcept {
         JsonReader& reader = of(context);
-        reader.tokens_++;
         return reader.skip_from_ != 0 ? 1 : answer(reader, reader.handler_.on_boolean(value != 0));
     }
 
     static int null(void* context) noexcept {
         JsonReader& reader = of(context);
-        reader.tokens_++;
         return reader.skip_from_ != 0 ? 1 : answer(reader, reader.handler_.on_null());
     }
 
@@ -122,9 +115,9 @@ struct JsonReader::Callbacks {
         nullptr,
         nullptr,
         number,
-        text<&JsonHandler::on_string, unsigned char>,
+        string,
         start<&JsonHandler::on_start_object>,
-        text<&JsonHandler::on_key, unsigned char>,
+        key,
         end<&JsonHandler::on_end_object>,
         start<&JsonHandler::on_start_array>,
         end<&JsonHandler::on_end_array>,
@@ -149,7 +142,7 @@ JsonReader::~JsonReader() {
     if (yajl_ != nullptr) {
         yajl_free(yajl_);
     }
-    arena_.release(scratch_);
+    arena_.release(scratch_, scratch_bytes_);
 }
 
 // yajl writes through what its allocator returns without a look, so the only way out of a failed
@@ -176,7 +169,9 @@ void* JsonReader::yajl_reallocate(void* reader, void* memory, std::size_t size_b
 
 void JsonReader::yajl_release(void* reader, void* memory) noexcept {
     if (memory != nullptr) {
-        static_cast<JsonReader*>(reader)->arena_.release(static_cast<BlockHeader*>(memory) - 1);
+        BlockHeader* block = static_cast<BlockHeader*>(memory) - 1;
+        static_cast<JsonReader*>(reader)->arena_.release(block,
+                                                         sizeof(BlockHeader) + block->size_bytes);
     }
 }
 
@@ -212,6 +207,27 @@ JsonStatus JsonReader::feed(JsonChunk chunk) noexcept {
         finish_carry(nothing, true);
         fail(JsonStatus::kInvalid);
     }
+    lasting_ = {};
+    return status_;
+}
+
+JsonStatus JsonReader::feed_long_string(JsonChunk quoted) noexcept {
+    const std::string_view raw = quoted.text.substr(1, quoted.text.size() - 2);
+    const std::size_t sound_bytes = sound_string_bytes(raw);
+    if (status_ != JsonStatus::kOk) {
+        return status_;
+    }
+    if (sound_bytes != raw.size()) {
+        offset_ += 1 + sound_bytes;
+        fail(JsonStatus::kInvalid);
+        return status_;
+    }
+    // yajl decides whether a string may stand here.
+    lasting_ = quoted.lasting ? quoted.text : std::string_view{};
+    long_string_ = {raw, quoted.lasting};
+    push("\"\"");
+    offset_ += status_ == JsonStatus::kOk ? raw.size() : 0;
+    long_string_ = {};
     lasting_ = {};
     return status_;
 }
@@ -330,7 +346,7 @@ bool JsonReader::reserve_scratch(std::size_t size_bytes) noexcept {
     const std::size_t wanted_bytes =
         std::min(std::max(scratch_bytes_ * 2, kFirstBytes), size_bytes + sizeof(carry_));
     if (scratch_bytes_ < wanted_bytes) {
-        arena_.release(scratch_);
+        arena_.release(scratch_, scratch_bytes_);
         scratch_ = static_cast<char*>(arena_.allocate(wanted_bytes));
         scratch_bytes_ = scratch_ == nullptr ? 0 : wanted_bytes;
         if (scratch_ == nullptr) {

@@ -17,6 +17,12 @@ inline constexpr std::size_t kMaxJsonDepth = 64;
 /// Passed over where it begins a text.
 inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
+/// A piece of a JSON text.
+struct JsonChunk {
+    std::string_view text;
+    bool lasting = false;  ///< stays where it is for as long as what is read from it is used
+};
+
 /// Hears what is read, in the order of the text. Strings and keys are unescaped but not yet
 /// repaired (see repair()), numbers are as written; all of them are gone after the call unless
 /// JsonReader::is_lasting() says otherwise. A call that returns false ends the reading.
@@ -31,15 +37,12 @@ class JsonHandler {
     virtual bool on_number(std::string_view text) noexcept = 0;
     virtual bool on_boolean(bool value) noexcept = 0;
     virtual bool on_null() noexcept = 0;
+    /// A string from JsonReader::feed_long_string(), as it stands there: sound, and not unescaped.
+    /// A name that came that way is told by on_key().
+    virtual bool on_long_string(JsonChunk) noexcept { return true; }
 
   protected:
     ~JsonHandler() = default;
-};
-
-/// A piece of a JSON text.
-struct JsonChunk {
-    std::string_view text;
-    bool lasting = false;  ///< stays where it is for as long as what is read from it is used
 };
 
 enum class JsonStatus {
@@ -66,6 +69,10 @@ class JsonReader {
     /// Reads on. Anything but kOk is final.
     JsonStatus feed(JsonChunk chunk) noexcept;
 
+    /// Reads a string that is too long for yajl, which would copy it, its quotes included: between
+    /// two calls of feed(), neither of which ends or begins within a token.
+    JsonStatus feed_long_string(JsonChunk quoted) noexcept;
+
     /// Says that the text ends here: kOk when it was one whole JSON text.
     JsonStatus finish() noexcept;
 
@@ -74,9 +81,6 @@ class JsonReader {
 
     /// After kInvalid with constants refused: the offending byte may begin one of them.
     [[nodiscard]] bool stopped_at_constant() const noexcept { return stopped_at_constant_; }
-
-    /// The number of tokens heard so far: unchanged when a piece lay within one token.
-    [[nodiscard]] std::size_t tokens() const noexcept { return tokens_; }
 
     /// Within a handler's call: true when `text` stays where it is (see JsonChunk::lasting).
     [[nodiscard]] bool is_lasting(std::string_view text) const noexcept;
@@ -118,8 +122,8 @@ class JsonReader {
     std::size_t mark_bytes_ = 0;  ///< of a byte order mark, passed over
     std::size_t depth_ = 0;
     std::size_t skip_from_ = 0;  ///< the depth of the container that is skipped; 0: none
-    std::size_t tokens_ = 0;
     std::string_view lasting_;
+    JsonChunk long_string_;        ///< what the string that is heard next really is
     std::string_view constant_;    ///< what the number that is heard next really is
     char before_[2] = {' ', ' '};  ///< the last bytes that went to yajl
     char carry_[12];               ///< an escape or constant that a piece ended in

@@ -65,6 +65,7 @@ class MessageExtractor {
 
     /// The object itself has begun.
     void begin() noexcept {
+        values_ = 0;
         depth_ = 1;
         frames_[1] = {};
         frames_[1].schema = &message_schema();
@@ -78,11 +79,22 @@ class MessageExtractor {
         if (frame.schema != nullptr) {
             frame.member = frame.schema->find(key);
             frame.wanted = frame.member != nullptr && !is_filled(frame.member->field);
-        } else if (frame.value != nullptr && frame.inner.has(key)) {
+        } else if (frame.value != nullptr && frame.inner.has(key) && take_room()) {
             frame.wanted = true;
             frame.key = reader.is_lasting(key) ? key : arena_.copy(key);
         }
     }
+
+    /// A member whose name is not looked at.
+    void pass_over_member() noexcept {
+        Frame& frame = frames_[depth_];
+        frame.member = nullptr;
+        frame.wanted = false;
+        pass_over(frame.value != nullptr);
+    }
+
+    /// A value that is not looked at.
+    void pass_over_value() noexcept { pass_over(wanted()); }
 
     void scalar(JsonValue::Kind kind, std::string_view text) noexcept {
         if (wanted()) {
@@ -106,7 +118,8 @@ class MessageExtractor {
             inside.inner = frame.value == nullptr ? Names{} : frame.next_inner;
             inside.next_inner = frame.value == nullptr ? frame.member->inner : Names{};
             inside.value = add(kind, {});
-            inside.wanted = kind == JsonValue::Kind::kArray;
+            inside.is_array = kind == JsonValue::Kind::kArray;
+            inside.wanted = inside.is_array && inside.value != nullptr;
         }
         const bool is_wanted = inside.schema != nullptr || inside.value != nullptr;
         frames_[++depth_] = inside;
@@ -123,14 +136,33 @@ class MessageExtractor {
         std::string_view key;
         Names inner, next_inner;
         bool wanted = false;  ///< what comes next in it
+        bool is_array = false;
     };
 
     [[nodiscard]] bool is_filled(Field field) const noexcept {
         return field != Field::kCount && message_[field] != nullptr;
     }
 
+    void pass_over(bool was_wanted) noexcept { message_.has_more |= was_wanted; }
+
+    /// Whether one more value within the field that is kept is within the limits.
+    bool take_room() noexcept {
+        if (field_values_ == kMaxFieldValues || values_ == kMaxMessageValues) {
+            pass_over(true);
+            return false;
+        }
+        field_values_++;
+        values_++;
+        return true;
+    }
+
+    /// nullptr when there is no room or no memory. A member's room was taken with its key.
     JsonValue* add(JsonValue::Kind kind, std::string_view text) noexcept {
-        const Frame& frame = frames_[depth_];
+        Frame& frame = frames_[depth_];
+        if (frame.is_array && !take_room()) {
+            frame.wanted = false;
+            return nullptr;
+        }
         JsonValue* value = arena_.make<JsonValue>();
         if (value == nullptr) {
             return nullptr;
@@ -138,6 +170,7 @@ class MessageExtractor {
         value->kind = kind;
         value->text = text;
         if (frame.value == nullptr) {
+            field_values_ = 0;
             message_.fields[static_cast<std::size_t>(frame.member->field)] = value;
         } else {
             value->key = frame.key;
@@ -148,6 +181,8 @@ class MessageExtractor {
 
     Arena& arena_;
     BlueKingMessage& message_;
+    std::size_t field_values_ = 0;
+    std::size_t values_ = 0;
     std::size_t depth_ = 0;
     Frame frames_[kMaxJsonDepth + 2];
 };

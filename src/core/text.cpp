@@ -125,24 +125,35 @@ std::string_view repair(Arena& arena, std::string_view text) noexcept {
     if (sound == text.size()) {
         return text;
     }
-    // Three bytes of U+FFFD for one at the worst.
-    const std::size_t room = sound + (text.size() - sound) * kReplacement.size();
-    char* to = static_cast<char*>(arena.allocate(room));
+    const std::string_view rest = text.substr(sound);
+    const std::size_t size = sound + repair_into(rest, nullptr);
+    char* to = static_cast<char*>(arena.allocate(size));
     if (to == nullptr) {
         return {};
     }
-    char* end = std::copy(text.begin(), text.begin() + sound, to);
-    text.remove_prefix(sound);
-    while (!text.empty()) {
-        const Utf8Step step = utf8_step(text);
-        if (!step.valid) {
-            end = std::copy(kReplacement.begin(), kReplacement.end(), end);
-        } else if (!is_dropped(text[0])) {
-            end = std::copy(text.begin(), text.begin() + step.size_bytes, end);
+    repair_into(rest, std::copy(text.begin(), text.begin() + sound, to));
+    return {to, size};
+}
+
+std::size_t repair_into(std::string_view text, char* to) noexcept {
+    std::size_t size = 0;
+    const auto put = [&](std::string_view part) {
+        if (to != nullptr) {
+            part.copy(to + size, part.size());
         }
-        text.remove_prefix(step.size_bytes);
+        size += part.size();
+    };
+    while (!text.empty()) {
+        const std::size_t sound = sound_prefix(text);
+        put(text.substr(0, sound));
+        text.remove_prefix(sound);
+        if (!text.empty()) {
+            const Utf8Step step = utf8_step(text);
+            put(step.valid ? std::string_view{} : kReplacement);
+            text.remove_prefix(step.size_bytes);
+        }
     }
-    return {to, static_cast<std::size_t>(end - to)};
+    return size;
 }
 
 std::string_view without_controls(Arena& arena, std::string_view text) noexcept {
@@ -190,28 +201,41 @@ std::string_view cut(Arena& arena, std::string_view text, std::size_t max_charac
     return text;
 }
 
-std::string_view collapse_spaces(Arena& arena, std::string_view text) noexcept {
+std::string_view first_characters(std::string_view text, std::size_t characters) noexcept {
+    std::size_t end = 0;
+    for (std::size_t count = 0; end < text.size(); end++) {
+        if (!is_continuation(text[end]) && count++ == characters) {
+            break;
+        }
+    }
+    return text.substr(0, end);
+}
+
+std::string_view collapse_spaces(Arena& arena, std::string_view text,
+                                 std::size_t characters) noexcept {
+    constexpr std::size_t kLongestCharacter = 4;
     text = trim(text);
     bool as_it_is = true;
     for (std::size_t i = 0; i < text.size() && as_it_is; i++) {
         as_it_is = !is_space(text[i]) || (text[i] == ' ' && !is_space(text[i + 1]));
     }
     if (as_it_is) {
-        return text;
+        return first_characters(text, characters);
     }
-    char* to = static_cast<char*>(arena.allocate(text.size()));
+    const std::size_t room = std::min(text.size(), characters * kLongestCharacter);
+    char* to = static_cast<char*>(arena.allocate(room));
     if (to == nullptr) {
         return {};
     }
-    char* end = to;
-    for (std::size_t i = 0; i < text.size(); i++) {
+    std::size_t size = 0;
+    for (std::size_t i = 0; i < text.size() && size < room; i++) {
         if (!is_space(text[i])) {
-            *end++ = text[i];
+            to[size++] = text[i];
         } else if (!is_space(text[i + 1])) {  // trimmed: a space is never the last one
-            *end++ = ' ';
+            to[size++] = ' ';
         }
     }
-    return {to, static_cast<std::size_t>(end - to)};
+    return first_characters({to, size}, characters);
 }
 
 bool is_label_name(std::string_view name) noexcept {

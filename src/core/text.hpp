@@ -43,6 +43,10 @@ struct Utf8Step {
 /// characters other than newline and tab. `text` itself when there is nothing to mend.
 [[nodiscard]] std::string_view repair(Arena& arena, std::string_view text) noexcept;
 
+/// Writes what repair() makes of `text` to `to`, which has room for it, and gives its size in
+/// bytes; only counts where `to` is nullptr.
+std::size_t repair_into(std::string_view text, char* to) noexcept;
+
 /// `text` with a space for each control character (C0, U+007F, C1), as variables need it, so
 /// that no header or log line can be forged. `text` itself when it has none.
 [[nodiscard]] std::string_view without_controls(Arena& arena, std::string_view text) noexcept;
@@ -54,8 +58,14 @@ struct Utf8Step {
 [[nodiscard]] std::string_view cut(Arena& arena, std::string_view text,
                                    std::size_t max_characters) noexcept;
 
-/// `text` with every run of ASCII white space as one space and none at the ends.
-[[nodiscard]] std::string_view collapse_spaces(Arena& arena, std::string_view text) noexcept;
+/// The first `characters` characters of valid UTF-8, all of it when it has fewer.
+[[nodiscard]] std::string_view first_characters(std::string_view text,
+                                                std::size_t characters) noexcept;
+
+/// `text` with every run of ASCII white space as one space and none at the ends; of the result
+/// at least the first `characters` characters, as nobody looks at more.
+[[nodiscard]] std::string_view collapse_spaces(Arena& arena, std::string_view text,
+                                               std::size_t characters) noexcept;
 
 /// True for `[a-zA-Z_][a-zA-Z0-9_]*` of at most 128 characters: what Flashduty takes as a name.
 [[nodiscard]] bool is_label_name(std::string_view name) noexcept;

@@ -52,29 +52,54 @@ std::string_view event_status(const BlueKingAlert& alert) noexcept {
 
 // ---------------------------------------------------------------- alert_key
 
-/// What identifies an alert that has no id: where it comes from and what it is about. Values,
-/// never their translations, so that a recovery finds its trigger.
+/// A dimension's `key=value`, compared byte by byte without being put together.
+bool is_line_before(const Dimension& a, const Dimension& b) noexcept {
+    const auto byte = [](const Dimension& line, std::size_t i) noexcept {
+        const std::size_t at = i - line.key.size();
+        const char c = i < line.key.size() ? line.key[i] : at == 0 ? '=' : line.value[at - 1];
+        return static_cast<unsigned char>(c);
+    };
+    const std::size_t a_size = a.key.size() + 1 + a.value.size();
+    const std::size_t b_size = b.key.size() + 1 + b.value.size();
+    const std::size_t common = std::min(a_size, b_size);
+    std::size_t i = 0;
+    while (i < common && byte(a, i) == byte(b, i)) {
+        i++;
+    }
+    return i == common ? a_size < b_size : byte(a, i) < byte(b, i);
+}
+
+/// The digest of what identifies an alert that has no id: where it comes from and what it is
+/// about. Values, never their translations, so that a recovery finds its trigger.
 std::string_view identity(Arena& arena, const BlueKingAlert& alert) noexcept {
-    const std::size_t count = alert.dimension_count + 2;
-    std::string_view* lines = arena.make_array<std::string_view>(count);
+    const std::size_t count = alert.dimension_count;
+    const Dimension** lines = arena.make_array<const Dimension*>(count);
+    Sha256 digest;
     if (lines == nullptr) {
         return {};
     }
-    lines[0] = alert.bk_biz_id;
-    lines[1] = alert.strategy_id;
-    for (std::size_t i = 0; i < alert.dimension_count; i++) {
-        lines[i + 2] = concat(arena, alert.dimensions[i].key, std::string_view("="),
-                              alert.dimensions[i].value);
+    for (std::size_t i = 0; i < count; i++) {
+        lines[i] = &alert.dimensions[i];
     }
-    std::sort(lines + 2, lines + count);
-    return join(arena, lines, count, "\n");
+    std::sort(lines, lines + count,
+              [](const Dimension* a, const Dimension* b) { return is_line_before(*a, *b); });
+    digest.add(alert.bk_biz_id);
+    digest.add("\n");
+    digest.add(alert.strategy_id);
+    for (std::size_t i = 0; i < count; i++) {
+        for (std::string_view part :
+             {std::string_view("\n"), lines[i]->key, std::string_view("="), lines[i]->value}) {
+            digest.add(part);
+        }
+    }
+    return digest.hex(arena);
 }
 
 std::string_view alert_key(Arena& arena, const BlueKingAlert& alert) noexcept {
     if (!is_blank(alert.event_id)) {
         return alert_key_from(arena, alert.event_id);
     }
-    return concat(arena, std::string_view("blueking:"), sha256_hex(arena, identity(arena, alert)));
+    return concat(arena, std::string_view("blueking:"), identity(arena, alert));
 }
 
 // ---------------------------------------------------------------- title_rule
@@ -118,7 +143,7 @@ std::string_view check_of(Arena& arena, const BlueKingAlert& alert) noexcept {
                                         first_line(alert.description)};
     for (std::string_view choice : choices) {
         if (!is_blank(choice)) {
-            return collapse_spaces(arena, choice);
+            return collapse_spaces(arena, choice, kMaxLabelCharacters + 1);
         }
     }
     return kNamelessCheck;
@@ -126,9 +151,11 @@ std::string_view check_of(Arena& arena, const BlueKingAlert& alert) noexcept {
 
 std::string_view title_rule(Arena& arena, std::string_view resource,
                             std::string_view check) noexcept {
-    return title_from(arena, is_blank(resource)
-                                 ? check
-                                 : concat(arena, resource, std::string_view(" / "), check));
+    if (is_blank(resource)) {
+        return title_from(arena, check);
+    }
+    resource = collapse_spaces(arena, resource, kTitleSourceCharacters);
+    return title_from(arena, concat(arena, resource, std::string_view(" / "), check));
 }
 
 // ---------------------------------------------------------------- description
@@ -138,7 +165,8 @@ std::string_view description(Arena& arena, const BlueKingAlert& alert) noexcept 
     std::string_view text = is_blank(alert.description) ? std::string_view{} : alert.description;
     if (has_more) {
         const std::string_view between = text.empty() ? std::string_view{} : "\n";
-        text = concat(arena, text, between, alert.related_info);
+        text = concat(arena, first_characters(text, kMaxDescriptionCharacters + 1), between,
+                      first_characters(alert.related_info, kMaxDescriptionCharacters + 1));
     }
     return cut(arena, text, kMaxDescriptionCharacters);
 }

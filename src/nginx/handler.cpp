@@ -1,5 +1,6 @@
 #include "handler.hpp"
 
+#include "../core/blueking_body.hpp"
 #include "../core/text.hpp"
 #include "../core/translate.hpp"
 #include "answer.hpp"
@@ -155,13 +156,26 @@ bool make_event(Delivery& delivery, const BlueKingMessage& message) noexcept {
                       "%uz labels of alert \"%V\" dropped, flashduty takes %uz",
                       delivery.event.dropped_labels, &key, kMaxLabels);
     }
+    if (message.has_more) {
+        ngx_str_t key = to_ngx(without_controls(delivery.arena, delivery.event.alert_key));
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "alert \"%V\" holds more than is looked at: %uz values of a field, names and "
+                      "numbers of %uz bytes",
+                      &key, kMaxFieldValues, kMaxNameBytes);
+    }
     delivery.event_json = write_event(delivery.arena, delivery.event);
     return !delivery.arena.failed();
 }
 
+// What one alert may take on top of nginx's own buffers, whatever its body holds. Nothing that
+// BlueKing sends comes near; a body made of megabytes that are no UTF-8 could.
+constexpr std::size_t kMemoryPerBodyByte = 4;
+constexpr std::size_t kMemoryBytes = 1 << 20;
+
 /// The body is here. True when there is an event to push or to show; else it is settled.
 bool translate_body(Delivery& delivery) noexcept {
-    RequestBody body(delivery.request, delivery.arena);
+    RequestBody body(delivery.request);
+    delivery.arena.allow_more(kMemoryPerBodyByte * body.left_bytes() + kMemoryBytes);
     const BodyReading reading = read_body(delivery.arena, body);
     if (!accept(delivery, reading)) {
         return false;

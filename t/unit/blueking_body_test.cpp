@@ -244,84 +244,54 @@ void equal_keys_do_not_hide_the_message(void**) {
     }
 }
 
-/// Fails at its n-th piece, and counts how often it was started.
+/// Gives byte after byte and fails at the n-th.
 class FailingSource final : public flashduty::BodySource {
   public:
-    FailingSource(std::string_view body, std::size_t pieces)
-        : source_(in_pieces(body, 1), Stay::kPassing), left_(pieces) {}
-    bool next(flashduty::JsonChunk& chunk, std::size_t wanted_bytes) noexcept override {
-        if (left_ == 0) {
-            return false;
+    FailingSource(std::string_view body, std::size_t bytes)
+        : source_(in_pieces(body, 1), Stay::kPassing), bytes_(bytes) {}
+    [[nodiscard]] flashduty::JsonChunk whole() const noexcept override { return {}; }
+    std::size_t read(char* to, std::size_t size_bytes) noexcept override {
+        if (bytes_ == 0) {
+            return 0;
         }
-        left_--;
-        return source_.next(chunk, wanted_bytes);
+        bytes_--;
+        return source_.read(to, size_bytes);
     }
+    [[nodiscard]] std::size_t left_bytes() const noexcept override { return source_.left_bytes(); }
     void rewind() noexcept override { source_.rewind(); }
 
   private:
     ChunkSource source_;
-    std::size_t left_;
+    std::size_t bytes_;
 };
 
 void a_body_that_cannot_be_read_is_said_to_be_so(void**) {
     const std::string bodies[] = {kA, "[" + quoted(kA) + "]",
                                   R"({"event":{"id":"a"},"current_value":NaN})"};
     for (const std::string& body : bodies) {
-        std::size_t pieces = 0;
-        for (;; pieces++) {
+        std::size_t bytes = 0;
+        for (;; bytes++) {
             HeapArena arena;
-            FailingSource source(body, pieces);
+            FailingSource source(body, bytes);
             const std::string outcome = outcome_of(arena, source);
             if (outcome == "found a") {
                 break;
             }
             assert_text(outcome, "unreadable");
         }
-        assert_true(pieces > body.size());
+        assert_true(bytes >= body.size());
     }
-}
-
-/// Notes what it is asked for, and gives pieces of that size.
-class MeasuringSource final : public flashduty::BodySource {
-  public:
-    explicit MeasuringSource(std::string_view body) : body_(body) {}
-    bool next(flashduty::JsonChunk& chunk, std::size_t wanted_bytes) noexcept override {
-        pieces++;
-        largest = wanted_bytes > largest ? wanted_bytes : largest;
-        last = wanted_bytes;
-        const std::string_view rest = body_.substr(at_);
-        chunk = {rest.substr(0, wanted_bytes), true};
-        at_ += chunk.text.size();
-        return true;
-    }
-    void rewind() noexcept override { at_ = 0; }
-
-    std::size_t pieces = 0, largest = 0, last = 0;
-
-  private:
-    std::string_view body_;
-    std::size_t at_ = 0;
-};
-
-/// The parser looks at all of an unfinished string again with every piece.
-void pieces_grow_while_one_string_fills_them_and_shrink_again(void**) {
-    const std::string body = R"({"x":")" + times(1 << 20, "0123456789abcdef") + R"(","y":[)" +
-                             times(100000, "1,") + R"(1],"event":{"id":"a"}})";
-    HeapArena arena;
-    MeasuringSource source(body);
-    assert_text(outcome_of(arena, source), "found a");
-    assert_true(source.largest >= 1 << 22);
-    assert_true(source.last < source.largest);
-    assert_true(source.pieces < 40);
 }
 
 void a_message_is_read_once_and_a_wrapped_one_twice(void**) {
     const auto readings = [](const std::string& body) {
         struct CountingSource final : flashduty::BodySource {
             explicit CountingSource(std::string_view body) : source({body}, Stay::kLasting) {}
-            bool next(flashduty::JsonChunk& chunk, std::size_t wanted_bytes) noexcept override {
-                return source.next(chunk, wanted_bytes);
+            [[nodiscard]] flashduty::JsonChunk whole() const noexcept override {
+                return source.whole();
             }
+            std::size_t read(char*, std::size_t) noexcept override { return 0; }
+            [[nodiscard]] std::size_t left_bytes() const noexcept override { return 0; }
             void rewind() noexcept override {
                 readings++;
                 source.rewind();
@@ -365,7 +335,6 @@ int main() {
         cmocka_unit_test(a_body_without_an_alert_may_be_too_deep),
         cmocka_unit_test(equal_keys_do_not_hide_the_message),
         cmocka_unit_test(a_body_that_cannot_be_read_is_said_to_be_so),
-        cmocka_unit_test(pieces_grow_while_one_string_fills_them_and_shrink_again),
         cmocka_unit_test(a_message_is_read_once_and_a_wrapped_one_twice),
         cmocka_unit_test(no_memory_is_kept_for_what_the_event_does_not_need),
     };

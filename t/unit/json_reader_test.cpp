@@ -79,9 +79,10 @@ Reading read(flashduty::Arena& arena, const Pieces& pieces, Stay stay, JsonConst
     JsonReader reader(arena, reading.listener, constants);
     reading.listener.reader = &reader;
     ChunkSource source(pieces, stay);
-    flashduty::JsonChunk chunk;
-    while (source.next(chunk, 0) && !chunk.text.empty() && reading.status == JsonStatus::kOk) {
+    flashduty::JsonChunk chunk = source.next_piece();
+    while (!chunk.text.empty() && reading.status == JsonStatus::kOk) {
         reading.status = reader.feed(chunk);
+        chunk = source.next_piece();
     }
     if (reading.status == JsonStatus::kOk) {
         reading.status = reader.finish();
@@ -319,20 +320,6 @@ void only_text_within_a_lasting_piece_lasts(void**) {
         read(arena, {kEscaped}, Stay::kLasting, JsonConstants::kRead).listener.all_lasting);
 }
 
-void a_piece_within_one_token_leaves_the_count_of_tokens(void**) {
-    HeapArena arena;
-    Listener listener;
-    JsonReader reader(arena, listener, JsonConstants::kRefused);
-    listener.reader = &reader;
-    assert_true(reader.feed({R"(["a)", true}) == JsonStatus::kOk);
-    const std::size_t tokens = reader.tokens();
-    assert_true(reader.feed({"bcd", true}) == JsonStatus::kOk);
-    assert_int_equal(reader.tokens(), tokens);
-    assert_true(reader.feed({R"(e",1])", true}) == JsonStatus::kOk);
-    assert_int_equal(reader.tokens(), tokens + 3);
-    assert_true(reader.finish() == JsonStatus::kOk);
-}
-
 void an_error_is_final(void**) {
     HeapArena arena;
     Listener listener;
@@ -380,7 +367,6 @@ int main() {
         cmocka_unit_test(nothing_is_heard_of_a_container_that_is_skipped),
         cmocka_unit_test(what_is_skipped_is_still_read),
         cmocka_unit_test(only_text_within_a_lasting_piece_lasts),
-        cmocka_unit_test(a_piece_within_one_token_leaves_the_count_of_tokens),
         cmocka_unit_test(an_error_is_final),
         cmocka_unit_test(each_allocation_that_fails_is_reported_and_none_crashes),
         cmocka_unit_test(a_reader_gives_all_its_memory_back),

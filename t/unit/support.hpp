@@ -53,10 +53,13 @@ class HeapArena : public flashduty::Arena {
     }
 
     [[nodiscard]] std::size_t blocks() const { return blocks_.size(); }
+    /// The most that was in use at a time.
+    [[nodiscard]] std::size_t peak_bytes() const { return peak_bytes_; }
 
   protected:
     void* take(std::size_t size_bytes) noexcept override {
         blocks_.push_back(static_cast<char*>(std::malloc(kSkewBytes + size_bytes)));
+        peak_bytes_ = std::max(peak_bytes_, in_use_bytes() + size_bytes);
         return blocks_.back() + kSkewBytes;
     }
     void give_back(void* memory) noexcept override {
@@ -75,6 +78,7 @@ class HeapArena : public flashduty::Arena {
     static constexpr std::size_t kSkewBytes = alignof(void*);
 
     std::vector<char*> blocks_;
+    std::size_t peak_bytes_ = 0;
 };
 
 /// Has memory for some allocations and none for those that follow.
@@ -113,28 +117,50 @@ enum class Stay { kLasting, kPassing };
 
 class ChunkSource final : public flashduty::BodySource {
   public:
-    /// Borrows the text of `pieces`; empty ones are left out.
+    /// Borrows the text of `pieces`.
     ChunkSource(Pieces pieces, Stay stay) : pieces_(std::move(pieces)), stay_(stay) {}
 
-    bool next(flashduty::JsonChunk& chunk, std::size_t) noexcept override {
+    [[nodiscard]] flashduty::JsonChunk whole() const noexcept override {
+        const bool lies = stay_ == Stay::kLasting && pieces_.size() == 1;
+        return {lies ? pieces_[0] : std::string_view{}, true};
+    }
+    std::size_t read(char* to, std::size_t size_bytes) noexcept override {
+        while (taken_bytes_ == pieces_[at_].size()) {
+            at_++;
+            taken_bytes_ = 0;
+        }
+        const std::size_t read_bytes = pieces_[at_].copy(to, size_bytes, taken_bytes_);
+        taken_bytes_ += read_bytes;
+        return read_bytes;
+    }
+    [[nodiscard]] std::size_t left_bytes() const noexcept override {
+        std::size_t left = 0;
+        for (std::size_t i = at_; i < pieces_.size(); i++) {
+            left += pieces_[i].size();
+        }
+        return left - taken_bytes_;
+    }
+    void rewind() noexcept override { at_ = taken_bytes_ = 0; }
+
+    /// The next piece as a reader of JSON takes it; an empty one at the end.
+    flashduty::JsonChunk next_piece() {
         while (at_ < pieces_.size() && pieces_[at_].empty()) {
             at_++;
         }
         const std::string_view piece = at_ < pieces_.size() ? pieces_[at_++] : std::string_view{};
-        chunk = {piece, true};
-        if (stay_ == Stay::kPassing) {
-            passing_.reset(new char[piece.size()]);
-            piece.copy(passing_.get(), piece.size());
-            chunk = {{passing_.get(), piece.size()}, false};
+        if (stay_ == Stay::kLasting) {
+            return {piece, true};
         }
-        return true;
+        passing_.reset(new char[piece.size()]);
+        piece.copy(passing_.get(), piece.size());
+        return {{passing_.get(), piece.size()}, false};
     }
-    void rewind() noexcept override { at_ = 0; }
 
   private:
     Pieces pieces_;
     Stay stay_;
     std::size_t at_ = 0;
+    std::size_t taken_bytes_ = 0;  ///< of the current piece
     std::unique_ptr<char[]> passing_;
 };
 

@@ -314,6 +314,12 @@ const std::vector<Row> kTitles = {
      times(512, "漢")},
     {"a longer title ends in an ellipsis", strategy_named(times(513, "漢")), "title_rule",
      times(511, "漢") + "…"},
+    {"a template that the cut goes through is none", strategy_named(times(510, "a") + "[TPL]"),
+     "title_rule", times(510, "a") + "［…"},
+    {"a template of the resource that the cut goes through is none",
+     R"({"event":{"dimensions":{"ip":")" + times(255, "a ") +
+         R"([TPL]"}},"strategy":{"name":"b"}})",
+     "title_rule", times(255, "a ") + "［…"},
     {"the check label may be longer than the title", strategy_named(times(600, "a")), "check",
      times(600, "a")},
     {"a title is cut after its templates are broken", strategy_named(times(509, "a") + "[TPL]"),

@@ -1,0 +1,32 @@
+// A string as it stands in a JSON text, without its quotes: escapes and all.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "arena.hpp"
+
+namespace flashduty {
+
+/// The value of the four hex digits at the start of `digits`; false when they are not there.
+[[nodiscard]] bool parse_hex4(std::string_view digits, unsigned& value) noexcept;
+
+[[nodiscard]] constexpr bool is_high_surrogate(unsigned unit) noexcept {
+    return (unit & 0xFC00) == 0xD800;
+}
+[[nodiscard]] constexpr bool is_low_surrogate(unsigned unit) noexcept {
+    return (unit & 0xFC00) == 0xDC00;
+}
+
+/// The bytes before the first one that may not stand in a string; all of `raw` when it is one.
+[[nodiscard]] std::size_t sound_string_bytes(std::string_view raw) noexcept;
+
+/// Writes what a sound string stands for to `to`, which may be where it stands itself, and gives
+/// its size in bytes, which is never larger. An escaped surrogate without its other half is
+/// U+FFFD; raw bytes stay what they are.
+std::size_t unescape(std::string_view raw, char* to) noexcept;
+
+/// What a sound string stands for, repaired, see repair(): `raw` itself where that is the same.
+[[nodiscard]] std::string_view read_string(Arena& arena, std::string_view raw) noexcept;
+
+}  // namespace flashduty
