@@ -14,14 +14,14 @@ void Sha256::add(std::string_view text) noexcept {
     is_sound_ = is_sound_ && EVP_DigestUpdate(context_, text.data(), text.size()) == 1;
 }
 
-bool Sha256::finish(unsigned char (&digest)[kSha256Bytes]) noexcept {
-    is_sound_ = is_sound_ && EVP_DigestFinal_ex(context_, digest, nullptr) == 1;
+bool Sha256::finish(std::array<unsigned char, kSha256Bytes>& digest) noexcept {
+    is_sound_ = is_sound_ && EVP_DigestFinal_ex(context_, digest.data(), nullptr) == 1;
     return is_sound_;
 }
 
 std::string_view Sha256::hex(Arena& arena) noexcept {
     constexpr char kDigits[] = "0123456789abcdef";
-    unsigned char digest[kSha256Bytes];
+    std::array<unsigned char, kSha256Bytes> digest;
     if (!finish(digest)) {
         arena.fail();
         return {};

@@ -3,6 +3,7 @@
 
 #include <openssl/types.h>
 
+#include <array>
 #include <cstddef>
 #include <string_view>
 
@@ -23,7 +24,7 @@ class Sha256 {
     void add(std::string_view text) noexcept;
 
     /// The digest; false when libcrypto failed, which it does for want of memory. Call it once.
-    [[nodiscard]] bool finish(unsigned char (&digest)[kSha256Bytes]) noexcept;
+    [[nodiscard]] bool finish(std::array<unsigned char, kSha256Bytes>& digest) noexcept;
 
     /// The digest in lower-case hex; empty, and the arena failed(), when out of memory.
     [[nodiscard]] std::string_view hex(Arena& arena) noexcept;

@@ -24,6 +24,7 @@ constexpr OutcomeRow kOutcomes[] = {
     {Outcome::kUnreachable, "failed", NGX_HTTP_BAD_GATEWAY, NGX_LOG_ERR},
     {Outcome::kBroken, "failed", NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ERR},
     {Outcome::kNoAlert, "rejected", NGX_HTTP_BAD_REQUEST, NGX_LOG_INFO},
+    {Outcome::kNoToken, "rejected", NGX_HTTP_UNAUTHORIZED, NGX_LOG_INFO},
     {Outcome::kBadMethod, "rejected", NGX_HTTP_NOT_ALLOWED, NGX_LOG_INFO},
     {Outcome::kEncoded, "rejected", NGX_HTTP_UNSUPPORTED_MEDIA_TYPE, NGX_LOG_INFO},
 };
@@ -82,6 +83,15 @@ ngx_int_t send_answer(Delivery& delivery) noexcept {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     return send_json(r, delivery.answer_status, body);
+}
+
+ngx_int_t answer_unread(Delivery& delivery, Outcome outcome, std::string_view reason) noexcept {
+    const ngx_int_t rc = ngx_http_discard_request_body(delivery.request);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+    settle(delivery, outcome, reason);
+    return send_answer(delivery);
 }
 
 ngx_int_t send_json(ngx_http_request_t* r, ngx_uint_t status, std::string_view body) noexcept {

@@ -17,6 +17,7 @@ enum class Outcome {
     kUnreachable,
     kBroken,  ///< the gateway itself: no uri, no memory
     kNoAlert,
+    kNoToken,
     kBadMethod,
     kEncoded,
 };
@@ -30,6 +31,10 @@ void settle(Delivery& delivery, Outcome outcome, std::string_view reason) noexce
 
 /// Sends what was settled. The result is for ngx_http_finalize_request().
 [[nodiscard]] ngx_int_t send_answer(Delivery& delivery) noexcept;
+
+/// Settles and answers a request whose body is not going to be read.
+[[nodiscard]] ngx_int_t answer_unread(Delivery& delivery, Outcome outcome,
+                                      std::string_view reason) noexcept;
 
 /// Sends `body`, which is JSON and lives as long as the request.
 [[nodiscard]] ngx_int_t send_json(ngx_http_request_t* r, ngx_uint_t status,

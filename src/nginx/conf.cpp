@@ -1,10 +1,12 @@
 #include "conf.hpp"
 
+#include <algorithm>
 #include <new>
 
 #include "../core/secret.hpp"
 #include "../core/text.hpp"
 #include "handler.hpp"
+#include "secret_file.hpp"
 
 namespace flashduty {
 
@@ -34,6 +36,12 @@ ngx_int_t compile(ngx_conf_t* cf, const ngx_str_t& text, ngx_http_complex_value_
     return ngx_http_compile_complex_value(&compilation);
 }
 
+template <class Conf>
+Conf* create(ngx_conf_t* cf) noexcept {
+    void* memory = ngx_palloc(cf->pool, sizeof(Conf));
+    return memory == nullptr ? nullptr : new (memory) Conf{};
+}
+
 /// True when a path leads out of where it starts: a segment that is `..`.
 bool climbs(std::string_view uri) noexcept {
     std::string_view path = uri.substr(0, uri.find('?'));
@@ -56,6 +64,11 @@ ngx_http_core_loc_conf_t& core_conf(ngx_conf_t* cf) noexcept {
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
 }
 
+MainConf& main_conf(ngx_conf_t* cf) noexcept {
+    return *static_cast<MainConf*>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_flashduty_module));
+}
+
 ngx_http_handler_pt handler_of(const LocationConf& conf) noexcept {
     return conf.is_preview ? preview_handler : conf.push_uri != nullptr ? push_handler : nullptr;
 }
@@ -74,8 +87,7 @@ char* take_location(ngx_conf_t* cf, LocationConf& conf, ngx_http_handler_pt hand
     core.handler = handler;
     conf.file = cf->conf_file->file.name;
     conf.line = cf->conf_file->line;
-    static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_flashduty_module))
-        ->is_used = true;
+    main_conf(cf).is_used = true;
     return kConfOk;
 }
 
@@ -141,6 +153,96 @@ char* add_label(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
     return compile(cf, argument(cf, 2), &label->value) == NGX_OK ? kConfOk : kConfError;
 }
 
+/// The digests of the tokens in a file's text; nullptr when there are none.
+const BearerTokens* read_tokens(ngx_conf_t* cf, ngx_str_t& path, std::string_view text) noexcept {
+    auto* tokens = create<BearerTokens>(cf);
+    ngx_array_t* digests = ngx_array_create(cf->pool, 2, sizeof(TokenDigest));
+    if (tokens == nullptr || digests == nullptr) {
+        return nullptr;
+    }
+    for (ngx_uint_t line = 1; !text.empty(); line++) {
+        std::string_view token;
+        const SecretLine kind = take_secret_line(text, token);
+        if (kind == SecretLine::kBad) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "line %ui of \"%V\" is no token: one word of visible ASCII "
+                               "characters on each line",
+                               line, &path);
+            return nullptr;
+        }
+        if (kind == SecretLine::kSecret) {
+            auto* digest = static_cast<TokenDigest*>(ngx_array_push(digests));
+            if (digest == nullptr || !digest_token(token, *digest)) {
+                return nullptr;
+            }
+        }
+    }
+    if (digests->nelts == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" holds no token", &path);
+        return nullptr;
+    }
+    *tokens = {static_cast<TokenDigest*>(digests->elts), digests->nelts};
+    return tokens;
+}
+
+char* set_bearer_file(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
+    LocationConf& conf = *static_cast<LocationConf*>(data);
+    ngx_str_t path = argument(cf, 1);
+    if (conf.bearers != nullptr) {
+        return refuse(cf, "\"flashduty_bearer_file\" is given twice: put all tokens in one file");
+    }
+    if (to_view(path) == "off") {
+        conf.bearers = create<BearerTokens>(cf);
+        return conf.bearers == nullptr ? kConfError : kConfOk;
+    }
+    ngx_str_t text = ngx_null_string;
+    if (!read_secret_file(cf, path, text)) {
+        return kConfError;
+    }
+    conf.bearers = read_tokens(cf, path, to_view(text));
+    wipe(text);
+    main_conf(cf).has_bearers = true;
+    return conf.bearers == nullptr ? kConfError : kConfOk;
+}
+
+/// True for what stands in a URL as it is.
+bool is_key(std::string_view text) noexcept {
+    const auto is_fit = [](char c) {
+        const char lower = to_lower(c);
+        return is_digit(c) || (lower >= 'a' && lower <= 'z') || c == '-' || c == '.' || c == '_' ||
+               c == '~';
+    };
+    return !text.empty() && std::all_of(text.begin(), text.end(), is_fit);
+}
+
+char* set_integration_key_file(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
+    LocationConf& conf = *static_cast<LocationConf*>(data);
+    ngx_str_t path = argument(cf, 1);
+    if (conf.integration_key != nullptr) {
+        return refuse(cf, "\"flashduty_integration_key_file\" is given twice");
+    }
+    ngx_str_t text = ngx_null_string;
+    if (!read_secret_file(cf, path, text)) {
+        return kConfError;
+    }
+    std::string_view rest = to_view(text), key;
+    const bool is_sound = take_secret_line(rest, key) == SecretLine::kSecret && is_key(key);
+    ngx_str_t found = to_ngx(key);
+    auto* kept = create<ngx_str_t>(cf);
+    if (is_sound && kept != nullptr) {
+        *kept = {found.len, ngx_pstrdup(cf->pool, &found)};
+    }
+    wipe(text);
+    if (!is_sound) {
+        return refuse(cf,
+                      "the first line of \"%V\" is no integration key: nothing but letters, "
+                      "digits and -._~",
+                      &path);
+    }
+    conf.integration_key = kept;
+    return kept == nullptr || kept->data == nullptr ? kConfError : kConfOk;
+}
+
 /// An `if` or `limit_except` in one of our locations is that location still.
 void inherit_handler(ngx_conf_t* cf, const LocationConf& outer, LocationConf& conf) noexcept {
     ngx_http_core_loc_conf_t& core = core_conf(cf);
@@ -152,12 +254,6 @@ void inherit_handler(ngx_conf_t* cf, const LocationConf& outer, LocationConf& co
     if (core.lmt_excpt) {
         core.handler = handler_of(conf);
     }
-}
-
-template <class Conf>
-Conf* create(ngx_conf_t* cf) noexcept {
-    void* memory = ngx_palloc(cf->pool, sizeof(Conf));
-    return memory == nullptr ? nullptr : new (memory) Conf{};
 }
 
 }  // namespace
@@ -181,6 +277,10 @@ ngx_command_t commands[] = {
      offsetof(LocationConf, event_status), nullptr},
     {ngx_string("flashduty_label"), kAnyHttpContext | NGX_CONF_TAKE2, add_label,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+    {ngx_string("flashduty_bearer_file"), kAnyHttpContext | NGX_CONF_TAKE1, set_bearer_file,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+    {ngx_string("flashduty_integration_key_file"), kAnyHttpContext | NGX_CONF_TAKE1,
+     set_integration_key_file, NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     ngx_null_command,
 };
 
@@ -198,17 +298,18 @@ char* merge_location_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
         return kConfError;
     }
     inherit_handler(cf, outer, conf);
-    constexpr ngx_http_complex_value_t* LocationConf::*kFields[] = {
-        &LocationConf::title, &LocationConf::description, &LocationConf::alert_key,
-        &LocationConf::event_status};
-    for (auto field : kFields) {
+    const auto inherit = [&](auto field) {
         if (conf.*field == nullptr) {
             conf.*field = outer.*field;
         }
+    };
+    for (auto field : {&LocationConf::title, &LocationConf::description, &LocationConf::alert_key,
+                       &LocationConf::event_status}) {
+        inherit(field);
     }
-    if (conf.labels == nullptr) {
-        conf.labels = outer.labels;
-    }
+    inherit(&LocationConf::labels);
+    inherit(&LocationConf::bearers);
+    inherit(&LocationConf::integration_key);
     return kConfOk;
 }
 

@@ -1,6 +1,7 @@
 // The module's configuration and its directives.
 #pragma once
 
+#include "../core/bearer.hpp"
 #include "ngx.hpp"
 
 extern "C" ngx_module_t ngx_http_flashduty_module;
@@ -13,8 +14,15 @@ struct LabelConf {
     ngx_http_complex_value_t value;
 };
 
+/// The tokens of one `flashduty_bearer_file`; none of them: `off`.
+struct BearerTokens {
+    const TokenDigest* digests = nullptr;
+    std::size_t count = 0;
+};
+
 struct MainConf {
-    bool is_used;  ///< a location has a handler of ours: the filters are needed
+    bool is_used;      ///< a location has a handler of ours: the filters are needed
+    bool has_bearers;  ///< callers have to show a token somewhere
 };
 
 struct LocationConf {
@@ -24,8 +32,10 @@ struct LocationConf {
     ngx_http_complex_value_t* description;
     ngx_http_complex_value_t* alert_key;
     ngx_http_complex_value_t* event_status;
-    ngx_array_t* labels;  ///< of LabelConf; nullptr when there are none
-    ngx_str_t file;       ///< where the handler's directive stands
+    ngx_array_t* labels;               ///< of LabelConf; nullptr when there are none
+    const BearerTokens* bearers;       ///< nullptr unless set
+    const ngx_str_t* integration_key;  ///< nullptr unless set
+    ngx_str_t file;                    ///< where the handler's directive stands
     ngx_uint_t line;
 };
 

@@ -32,15 +32,6 @@ bool is_encoded(ngx_http_request_t* r) noexcept {
     return !find_header(r->headers_in.headers, "Content-Encoding", changes_body).empty();
 }
 
-ngx_int_t turn_away(Delivery& delivery, Outcome outcome, std::string_view reason) noexcept {
-    const ngx_int_t rc = ngx_http_discard_request_body(delivery.request);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-    settle(delivery, outcome, reason);
-    return send_answer(delivery);
-}
-
 // ---------------------------------------------------------------- from body to event
 
 std::string_view bad_json_reason(Arena& arena, std::size_t offset_bytes) noexcept {
@@ -220,12 +211,12 @@ ngx_int_t handle(ngx_http_request_t* r, ngx_http_client_body_handler_pt on_body)
         if (!add_header(&r->headers_out.headers, "Allow", "POST, PUT")) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
-        return turn_away(*delivery, Outcome::kBadMethod,
-                         "an alert comes with POST: choose the method POST in the action plan");
+        return answer_unread(*delivery, Outcome::kBadMethod,
+                             "an alert comes with POST: choose the method POST in the action plan");
     }
     if (is_encoded(r)) {
-        return turn_away(*delivery, Outcome::kEncoded,
-                         "the body has a Content-Encoding: send it as it is");
+        return answer_unread(*delivery, Outcome::kEncoded,
+                             "the body has a Content-Encoding: send it as it is");
     }
     const ngx_int_t rc = ngx_http_read_client_request_body(r, on_body);
     return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;

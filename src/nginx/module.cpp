@@ -1,3 +1,4 @@
+#include "access.hpp"
 #include "conf.hpp"
 #include "push_answer.hpp"
 #include "variables.hpp"
@@ -20,7 +21,7 @@ ngx_int_t install(ngx_conf_t* cf) {
     }
     *handler = flashduty::keep_push_answer;
     flashduty::install_push_filters();
-    return NGX_OK;
+    return conf.has_bearers ? flashduty::install_access(*core) : NGX_OK;
 }
 
 ngx_http_module_t module_context = {

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "../core/text.hpp"
+#include "conf.hpp"
 #include "delivery.hpp"
 
 namespace flashduty {
@@ -102,6 +103,12 @@ ngx_int_t get_dimension(ngx_http_request_t* r, ngx_http_variable_value_t* v, uin
     return NGX_OK;
 }
 
+ngx_int_t get_integration_key(ngx_http_request_t* r, ngx_http_variable_value_t* v, uintptr_t) {
+    const ngx_str_t* key = location_conf(r).integration_key;
+    set(r, v, key == nullptr ? std::string_view{} : to_view(*key));
+    return NGX_OK;
+}
+
 ngx_int_t add(ngx_conf_t* cf, std::string_view name, ngx_http_get_variable_pt handler,
               uintptr_t data, ngx_uint_t flags) noexcept {
     ngx_str_t text = to_ngx(name);
@@ -123,6 +130,9 @@ ngx_int_t add_variables(ngx_conf_t* cf) {
             NGX_OK) {
             return NGX_ERROR;
         }
+    }
+    if (add(cf, "flashduty_integration_key", get_integration_key, 0, 0) != NGX_OK) {
+        return NGX_ERROR;
     }
     return add(cf, kDimensionPrefix, get_dimension, 0, NGX_HTTP_VAR_PREFIX);
 }

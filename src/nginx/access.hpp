@@ -1,0 +1,11 @@
+// Who may use the gateway.
+#pragma once
+
+#include "ngx.hpp"
+
+namespace flashduty {
+
+/// Has `flashduty_bearer_file` looked at, behind every other module of the access phase.
+[[nodiscard]] ngx_int_t install_access(ngx_http_core_main_conf_t& core) noexcept;
+
+}  // namespace flashduty
