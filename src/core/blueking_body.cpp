@@ -30,7 +30,13 @@ bool may_hold_message(std::string_view text) noexcept {
         text.remove_prefix(kByteOrderMark.size());
     }
     text = trim(text);
-    return !text.empty() && (text[0] == '{' || text[0] == '[' || text[0] == '"');
+    if (text.empty() || (text[0] != '{' && text[0] != '[' && text[0] != '"')) {
+        return false;
+    }
+    // A message has a member `event`, the debug body one `alarm`; escaped, perhaps.
+    return text.find('\\') != std::string_view::npos ||
+           text.find("event") != std::string_view::npos ||
+           text.find("alarm") != std::string_view::npos;
 }
 
 /// One reading of a body.

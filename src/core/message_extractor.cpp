@@ -6,7 +6,16 @@ namespace {
 
 template <std::size_t N>
 constexpr Schema schema(const Member (&members)[N]) noexcept {
-    return {members, N};
+    static_assert(N < Schema::kSlots / 2);
+    Schema schema{members, {}};
+    for (std::size_t i = 0; i < N; i++) {
+        std::size_t slot = Schema::hash(members[i].name);
+        while (schema.slots[slot] != 0) {
+            slot = (slot + 1) % Schema::kSlots;
+        }
+        schema.slots[slot] = static_cast<std::uint8_t>(i + 1);
+    }
+    return schema;
 }
 
 template <std::size_t N>

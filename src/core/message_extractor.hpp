@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "arena.hpp"
@@ -38,17 +39,33 @@ struct Member {
     Names inner = {};
 };
 
+/// The members of an object that are looked at, by their names. Nearly all names of a body are
+/// none of them, which one look into a small table tells.
 struct Schema {
+    static constexpr std::size_t kSlots = 64;
+
     const Member* members;
-    std::size_t count;
+    std::uint8_t slots[kSlots];  ///< the place of a member and one, by its name's hash; 0: none
 
     [[nodiscard]] const Member* find(std::string_view name) const noexcept {
-        for (std::size_t i = 0; i < count; i++) {
-            if (members[i].name == name) {
-                return &members[i];
+        std::size_t slot = hash(name);
+        while (slots[slot] != 0) {
+            const Member& member = members[slots[slot] - 1];
+            if (member.name == name) {
+                return &member;
             }
+            slot = (slot + 1) % kSlots;
         }
         return nullptr;
+    }
+
+    [[nodiscard]] static constexpr std::size_t hash(std::string_view name) noexcept {
+        if (name.empty()) {
+            return 0;
+        }
+        const auto byte = [name](std::size_t i) { return static_cast<unsigned char>(name[i]); };
+        return (name.size() * 7 + byte(0) * 3 + byte(name.size() - 1) + byte(name.size() / 2) * 5) %
+               kSlots;
     }
 };
 
