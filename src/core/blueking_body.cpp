@@ -16,7 +16,7 @@ class StringSource final : public BodySource {
     JsonChunk whole() const noexcept override { return text_; }
     std::size_t read(char*, std::size_t) noexcept override { return 0; }
     std::size_t left_bytes() const noexcept override { return 0; }
-    void rewind() noexcept override {}
+    void seek(std::size_t) noexcept override {}
 
   private:
     JsonChunk text_;
@@ -293,7 +293,7 @@ BodyReading read_wrapped(Arena& arena, BodySource& source, std::size_t openings)
     PassResult first = read_once(arena, source, openings, kBodyItself, false, constants);
     if (first.at_constant) {
         constants = JsonConstants::kRead;
-        source.rewind();
+        source.seek(0);
         first = read_once(arena, source, openings, kBodyItself, false, constants);
     }
     const bool is_json = first.reading.kind == BodyKind::kMessage ||
@@ -303,7 +303,7 @@ BodyReading read_wrapped(Arena& arena, BodySource& source, std::size_t openings)
     if (!is_json || first.message == kBodyItself || !is_wrapped) {
         return first.reading;
     }
-    source.rewind();
+    source.seek(0);
     return read_once(arena, source, openings, first.message, true, constants).reading;
 }
 

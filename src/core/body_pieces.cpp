@@ -100,24 +100,23 @@ bool BodyPieces::fill() noexcept {
     return true;
 }
 
+/// Reads again what was held, instead of holding it twice.
 bool BodyPieces::grow() noexcept {
     const std::size_t more_bytes = std::max(buffer_bytes_, kPieceBytes);
     const std::size_t size_bytes = held_bytes_ + std::min(more_bytes, source_.left_bytes());
-    char* grown = static_cast<char*>(arena_.allocate(size_bytes));
-    if (grown == nullptr) {
-        return false;
-    }
-    std::copy(buffer_, buffer_ + held_bytes_, grown);
     arena_.release(buffer_, buffer_bytes_);
-    buffer_ = grown;
-    buffer_bytes_ = size_bytes;
-    return true;
+    buffer_ = static_cast<char*>(arena_.allocate(size_bytes));
+    buffer_bytes_ = buffer_ == nullptr ? 0 : size_bytes;
+    held_bytes_ = 0;
+    source_.seek(offset_bytes_);
+    return buffer_ != nullptr;
 }
 
 void BodyPieces::drop_given() noexcept {
     if (given_bytes_ != 0) {
         std::copy(buffer_ + given_bytes_, buffer_ + held_bytes_, buffer_);
         held_bytes_ -= given_bytes_;
+        offset_bytes_ += given_bytes_;
         given_bytes_ = 0;
     }
 }

@@ -22,8 +22,8 @@ class BodySource {
     [[nodiscard]] virtual std::size_t read(char* to, std::size_t size_bytes) noexcept = 0;
     /// How much is still to be read.
     [[nodiscard]] virtual std::size_t left_bytes() const noexcept = 0;
-    /// Back to the start.
-    virtual void rewind() noexcept = 0;
+    /// Goes to that byte, which is none behind what was read.
+    virtual void seek(std::size_t offset_bytes) noexcept = 0;
 
   protected:
     ~BodySource() = default;
@@ -56,6 +56,7 @@ class BodyPieces {
     bool is_whole_given_ = false;
     char* buffer_ = nullptr;
     std::size_t buffer_bytes_ = 0;
+    std::size_t offset_bytes_ = 0;  ///< where in the body the buffer begins
     std::size_t held_bytes_ = 0;
     std::size_t given_bytes_ = 0;  ///< of what is held
 };

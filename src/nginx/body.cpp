@@ -2,10 +2,10 @@
 
 namespace flashduty {
 
-void RequestBody::rewind() noexcept {
+void RequestBody::seek(std::size_t offset_bytes) noexcept {
     link_ = r_->request_body == nullptr ? nullptr : r_->request_body->bufs;
-    taken_ = 0;
-    pass_empty();
+    taken_ = static_cast<off_t>(offset_bytes);
+    pass_taken();
 }
 
 JsonChunk RequestBody::whole() const noexcept {
@@ -34,7 +34,7 @@ std::size_t RequestBody::read(char* to, std::size_t size_bytes) noexcept {
         size = n > 0 ? static_cast<std::size_t>(n) : 0;
     }
     taken_ += static_cast<off_t>(size);
-    pass_empty();
+    pass_taken();
     return size;
 }
 
@@ -46,11 +46,11 @@ std::size_t RequestBody::left_bytes() const noexcept {
     return static_cast<std::size_t>(left);
 }
 
-/// Goes on to the next link that has something left.
-void RequestBody::pass_empty() noexcept {
+/// Goes on to the link that has something left.
+void RequestBody::pass_taken() noexcept {
     while (link_ != nullptr && taken_ >= ngx_buf_size(link_->buf)) {
+        taken_ -= ngx_buf_size(link_->buf);
         link_ = link_->next;
-        taken_ = 0;
     }
 }
 

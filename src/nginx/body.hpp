@@ -10,15 +10,15 @@ namespace flashduty {
 /// nginx itself reads it.
 class RequestBody final : public BodySource {
   public:
-    explicit RequestBody(ngx_http_request_t* r) noexcept : r_(r) { rewind(); }
+    explicit RequestBody(ngx_http_request_t* r) noexcept : r_(r) { seek(0); }
 
     [[nodiscard]] JsonChunk whole() const noexcept override;
     [[nodiscard]] std::size_t read(char* to, std::size_t size_bytes) noexcept override;
     [[nodiscard]] std::size_t left_bytes() const noexcept override;
-    void rewind() noexcept override;
+    void seek(std::size_t offset_bytes) noexcept override;
 
   private:
-    void pass_empty() noexcept;
+    void pass_taken() noexcept;
 
     ngx_http_request_t* r_;
     const ngx_chain_t* link_ = nullptr;

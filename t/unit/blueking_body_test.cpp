@@ -258,7 +258,7 @@ class FailingSource final : public flashduty::BodySource {
         return source_.read(to, size_bytes);
     }
     [[nodiscard]] std::size_t left_bytes() const noexcept override { return source_.left_bytes(); }
-    void rewind() noexcept override { source_.rewind(); }
+    void seek(std::size_t offset_bytes) noexcept override { source_.seek(offset_bytes); }
 
   private:
     ChunkSource source_;
@@ -292,9 +292,9 @@ void a_message_is_read_once_and_a_wrapped_one_twice(void**) {
             }
             std::size_t read(char*, std::size_t) noexcept override { return 0; }
             [[nodiscard]] std::size_t left_bytes() const noexcept override { return 0; }
-            void rewind() noexcept override {
+            void seek(std::size_t offset_bytes) noexcept override {
                 readings++;
-                source.rewind();
+                source.seek(offset_bytes);
             }
             ChunkSource source;
             int readings = 1;

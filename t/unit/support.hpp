@@ -140,7 +140,13 @@ class ChunkSource final : public flashduty::BodySource {
         }
         return left - taken_bytes_;
     }
-    void rewind() noexcept override { at_ = taken_bytes_ = 0; }
+    void seek(std::size_t offset_bytes) noexcept override {
+        at_ = 0;
+        taken_bytes_ = offset_bytes;
+        while (at_ < pieces_.size() && taken_bytes_ >= pieces_[at_].size()) {
+            taken_bytes_ -= pieces_[at_++].size();
+        }
+    }
 
     /// The next piece as a reader of JSON takes it; an empty one at the end.
     flashduty::JsonChunk next_piece() {
