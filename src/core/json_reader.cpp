@@ -183,8 +183,8 @@ bool JsonReader::is_lasting(std::string_view text) const noexcept {
 
 JsonStatus JsonReader::feed(JsonChunk chunk) noexcept {
     std::string_view text = chunk.text;
-    while (!text.empty() && offset_ == mark_bytes_ && mark_bytes_ < kByteOrderMark.size() &&
-           text[0] == kByteOrderMark[mark_bytes_]) {
+    while (!text.empty() && carry_size_ == 0 && offset_ == mark_bytes_ &&
+           mark_bytes_ < kByteOrderMark.size() && text[0] == kByteOrderMark[mark_bytes_]) {
         mark_bytes_++;
         offset_++;
         text.remove_prefix(1);

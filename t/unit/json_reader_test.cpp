@@ -158,6 +158,7 @@ const std::vector<Row> kRows = {
     {"a byte order mark alone is no JSON", "\xEF\xBB\xBF", "invalid at 3"},
     {"half a byte order mark is none", "\xEF\xBB[1]", "invalid at 2"},
     {"a byte order mark may not stand later", " \xEF\xBB\xBF[1]", "invalid at 2"},
+    {"a byte order mark may not stand behind a constant", "NaN\xEF\xBB\xBF", "invalid at 4"},
     {"two byte order marks are one too many", "\xEF\xBB\xBF\xEF\xBB\xBF[1]", "invalid at 4"},
     {"the offset counts the byte order mark", "\xEF\xBB\xBF[x]", "invalid at 5"},
     {"a text that ends too early is invalid at its end", R"({"a":[1,2)", "invalid at 9"},
