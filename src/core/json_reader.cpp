@@ -398,7 +398,7 @@ JsonReader::Escape JsonReader::look_at(std::string_view special, bool at_end) co
         return cut_off;
     }
     if (!parse_hex4(special.substr(2), unit)) {
-        return {special.substr(0, 2), {}, {}};
+        return {special.substr(0, 6), {}, {}};  // yajl stops in it
     }
     // yajl joins a high surrogate with whatever follows it and lets a low one through alone.
     const Escape lone = {special.substr(0, 6), "\\ufffd", {}};

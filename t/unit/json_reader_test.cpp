@@ -184,6 +184,7 @@ const std::vector<Row> kRows = {
     {"an unknown escape is invalid", R"(["\x"])", "invalid at 3"},
     {"an escape needs four digits", R"(["\u12G4"])", "invalid at 6"},
     {"a lone surrogate does not hide a bad escape", R"(["\ud83d\uZZZZ"])", "invalid at 10"},
+    {"an escape's digits are no constant", R"(["\uNaNd"])", "invalid at 4"},
     {"a raw newline in a string is invalid", "[\"a\nb\"]", "invalid at 3"},
     {"a raw tab in a string is invalid", "[\"a\tb\"]", "invalid at 3"},
     {"a raw NUL in a string is invalid", "[\"a\0b\"]"sv, "invalid at 3"},
