@@ -1,5 +1,6 @@
 # make run    the gateway on 127.0.0.1:8080, with a sample alert shown on its way through
 # make test   all tests
+# make fuzz   the core fuzzed for FUZZ_SECONDS (60), beginning with t/fuzz/corpus
 # make module build/ngx_http_flashduty_module.so for the nginx that is installed
 #
 # With NGINX_SRC=dir, an nginx source tree, module and tests are built for that nginx instead;
@@ -17,6 +18,9 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 CORE := $(wildcard src/core/*.cpp)
 CORE_HEADERS := $(wildcard src/core/*.hpp)
 GLUE := $(wildcard src/nginx/*)
+FUZZ_NAMES := $(patsubst t/fuzz/%_fuzz.cpp,%,$(wildcard t/fuzz/*_fuzz.cpp))
+FUZZERS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%_fuzz)
+FUZZ_SECONDS ?= 60
 UNIT_TESTS := $(patsubst t/unit/%.cpp,$(BUILD)/unit/%,$(wildcard t/unit/*_test.cpp))
 
 BUILD_PACKAGES := g++ make libyajl-dev libssl-dev libpcre2-dev zlib1g-dev
@@ -32,7 +36,7 @@ NGINX := nginx
 endif
 TARGET := $(or $(NGINX_SRC),installed nginx) $(NGINX_FLAGS)
 
-.PHONY: module run test unit check-memory install clean
+.PHONY: module run test unit fuzz fuzz-corpus check-memory install clean
 
 module: $(MODULE)
 
@@ -52,6 +56,36 @@ check-memory: $(MODULE) | test-packages valgrind-packages
 	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) \
 	    TEST_NGINX_VALGRIND=1 prove -j2 -It/lib t/*.t
 
+# What is new is left in $(BUILD)/fuzz/found, a failure beside it.
+fuzz: $(FUZZERS)
+	$(MAKE) -j2 $(FUZZ_NAMES:%=fuzz-%)
+
+FUZZ_SEEDS_body := t/payloads
+FUZZ = $(BUILD)/fuzz/$*_fuzz $(FUZZ_FLAGS) -artifact_prefix=$(BUILD)/fuzz/$*-
+FUZZ_FLAGS := -dict=t/fuzz/fuzz.dict -timeout=10 -rss_limit_mb=2048 -detect_leaks=1 \
+    -print_final_stats=1
+
+.PHONY: $(FUZZ_NAMES:%=fuzz-%)
+$(FUZZ_NAMES:%=fuzz-%): fuzz-%: $(BUILD)/fuzz/%_fuzz
+	@mkdir -p $(BUILD)/fuzz/found/$*
+	@for limits in '-runs=0' '-max_total_time=$(FUZZ_SECONDS) -max_len=16384'; do \
+	    echo "fuzzing $*: $$limits"; \
+	    $(FUZZ) $$limits $(BUILD)/fuzz/found/$* t/fuzz/corpus/$* $(FUZZ_SEEDS_$*) \
+	        2>$(BUILD)/fuzz/$*.log || { tail -n 40 $(BUILD)/fuzz/$*.log; exit 1; }; \
+	done
+	@grep -E 'DONE|stat::number|stat::peak' $(BUILD)/fuzz/$*.log
+
+# Takes into t/fuzz/corpus what of build/fuzz/found reaches something new.
+fuzz-corpus: $(FUZZERS)
+	rm -rf $(BUILD)/fuzz/merged
+	for name in $(FUZZ_NAMES); do \
+	    mkdir -p $(BUILD)/fuzz/merged/$$name && \
+	    $(BUILD)/fuzz/$${name}_fuzz -set_cover_merge=1 -max_len=16384 \
+	        $(BUILD)/fuzz/merged/$$name t/fuzz/corpus/$$name $(BUILD)/fuzz/found/$$name || exit 1; \
+	done
+	rm -rf t/fuzz/corpus
+	cp -R $(BUILD)/fuzz/merged t/fuzz/corpus
+
 .PHONY: unit-programs
 unit-programs: $(UNIT_TESTS)
 
@@ -68,10 +102,11 @@ clean:
 build-packages: PACKAGES := $(BUILD_PACKAGES)
 test-packages: PACKAGES := $(TEST_PACKAGES)
 valgrind-packages: PACKAGES := valgrind
+fuzz-packages: PACKAGES := clang libclang-rt-dev llvm
 
 # Elsewhere than on Debian the compiler says what is missing.
-.PHONY: build-packages test-packages valgrind-packages
-build-packages test-packages valgrind-packages:
+.PHONY: build-packages test-packages valgrind-packages fuzz-packages
+build-packages test-packages valgrind-packages fuzz-packages:
 	@command -v dpkg-query >/dev/null || exit 0; \
 	missing=$$(for package in $(PACKAGES); do \
 	    [ "$$(dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null)" = installed ] \
@@ -123,3 +158,15 @@ $(BUILD)/unit/core/%.o: src/core/%.cpp $(CORE_HEADERS) | build-packages
 $(BUILD)/unit/%: t/unit/%.cpp t/unit/support.hpp $(CORE_OBJECTS) | build-packages test-packages
 	$(CXX) $(CXXFLAGS) $(SANITIZE) -Isrc/core '-DSOURCE_DIR="$(CURDIR)"' -o $@ $< \
 	    $(CORE_OBJECTS) -lcmocka -lyajl -lcrypto
+
+FUZZ_OBJECTS := $(CORE:src/core/%.cpp=$(BUILD)/fuzz/core/%.o)
+FUZZ_CXX := clang++ $(CXXFLAGS) $(SANITIZE)
+
+.SECONDARY: $(FUZZ_OBJECTS)
+
+$(BUILD)/fuzz/core/%.o: src/core/%.cpp $(CORE_HEADERS) | build-packages fuzz-packages
+	@mkdir -p $(@D)
+	$(FUZZ_CXX) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+$(BUILD)/fuzz/%_fuzz: t/fuzz/%_fuzz.cpp $(wildcard t/fuzz/*.hpp) $(FUZZ_OBJECTS) | build-packages fuzz-packages
+	$(FUZZ_CXX) $(FUZZ_DEFINES) -fsanitize=fuzzer -Isrc/core -o $@ $< $(FUZZ_OBJECTS) -lyajl -lcrypto

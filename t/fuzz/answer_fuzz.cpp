@@ -1,0 +1,319 @@
+// Flashduty's answer becomes a verdict and what BlueKing is told of it.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "gateway_answer.hpp"
+#include "harness.hpp"
+#include "secret.hpp"
+#include "strict_json.hpp"
+#include "text.hpp"
+#include "verdict.hpp"
+
+using flashduty::Answer;
+using flashduty::Verdict;
+using strict::Json;
+using strict::Says;
+
+namespace {
+
+/// What an answer says, in memory of its own.
+struct Reading {
+    bool is_object, has_request_id, has_data, has_error;
+    std::string request_id, code, message;
+
+    explicit Reading(const Answer& answer)
+        : is_object(answer.is_object),
+          has_request_id(answer.has_request_id),
+          has_data(answer.has_data),
+          has_error(answer.has_error),
+          request_id(answer.request_id),
+          code(answer.code),
+          message(answer.message) {}
+
+    [[nodiscard]] Answer view() const {
+        return {is_object, has_request_id, has_data, has_error, request_id, code, message};
+    }
+
+    bool operator==(const Reading& other) const {
+        return is_object == other.is_object && has_request_id == other.has_request_id &&
+               has_data == other.has_data && has_error == other.has_error &&
+               request_id == other.request_id && code == other.code && message == other.message;
+    }
+};
+
+Reading read(WatchedArena& arena, std::string_view text, Cuts cuts, Dice dice) {
+    flashduty::AnswerReader reader(arena);
+    std::size_t at = 0;
+    for (const std::size_t size : cut(text, cuts, dice)) {
+        const Piece piece(text.substr(at, size), false);
+        reader.feed(piece.text());
+        at += size;
+    }
+    return Reading(reader.finish());
+}
+
+Reading reading_of(std::string_view text, Cuts cuts, Dice& dice) {
+    WatchedArena arena;
+    const Reading reading = read(arena, text, cuts, dice.split());
+    demand(!arena.failed(), "memory that is there is not refused");
+    return reading;
+}
+
+// ---------------------------------------------------------------- the verdict, once more
+
+struct CodeRow {
+    const char* code;
+    Verdict verdict;
+};
+
+constexpr CodeRow kCodes[] = {
+    {"ResourceNotFound", Verdict::kAccountAtFault}, {"NoLicense", Verdict::kAccountAtFault},
+    {"Unauthorized", Verdict::kAccountAtFault},     {"AccessDenied", Verdict::kAccountAtFault},
+    {"RouteNotFound", Verdict::kAccountAtFault},    {"RequestTooFrequently", Verdict::kSlowDown},
+    {"InternalError", Verdict::kTransient},
+};
+
+constexpr unsigned kStatuses[] = {0,   101, 200, 201, 204, 299, 300, 302, 400, 401, 403, 404,
+                                  408, 413, 414, 415, 422, 429, 499, 500, 502, 503, 504, 599};
+
+/// gateway.md, "Verdict", where there is no envelope.
+Verdict verdict_of(unsigned status) {
+    switch (status) {
+        case 413:
+        case 414:
+        case 422:
+            return Verdict::kEventRefused;
+        case 429:
+            return Verdict::kSlowDown;
+        case 408:
+        case 504:
+            return Verdict::kTimedOut;
+        default:
+            return status >= 300 && status < 500 ? Verdict::kAccountAtFault : Verdict::kTransient;
+    }
+}
+
+/// The text of a member of `error`, as it is compared.
+std::string text_of(const Json* json) {
+    std::string text = json == nullptr ? std::string() : json->text;
+    const auto is_dropped = [](char c) {
+        return static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t';
+    };
+    text.erase(std::remove_if(text.begin(), text.end(), is_dropped), text.end());
+    return text;
+}
+
+/// gateway.md, "Verdict"; `envelope` is nullptr when the answer is none.
+Verdict verdict_of(unsigned status, const Json* envelope) {
+    const bool is_success = status / 100 == 2;
+    if (envelope != nullptr) {
+        const Json* error = envelope->member("error");
+        const bool has_error = error != nullptr && error->kind != Json::Kind::kNull;
+        const std::string code = has_error ? text_of(error->member("code")) : std::string();
+        if (!is_blank(code)) {
+            for (const CodeRow& row : kCodes) {
+                if (code == row.code) {
+                    const bool timed_out = row.verdict == Verdict::kTransient &&
+                                           verdict_of(status) == Verdict::kTimedOut;
+                    return timed_out ? Verdict::kTimedOut : row.verdict;
+                }
+            }
+            return Verdict::kEventRefused;
+        }
+        if (is_success && has_error) {
+            return Verdict::kEventRefused;
+        }
+        if (is_success &&
+            (envelope->member("request_id") != nullptr || envelope->member("data") != nullptr)) {
+            return Verdict::kDelivered;
+        }
+    }
+    return is_success ? Verdict::kTransient : verdict_of(status);
+}
+
+/// True when two members of one name may both count.
+bool has_repeats(const Json& json) {
+    for (const char* name : {"request_id", "data", "error", "code", "message"}) {
+        if (std::count_if(json.parts.begin(), json.parts.end(),
+                          [name](const Json& part) { return part.name == name; }) > 1) {
+            return true;
+        }
+    }
+    return std::any_of(json.parts.begin(), json.parts.end(), has_repeats);
+}
+
+/// Of a string, the reader looks at so much at least.
+constexpr std::size_t kSeenBytes = 16 * 1024;
+
+void check_verdict(std::string_view text, const Reading& reading) {
+    strict::Dialect flashdutys;
+    flashdutys.mark = flashdutys.any_text = true;
+    Json json;
+    const bool is_envelope =
+        strict::read(text, flashdutys, json) == Says::kJson && json.kind == Json::Kind::kObject;
+    const bool is_short = text.size() <= kSeenBytes;
+    if (is_short || is_envelope) {
+        demand(reading.is_object == is_envelope, "an envelope is what is one JSON object");
+    } else if (reading.is_object) {
+        Json loose;
+        flashdutys.text_bytes = kSeenBytes / 2;
+        demand(strict::read(text, flashdutys, loose) == Says::kJson,
+               "an envelope is one JSON object, but for the ends of long texts");
+        return;
+    }
+    for (const unsigned status : kStatuses) {
+        const Verdict verdict = flashduty::judge({status, true}, reading.view());
+        const Verdict cut_off = flashduty::judge({status, false}, reading.view());
+        demand(cut_off == verdict_of(status, nullptr), "an answer that is cut off says nothing",
+               std::to_string(status));
+        demand(verdict != Verdict::kDelivered || (is_envelope && status / 100 == 2),
+               "delivered is what Flashduty says it has", std::to_string(status));
+        demand(verdict == verdict_of(status, is_envelope ? &json : nullptr) || has_repeats(json),
+               "the verdict is the contract's", std::to_string(status));
+    }
+}
+
+// ---------------------------------------------------------------- what is shown of it
+
+bool is_sound(std::string_view text) {
+    return strict::characters(text) != static_cast<std::size_t>(-1) &&
+           std::none_of(text.begin(), text.end(), [](char c) {
+               return static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t';
+           });
+}
+
+std::string escaped(std::string_view text, std::string_view digits) {
+    constexpr std::string_view kPlain =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+    std::string url;
+    for (const char c : text) {
+        if (kPlain.find(c) != kPlain.npos) {
+            url += c;
+        } else {
+            url += '%';
+            url += digits[static_cast<unsigned char>(c) >> 4];
+            url += digits[static_cast<unsigned char>(c) & 0xF];
+        }
+    }
+    return url;
+}
+
+/// A key that stands in the text as it is, escaped or not at all: nothing of it is shown.
+std::string without_key(std::string_view text, Dice& dice) {
+    const std::string key(dice.part_of(text, 24));
+    const std::string forms[] = {key, escaped(key, "0123456789ABCDEF"),
+                                 escaped(key, "0123456789abcdef")};
+    const std::string seen = std::string(text) + forms[dice.roll(3)] + forms[dice.roll(3)];
+    const std::string url = "/push?a=b&integration_key=" + forms[1 + dice.roll(2)];
+
+    WatchedArena arena;
+    const std::string shown(flashduty::without_keys(arena, seen, url));
+    demand(!arena.failed(), "memory that is there is not refused");
+    if (key.empty()) {
+        demand(shown == seen, "without a key a text stays", shown);
+    } else if (key.find('*') == key.npos) {  // it would be found in what hides it
+        for (const std::string& form : forms) {
+            demand(shown.find(form) == shown.npos, "no key is shown", shown);
+        }
+    }
+    // Any text taken for a URL: no key that is found in it may stay.
+    std::string_view rest = text;
+    const std::string first_key(flashduty::take_integration_key(rest));
+    const std::string_view masked = flashduty::without_keys(arena, text, text);
+    demand(first_key.empty() || first_key.find('*') != first_key.npos ||
+               masked.find(first_key) == masked.npos,
+           "no key of a URL is shown in it", masked);
+    return shown;
+}
+
+void check_shown(const Reading& reading, std::string_view text, Dice& dice) {
+    for (const std::string& part : {reading.request_id, reading.code, reading.message}) {
+        demand(is_sound(part), "what is read is sound", part);
+    }
+    WatchedArena arena;
+    constexpr std::string_view kOutcomes[] = {"delivered", "refused", "failed"};
+    const std::string_view key = flashduty::repair(arena, dice.part_of(text, 300));
+    const std::string reason(
+        flashduty::repair(arena, without_key(dice.roll(2) == 0 ? reading.message : text, dice)));
+    const flashduty::GatewayAnswer answer = {kOutcomes[dice.roll(3)], reason, reading.code,
+                                             reading.request_id, key};
+    const std::string written(flashduty::write_answer(arena, answer));
+    demand(!arena.failed(), "memory that is there is not refused");
+
+    Json json;
+    demand(strict::read(written, {}, json) == Says::kJson, "an answer is JSON and UTF-8", written);
+    std::size_t place = 0;
+    const auto expect = [&](const char* name, std::string_view value, bool may_be_cut) {
+        if (value.empty()) {
+            return;
+        }
+        demand(place < json.parts.size() && json.parts[place].name == name,
+               "members stand in their order", written);
+        const Json& member = json.parts[place++];
+        if (member.text != value) {
+            constexpr std::string_view kEllipsis = "\xE2\x80\xA6";
+            const std::string_view shown = member.text;
+            const std::size_t kept = shown.size() - std::min(shown.size(), kEllipsis.size());
+            demand(may_be_cut && shown.substr(kept) == kEllipsis &&
+                       value.substr(0, kept) == shown.substr(0, kept),
+                   "texts are whole, or cut where they may be", written);
+        }
+        demand(!may_be_cut || member.end <= 200, "outcome and reason are seen", written);
+    };
+    expect("outcome", answer.outcome, true);
+    expect("reason", answer.reason, true);
+    expect("code", answer.code, false);
+    expect("request_id", answer.request_id, false);
+    expect("alert_key", answer.alert_key, false);
+    demand(place == json.parts.size(), "there are no other members", written);
+}
+
+// ---------------------------------------------------------------- what holds for every answer
+
+void check_splits(std::string_view text, const Reading& reading, Dice& dice) {
+    constexpr std::size_t kShortBytes = 600;
+    demand(reading_of(text, Cuts::kSomewhere, dice) == reading, "the same in any pieces");
+    if (text.size() <= kShortBytes) {
+        demand(reading_of(text, Cuts::kEverywhere, dice) == reading, "the same byte by byte");
+    }
+}
+
+void check_failures(std::string_view text, Dice& dice) {
+    const Dice cuts = dice.split();
+    WatchedArena enough;
+    (void)read(enough, text, Cuts::kSomewhere, cuts);
+    WatchedArena arena(dice.roll(enough.allocations()));
+    const Reading reading = read(arena, text, Cuts::kSomewhere, cuts);
+    demand(arena.failed(), "the same answer takes as many allocations");
+    demand(reading == Reading(Answer{}), "without memory nothing is read");
+}
+
+/// The same with a string in it that is longer than what is looked at.
+void check_stretched(std::string_view text, Dice& dice) {
+    const std::size_t quote = text.find('"', dice.roll(text.size() + 1));
+    if (quote == text.npos) {
+        return;
+    }
+    std::string stretched(text);
+    stretched.insert(quote + 1, kSeenBytes - 16 + dice.roll(32), 'x');
+    const Reading reading = reading_of(stretched, Cuts::kNone, dice);
+    check_verdict(stretched, reading);
+    check_splits(stretched, reading, dice);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string_view text(reinterpret_cast<const char*>(data), size);
+    Dice dice(text);
+    const Reading reading = reading_of(text, Cuts::kNone, dice);
+    check_verdict(text, reading);
+    check_splits(text, reading, dice);
+    check_failures(text, dice);
+    check_shown(reading, text, dice);
+    if (dice.roll(8) == 0) {
+        check_stretched(text, dice);
+    }
+    return 0;
+}

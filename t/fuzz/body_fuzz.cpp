@@ -1,0 +1,477 @@
+// A body becomes an event or an answer: whatever it is, however it comes in, and whether or not
+// there is memory for it.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "blueking_alert.hpp"
+#include "blueking_body.hpp"
+#include "flashduty_event.hpp"
+#include "harness.hpp"
+#include "strict_json.hpp"
+#include "text.hpp"
+#include "translate.hpp"
+
+using flashduty::BodyKind;
+using strict::Json;
+using strict::Says;
+
+namespace {
+
+// ---------------------------------------------------------------- the body
+
+class PieceSource final : public flashduty::BodySource {
+  public:
+    PieceSource(std::string_view body, Cuts cuts, Stay stay, Dice dice)
+        : body_(body), stay_(stay), dice_(dice), sizes_(cut(body, cuts, dice)) {}
+
+    /// Fails when the piece of that number is asked for.
+    void fail_at(std::size_t piece) { fails_at_ = piece; }
+    [[nodiscard]] std::size_t pieces() const { return sizes_.size(); }
+    [[nodiscard]] bool has_failed() const { return has_failed_; }
+
+    bool next(flashduty::JsonChunk& chunk, std::size_t) noexcept override {
+        passing_.reset();
+        chunk = {};
+        has_failed_ = has_failed_ || next_ == fails_at_;
+        if (has_failed_ || next_ == sizes_.size()) {
+            return !has_failed_;
+        }
+        const std::size_t size = sizes_[next_++];
+        auto piece = std::make_unique<Piece>(body_.substr(at_, size), lasts(stay_, dice_));
+        at_ += size;
+        chunk = {piece->text(), piece->lasting};
+        if (piece->lasting) {
+            lasting_.push_back(std::move(piece));
+        } else {
+            passing_ = std::move(piece);
+        }
+        return true;
+    }
+
+    void rewind() noexcept override {
+        passing_.reset();
+        at_ = next_ = 0;
+    }
+
+  private:
+    std::string_view body_;
+    Stay stay_;
+    Dice dice_;
+    std::vector<std::size_t> sizes_;
+    std::size_t at_ = 0;
+    std::size_t next_ = 0;
+    std::size_t fails_at_ = static_cast<std::size_t>(-1);
+    bool has_failed_ = false;
+    std::unique_ptr<Piece> passing_;
+    std::vector<std::unique_ptr<Piece>> lasting_;
+};
+
+// ---------------------------------------------------------------- what is made of it
+
+/// Every text in memory of its own.
+struct OwnedOverrides {
+    std::string title, description, alert_key, event_status;
+    std::vector<std::string> texts;
+    std::vector<flashduty::Label> labels;
+
+    [[nodiscard]] flashduty::Overrides view() const {
+        return {title, description, alert_key, event_status, labels.data(), labels.size()};
+    }
+};
+
+struct Outcome {
+    BodyKind kind = BodyKind::kEmpty;
+    std::string event;
+
+    bool operator==(const Outcome& other) const {
+        return kind == other.kind && event == other.event;
+    }
+};
+
+void check_variables(const flashduty::BlueKingAlert& alert,
+                     const flashduty::FlashdutyEvent& event) {
+    WatchedArena arena;
+    const std::string_view dimension =
+        alert.dimension_count == 0 ? std::string_view{} : alert.dimensions[0].label_name;
+    for (std::string_view text :
+         {event.title_rule, event.alert_key, event.description, alert.type, alert.current_value,
+          alert.strategy_labels, flashduty::dimension_text(alert, dimension)}) {
+        const std::string_view shown = flashduty::without_controls(arena, text);
+        demand(strict::characters(shown) != static_cast<std::size_t>(-1), "a variable is UTF-8",
+               shown);
+        for (std::size_t i = 0; i < shown.size(); i++) {
+            const auto c = static_cast<unsigned char>(shown[i]);
+            const bool is_c1 = c == 0xC2 && static_cast<unsigned char>(shown[i + 1]) < 0xA0;
+            demand(c >= 0x20 && c != 0x7F && !is_c1, "a variable has no control character", shown);
+        }
+    }
+}
+
+Outcome translate(flashduty::Arena& arena, flashduty::BodySource& source,
+                  const flashduty::Overrides& overrides) {
+    const flashduty::BodyReading reading = flashduty::read_body(arena, source);
+    if (reading.kind != BodyKind::kMessage) {
+        return {reading.kind, {}};
+    }
+    const flashduty::BlueKingAlert alert = flashduty::read_alert(arena, reading.message);
+    flashduty::FlashdutyEvent event = flashduty::translate(arena, alert, overrides);
+    const bool is_status_taken = flashduty::apply(arena, overrides, event);
+    const std::string_view written = flashduty::write_event(arena, event);
+    if (arena.failed()) {
+        return {BodyKind::kOutOfMemory, {}};
+    }
+    demand(is_status_taken == (flashduty::is_event_status(overrides.event_status) ||
+                               is_blank(overrides.event_status)),
+           "what is said of a status that was set", overrides.event_status);
+    check_variables(alert, event);
+    return {reading.kind, std::string(written)};
+}
+
+/// gateway.md wants a bound on what a body may cost; without FUZZ_BOUND_MEMORY it is not held
+/// against it.
+void check_memory([[maybe_unused]] const WatchedArena& arena, [[maybe_unused]] std::size_t body) {
+#ifdef FUZZ_BOUND_MEMORY
+    constexpr std::size_t kBaseBytes = 1024 * 1024;
+    demand(arena.peak_bytes() <= 4 * body + kBaseBytes,
+           "the memory for a body is bounded by four times its size and a megabyte",
+           std::to_string(arena.peak_bytes()));
+#endif
+}
+
+Outcome outcome_of(std::string_view body, Cuts cuts, Stay stay, Dice& dice,
+                   const flashduty::Overrides& overrides = {}) {
+    WatchedArena arena;
+    PieceSource source(body, cuts, stay, dice.split());
+    Outcome outcome = translate(arena, source, overrides);
+    demand(!arena.failed(), "memory that is there is not refused");
+    check_memory(arena, body.size());
+    return outcome;
+}
+
+// ---------------------------------------------------------------- the rules of an event
+
+void check_text(std::string_view text, std::size_t limit, const char* what) {
+    demand(!is_blank(text), "no text is empty", what);
+    demand(strict::characters(text) <= limit, "every text keeps its limit", what);
+    for (const char c : text) {
+        const bool is_control = static_cast<unsigned char>(c) < 0x20;
+        demand(!is_control || c == '\n' || c == '\t', "no text holds a control character", what);
+    }
+}
+
+void check_title(std::string_view title) {
+    check_text(title, 512, "title_rule");
+    demand(title.front() != ' ' && title.back() != ' ' && title.find("  ") == title.npos &&
+               title.find_first_of("\n\t") == title.npos,
+           "a title is one line of single spaces", title);
+    std::string lower(title);
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    demand(lower.find("[tpl]") == lower.npos, "no title is a template", title);
+}
+
+bool is_name(std::string_view name) {
+    constexpr std::string_view kFirst = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+    const auto is_first = [&](char c) { return kFirst.find(c) != kFirst.npos; };
+    return !name.empty() && name.size() <= 128 && is_first(name[0]) &&
+           std::all_of(name.begin(), name.end(),
+                       [&](char c) { return is_first(c) || (c >= '0' && c <= '9'); });
+}
+
+void check_labels(const Json& labels) {
+    demand(labels.kind == Json::Kind::kObject, "labels are an object");
+    demand(!labels.parts.empty() && labels.parts.size() <= 50, "there are 1 to 50 labels");
+    std::vector<std::string_view> names;
+    for (const Json& label : labels.parts) {
+        demand(is_name(label.name), "a label is named as Flashduty takes it", label.name);
+        demand(label.kind == Json::Kind::kString, "a label is a text", label.name);
+        check_text(label.text, 2048, label.name.c_str());
+        names.push_back(label.name);
+    }
+    std::sort(names.begin(), names.end());
+    demand(std::adjacent_find(names.begin(), names.end()) == names.end(), "no label comes twice");
+}
+
+/// flashduty.md, and what translation.md adds to it.
+void check_event(std::string_view written, Json& event) {
+    demand(strict::read(written, {}, event) == Says::kJson, "an event is JSON and UTF-8", written);
+    demand(event.kind == Json::Kind::kObject, "an event is an object", written);
+    constexpr std::string_view kMembers[] = {"title_rule", "event_status", "alert_key",
+                                             "description", "labels"};
+    const auto* place = std::begin(kMembers);
+    for (const Json& member : event.parts) {
+        const auto* found = std::find(place, std::end(kMembers), member.name);
+        demand(found != std::end(kMembers), "members are known, in order and each there once",
+               written);
+        place = found + 1;
+        demand(member.name == "labels" || member.kind == Json::Kind::kString, "fields are texts",
+               written);
+    }
+    for (std::string_view name : {"title_rule", "event_status", "alert_key"}) {
+        demand(event.member(name) != nullptr, "what is required is there", written);
+    }
+    check_title(event.member("title_rule")->text);
+    check_text(event.member("alert_key")->text, 255, "alert_key");
+    const std::string& status = event.member("event_status")->text;
+    demand(status == "Critical" || status == "Warning" || status == "Info" || status == "Ok",
+           "the status is one of four", status);
+    if (event.member("description") != nullptr) {
+        check_text(event.member("description")->text, 2048, "description");
+    }
+    if (event.member("labels") != nullptr) {
+        check_labels(*event.member("labels"));
+    }
+}
+
+// ---------------------------------------------------------------- what holds for every body
+
+constexpr strict::Dialect kBlueKings = {true, true, true};
+
+/// translation.md, "Reading", once more: a body is opened until there is a message in it.
+class Finder {
+  public:
+    bool is_ambiguous = false;  ///< one of two members of that name counts, and either may
+
+    /// Whether `json` is, or opens to, something of that kind.
+    [[nodiscard]] bool finds(const Json& json, bool (Finder::*is_it)(const Json&),
+                             std::size_t openings) {
+        if ((this->*is_it)(json)) {
+            return true;
+        }
+        if (openings == 0) {
+            return false;
+        }
+        Json inside;
+        if (json.kind == Json::Kind::kString) {
+            return strict::read(json.text, kBlueKings, inside) == Says::kJson &&
+                   finds(inside, is_it, openings - 1);
+        }
+        if (json.kind == Json::Kind::kArray && json.parts.size() != 1) {
+            return false;
+        }
+        return std::any_of(json.parts.begin(), json.parts.end(),
+                           [&](const Json& part) { return finds(part, is_it, openings - 1); });
+    }
+
+    bool is_message(const Json& json) {
+        const Json* event = object_event(json);
+        return event != nullptr && object_event(*event) == nullptr;
+    }
+
+    bool is_debug(const Json& json) {
+        return json.kind == Json::Kind::kObject && json.parts.size() == 1 &&
+               sound(json.parts[0].name) == "alarm" && json.parts[0].kind < Json::Kind::kArray;
+    }
+
+  private:
+    const Json* object_event(const Json& json) {
+        const Json* event = nullptr;
+        for (const Json& part : json.parts) {
+            if (json.kind == Json::Kind::kObject && sound(part.name) == "event") {
+                is_ambiguous = is_ambiguous || event != nullptr;
+                event = &part;
+            }
+        }
+        return event != nullptr && event->kind == Json::Kind::kObject ? event : nullptr;
+    }
+
+    static std::string sound(std::string name) {
+        const auto is_dropped = [](char c) {
+            return static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t';
+        };
+        name.erase(std::remove_if(name.begin(), name.end(), is_dropped), name.end());
+        return name;
+    }
+};
+
+void check_kind(std::string_view body, BodyKind kind) {
+    Json json;
+    const Says says = strict::read(body, kBlueKings, json);
+    const bool is_space = body.find_first_not_of(" \t\n\r") == body.npos;
+    BodyKind expected = says == Says::kTooDeep ? BodyKind::kTooDeep
+                        : is_space             ? BodyKind::kEmpty
+                                               : BodyKind::kNoJson;
+    if (says == Says::kJson) {
+        constexpr std::size_t kOpenings = 4;
+        Finder finder;
+        expected = finder.finds(json, &Finder::is_message, kOpenings) ? BodyKind::kMessage
+                   : finder.finds(json, &Finder::is_debug, kOpenings) ? BodyKind::kDebug
+                                                                      : BodyKind::kNoAlert;
+        if (finder.is_ambiguous) {
+            return;
+        }
+    }
+    demand(kind == expected, "a body is taken for what it is",
+           std::to_string(static_cast<int>(kind)) + " instead of " +
+               std::to_string(static_cast<int>(expected)));
+}
+
+void check_splits(std::string_view body, const Outcome& expected, Dice& dice) {
+    constexpr std::size_t kShortBytes = 600;
+    demand(outcome_of(body, Cuts::kNone, Stay::kPassing, dice) == expected,
+           "the same event when the body does not stay", expected.event);
+    for (const Stay stay : {Stay::kLasting, Stay::kPassing, Stay::kMixed}) {
+        const bool everywhere = body.size() <= kShortBytes && dice.roll(4) == 0;
+        const Cuts cuts = everywhere ? Cuts::kEverywhere : Cuts::kSomewhere;
+        demand(outcome_of(body, cuts, stay, dice) == expected, "the same event in any pieces",
+               expected.event);
+    }
+}
+
+void check_failures(std::string_view body, Dice& dice) {
+    const Dice cuts = dice.split();
+    WatchedArena enough;
+    PieceSource whole(body, Cuts::kSomewhere, Stay::kMixed, cuts);
+    const BodyKind kind = translate(enough, whole, {}).kind;
+
+    WatchedArena arena(dice.roll(enough.allocations()));
+    PieceSource again(body, Cuts::kSomewhere, Stay::kMixed, cuts);
+    const Outcome outcome = translate(arena, again, {});
+    demand(arena.failed(), "the same body takes as many allocations");
+    // What is wrong with a body may be known before the memory ends.
+    demand(outcome.kind == BodyKind::kOutOfMemory ||
+               (outcome.kind == kind && kind != BodyKind::kMessage),
+           "without memory it says so", std::to_string(static_cast<int>(outcome.kind)));
+
+    WatchedArena other;
+    PieceSource broken(body, Cuts::kSomewhere, Stay::kMixed, cuts);
+    broken.fail_at(dice.roll(broken.pieces() + 1));
+    const Outcome read = translate(other, broken, {});
+    demand(!broken.has_failed() || read.kind == BodyKind::kUnreadable,
+           "what cannot be read is not taken for a body");
+}
+
+/// `body` as a JSON string.
+std::string quoted(std::string_view body) {
+    std::string text = "\"";
+    for (const char c : body) {
+        if (static_cast<unsigned char>(c) < 0x20) {
+            constexpr char kDigits[] = "0123456789abcdef";
+            text += c < 0x10 ? "\\u000" : "\\u001";
+            text += kDigits[c & 0xF];
+        } else {
+            text += c == '"' || c == '\\' ? "\\" : "";
+            text += c;
+        }
+    }
+    return text + '"';
+}
+
+/// A message that is wrapped in something is the same message, unless it lies too far in.
+void check_wrapped(std::string_view body, const Outcome& expected, Dice& dice) {
+    const std::string text = quoted(body);
+    if (body.substr(0, 3) == "\xEF\xBB\xBF") {
+        body.remove_prefix(3);
+    }
+    const std::string json(body);
+    const std::string wrapped[] = {text, "[" + text + "]", "{\"text\":" + text + "}",
+                                   "[" + json + "]", "{\"a\":1,\"b\":" + json + ",\"c\":{}}"};
+    const std::string& chosen = wrapped[dice.roll(std::size(wrapped))];
+    const Outcome outcome = outcome_of(chosen, Cuts::kSomewhere, Stay::kMixed, dice);
+    check_kind(chosen, outcome.kind);
+    demand(outcome == expected || outcome.kind != BodyKind::kMessage,
+           "the same event from within something", outcome.event);
+}
+
+// ---------------------------------------------------------------- overrides
+
+std::string text_from(std::string_view body, Dice& dice) {
+    constexpr const char* kTexts[] = {"",         " \t\n",   "[TPL]x",       "Ok",
+                                      "Critical", "warning", "\xED\xA0\x80", "a\x01\x7F\r\nb"};
+    const std::size_t choice = dice.roll(std::size(kTexts) + 6);
+    if (choice < std::size(kTexts)) {
+        return kTexts[choice];
+    }
+    std::string text(dice.part_of(body, 64));
+    if (choice == std::size(kTexts)) {  // longer than any limit
+        for (std::string part = text + "[tpL]\xE6\xBC\xA2"; text.size() < 8 * 1024;) {
+            text += part;
+        }
+    }
+    return text;
+}
+
+OwnedOverrides overrides_from(std::string_view body, Dice& dice) {
+    constexpr std::string_view kNames[] = {"source", "resource", "check",     "team",
+                                           "ip",     "metric",   "level",     "host",
+                                           "_",      "event_id", "bk_biz_id", "dimension_ip"};
+    OwnedOverrides overrides;
+    for (std::string* text : {&overrides.title, &overrides.description, &overrides.alert_key,
+                              &overrides.event_status}) {
+        *text = dice.roll(2) == 0 ? text_from(body, dice) : std::string();
+    }
+    const std::size_t count = dice.roll(8) == 0 ? 60 : dice.roll(5);
+    overrides.texts.reserve(2 * count);
+    for (std::size_t i = 0; i < count; i++) {
+        const std::size_t choice = dice.roll(std::size(kNames) + 4);
+        overrides.texts.push_back(choice < std::size(kNames) ? std::string(kNames[choice])
+                                                             : "set_" + std::to_string(i));
+        const std::string& name = overrides.texts.back();
+        overrides.texts.push_back(text_from(body, dice));
+        overrides.labels.push_back({name, overrides.texts.back()});
+    }
+    return overrides;
+}
+
+/// True when nothing is left of a text that is set, once it is made fit.
+bool sets_nothing(std::string_view text) {
+    return std::all_of(text.begin(), text.end(),
+                       [](char c) { return static_cast<unsigned char>(c) <= 0x20; });
+}
+
+void check_overrides(std::string_view body, const Json& plain, Dice& dice) {
+    const OwnedOverrides owned = overrides_from(body, dice);
+    const flashduty::Overrides overrides = owned.view();
+    const Outcome outcome = outcome_of(body, Cuts::kNone, Stay::kLasting, dice, overrides);
+    demand(outcome_of(body, Cuts::kSomewhere, Stay::kMixed, dice, overrides) == outcome,
+           "the same event in any pieces, with overrides", outcome.event);
+    Json event;
+    check_event(outcome.event, event);
+
+    for (const auto& [name, set] :
+         {std::pair{"title_rule", overrides.title}, std::pair{"description", overrides.description},
+          std::pair{"alert_key", overrides.alert_key}}) {
+        const Json* before = plain.member(name);
+        const Json* after = event.member(name);
+        demand(!sets_nothing(set) ||
+                   (before == nullptr ? after == nullptr
+                                      : after != nullptr && after->text == before->text),
+               "what is not set stays", name);
+        demand(sets_nothing(set) || after != nullptr, "what is set is there", name);
+    }
+    const Json* labels = event.member("labels");
+    for (std::size_t i = 0; i < overrides.label_count; i++) {
+        const flashduty::Label& label = overrides.labels[i];
+        const bool counts =
+            std::none_of(overrides.labels + i + 1, overrides.labels + overrides.label_count,
+                         [&](const flashduty::Label& later) { return later.name == label.name; });
+        const bool is_there = labels != nullptr && labels->member(label.name) != nullptr;
+        const bool may_be_dropped = overrides.label_count > 50;
+        demand(!counts || is_there == !sets_nothing(label.value) || (may_be_dropped && !is_there),
+               "a label that is set is there, one set to nothing is not", label.name);
+    }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string_view body(reinterpret_cast<const char*>(data), size);
+    Dice dice(body);
+    const Outcome outcome = outcome_of(body, Cuts::kNone, Stay::kLasting, dice);
+    check_kind(body, outcome.kind);
+    check_splits(body, outcome, dice);
+    check_failures(body, dice);
+    if (outcome.kind == BodyKind::kMessage) {
+        Json event;
+        check_event(outcome.event, event);
+        demand(event.member("labels") != nullptr &&
+                   event.member("labels")->parts[0].text == "blueking",
+               "the first label says where it comes from", outcome.event);
+        check_wrapped(body, outcome, dice);
+        check_overrides(body, event, dice);
+    } else {
+        demand(outcome.event.empty(), "without an alert there is no event", outcome.event);
+    }
+    return 0;
+}
