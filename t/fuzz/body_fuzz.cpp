@@ -374,6 +374,29 @@ void check_wrapped(std::string_view body, const Outcome& expected, Dice& dice) {
            "the same event from within something", outcome.event);
 }
 
+/// What stands between two commas, over and over: a large body costs time and memory, but not
+/// more of them for each byte.
+void check_grown(std::string_view body, Dice& dice) {
+    constexpr std::size_t kGrownBytes = 300 * 1024;
+    const std::size_t from = body.find(',', dice.roll(body.size() + 1));
+    const std::size_t to = from == body.npos ? from : body.find(',', from + 1);
+    if (to == body.npos) {
+        return;
+    }
+    std::string grown(body.substr(0, to));
+    while (grown.size() < kGrownBytes) {
+        grown += body.substr(from, to - from);
+    }
+    grown += body.substr(to);
+    const Cuts cuts = dice.roll(2) == 0 ? Cuts::kNone : Cuts::kSomewhere;
+    const Outcome outcome = outcome_of(grown, cuts, Stay::kMixed, dice);
+    check_kind(grown, outcome.kind);
+    if (outcome.kind == BodyKind::kMessage) {
+        Json event;
+        check_event(outcome.event, event);
+    }
+}
+
 // ---------------------------------------------------------------- overrides
 
 std::string text_from(std::string_view body, Dice& dice) {
@@ -472,6 +495,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         check_overrides(body, event, dice);
     } else {
         demand(outcome.event.empty(), "without an alert there is no event", outcome.event);
+    }
+    if (dice.roll(32) == 0) {
+        check_grown(body, dice);
     }
     return 0;
 }
