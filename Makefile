@@ -71,7 +71,7 @@ $(FUZZ_NAMES:%=fuzz-%): fuzz-%: $(BUILD)/fuzz/%_fuzz
 	@for limits in '-runs=0' '-max_total_time=$(FUZZ_SECONDS) -max_len=16384'; do \
 	    echo "fuzzing $*: $$limits"; \
 	    $(FUZZ) $$limits $(BUILD)/fuzz/found/$* t/fuzz/corpus/$* $(FUZZ_SEEDS_$*) \
-	        2>$(BUILD)/fuzz/$*.log || { tail -n 40 $(BUILD)/fuzz/$*.log; exit 1; }; \
+	        2>$(BUILD)/fuzz/$*.log || { tail -n 60 $(BUILD)/fuzz/$*.log; exit 1; }; \
 	done
 	@grep -E 'DONE|stat::number|stat::peak' $(BUILD)/fuzz/$*.log
 
