@@ -358,18 +358,39 @@ std::string quoted(std::string_view body) {
     return text + '"';
 }
 
+std::string without_mark(std::string_view body) {
+    return std::string(body.substr(body.substr(0, 3) == "\xEF\xBB\xBF" ? 3 : 0));
+}
+
+std::string wrapped(std::string_view body, Dice& dice) {
+    switch (dice.roll(6)) {
+        case 0:
+            return "[" + without_mark(body) + "]";
+        case 1:
+            return "{\"a\":1,\"b\":" + without_mark(body) + ",\"c\":{}}";
+        case 2:
+            return "[" + quoted(body) + "]";
+        case 3:
+            return "{\"text\":" + quoted(body) + "}";
+        case 4: {
+            constexpr std::size_t kDeepest = 66;
+            const std::size_t depth = dice.roll(kDeepest);
+            return std::string(depth, '[') + without_mark(body) + std::string(depth, ']');
+        }
+        default:
+            return quoted(body);
+    }
+}
+
 /// A message that is wrapped in something is the same message, unless it lies too far in.
 void check_wrapped(std::string_view body, const Outcome& expected, Dice& dice) {
-    const std::string text = quoted(body);
-    if (body.substr(0, 3) == "\xEF\xBB\xBF") {
-        body.remove_prefix(3);
+    constexpr std::size_t kMaxBytes = 64 * 1024;
+    std::string outer(body);
+    for (std::size_t times = 1 + dice.roll(6); times > 0 && outer.size() < kMaxBytes; times--) {
+        outer = wrapped(outer, dice);
     }
-    const std::string json(body);
-    const std::string wrapped[] = {text, "[" + text + "]", "{\"text\":" + text + "}",
-                                   "[" + json + "]", "{\"a\":1,\"b\":" + json + ",\"c\":{}}"};
-    const std::string& chosen = wrapped[dice.roll(std::size(wrapped))];
-    const Outcome outcome = outcome_of(chosen, Cuts::kSomewhere, Stay::kMixed, dice);
-    check_kind(chosen, outcome.kind);
+    const Outcome outcome = outcome_of(outer, Cuts::kSomewhere, Stay::kMixed, dice);
+    check_kind(outer, outcome.kind);
     demand(outcome == expected || outcome.kind != BodyKind::kMessage,
            "the same event from within something", outcome.event);
 }
@@ -491,10 +512,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         demand(event.member("labels") != nullptr &&
                    event.member("labels")->parts[0].text == "blueking",
                "the first label says where it comes from", outcome.event);
-        check_wrapped(body, outcome, dice);
         check_overrides(body, event, dice);
     } else {
         demand(outcome.event.empty(), "without an alert there is no event", outcome.event);
+    }
+    if (outcome.kind == BodyKind::kMessage || outcome.kind == BodyKind::kDebug) {
+        check_wrapped(body, outcome, dice);
     }
     if (dice.roll(32) == 0) {
         check_grown(body, dice);
