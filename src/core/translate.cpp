@@ -226,7 +226,7 @@ class LabelList {
             return prefixed;  // it finds no room under any name
         }
         std::string_view free = prefixed;
-        for (std::size_t number = 2; find(free) != nullptr; number++) {
+        for (std::size_t number = 2; !arena_.failed() && find(free) != nullptr; number++) {
             const std::string_view suffix =
                 concat(arena_, std::string_view("_"), decimal(arena_, number));
             free = concat(arena_, prefixed.substr(0, kMaxName - suffix.size()), suffix);

@@ -826,6 +826,22 @@ void a_dimension_is_found_by_its_label_name(void**) {
     assert_text(flashduty::dimension_text(translation.alert, "app"), "");
 }
 
+void looking_for_a_free_name_ends_when_the_memory_does(void**) {
+    const std::string body = with_dimensions(R"("source":"x","check":"y","source ":"z")");
+    std::size_t allocations = 0;
+    for (;; allocations++) {
+        FailingArena arena(allocations);
+        ChunkSource source({body}, Stay::kLasting);
+        const Translation translation(arena, source);
+        if (!arena.failed()) {
+            assert_text(label_names(translation.event),
+                        "source check dimension_source dimension_check source_");
+            break;
+        }
+    }
+    assert_true(allocations > 1);
+}
+
 void parts_of_another_kind_count_as_absent(void**) {
     for (const char* body :
          {R"({"event":{},"strategy":1,"latest_anomaly_record":"x"})",
@@ -861,6 +877,7 @@ int main() {
         cmocka_unit_test(other_names_are_kept_to_128_characters),
         cmocka_unit_test(equal_keys_leave_every_label_one_name),
         cmocka_unit_test(a_dimension_is_found_by_its_label_name),
+        cmocka_unit_test(looking_for_a_free_name_ends_when_the_memory_does),
         cmocka_unit_test(parts_of_another_kind_count_as_absent),
     };
     for (const auto* rows : {&kTexts, &kStatuses, &kKeys, &kTitles, &kResources, &kDescriptions,
