@@ -80,6 +80,10 @@ class Pass final : public JsonHandler {
         return !arena_.failed();
     }
 
+    bool on_long_key(std::string_view raw) noexcept override {
+        return on_key(raw.size() > kMaxNameBytes ? raw : read_string(arena_, raw));
+    }
+
     bool on_string(std::string_view text) noexcept override {
         if (follows()) {
             finder.scalar();

@@ -74,7 +74,8 @@ struct JsonReader::Callbacks {
             return 1;
         }
         const std::string_view heard(reinterpret_cast<const char*>(text), size);
-        return answer(reader, reader.handler_.on_key(long_name.empty() ? heard : long_name));
+        return answer(reader, long_name.empty() ? reader.handler_.on_key(heard)
+                                                : reader.handler_.on_long_key(long_name));
     }
 
     static int string(void* context, const unsigned char* text, std::size_t size) noexcept {

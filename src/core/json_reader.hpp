@@ -37,8 +37,9 @@ class JsonHandler {
     virtual bool on_number(std::string_view text) noexcept = 0;
     virtual bool on_boolean(bool value) noexcept = 0;
     virtual bool on_null() noexcept = 0;
-    /// A string from JsonReader::feed_long_string(), as it stands there: sound, and not unescaped.
-    /// A name that came that way is told by on_key().
+    /// A name or a string from JsonReader::feed_long_string(), as it stands there: sound, and not
+    /// unescaped.
+    virtual bool on_long_key(std::string_view) noexcept { return true; }
     virtual bool on_long_string(JsonChunk) noexcept { return true; }
 
   protected:

@@ -201,6 +201,21 @@ void a_long_name_is_the_name_of_nothing_that_is_looked_at(void**) {
     assert_true(translation.reading.message.has_more);
 }
 
+void a_name_that_just_fits_is_read_as_a_short_one(void**) {
+    for (std::size_t size = flashduty::kMaxNameBytes - 3; size <= flashduty::kMaxNameBytes;
+         size++) {
+        const std::string text(size - 2, 'n');
+        const std::string body = R"({"event":{"dimensions":{")" + text + R"(\n":"v"}}})";
+        for (const Stay stay : {Stay::kLasting, Stay::kPassing}) {
+            HeapArena arena;
+            ChunkSource source({body}, stay);
+            const Translation translation(arena, source);
+            assert_int_equal(translation.alert.dimension_count, 1);
+            assert_text(translation.alert.dimensions[0].key, text + "\n");
+        }
+    }
+}
+
 void what_is_passed_over_is_said(void**) {
     const auto has_more = [](const std::string& event) {
         const std::string body = R"({"event":{"id":"a",)" + event + "}}";
@@ -253,6 +268,7 @@ int main() {
         cmocka_unit_test(a_long_string_is_read_as_a_short_one),
         cmocka_unit_test(a_long_string_where_none_may_stand_is_refused),
         cmocka_unit_test(a_long_name_is_the_name_of_nothing_that_is_looked_at),
+        cmocka_unit_test(a_name_that_just_fits_is_read_as_a_short_one),
         cmocka_unit_test(what_is_passed_over_is_said),
         cmocka_unit_test(the_fields_share_a_limit),
         cmocka_unit_test(an_arena_refuses_what_goes_beyond_its_limit),
