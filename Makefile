@@ -160,7 +160,7 @@ $(BUILD)/unit/%: t/unit/%.cpp t/unit/support.hpp $(CORE_OBJECTS) | build-package
 	    $(CORE_OBJECTS) -lcmocka -lyajl -lcrypto
 
 FUZZ_OBJECTS := $(CORE:src/core/%.cpp=$(BUILD)/fuzz/core/%.o)
-FUZZ_CXX := clang++ $(CXXFLAGS) $(SANITIZE)
+FUZZ_CXX := clang++ $(CXXFLAGS) $(SANITIZE) -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 
 .SECONDARY: $(FUZZ_OBJECTS)
 
@@ -169,4 +169,4 @@ $(BUILD)/fuzz/core/%.o: src/core/%.cpp $(CORE_HEADERS) | build-packages fuzz-pac
 	$(FUZZ_CXX) -fsanitize=fuzzer-no-link -c -o $@ $<
 
 $(BUILD)/fuzz/%_fuzz: t/fuzz/%_fuzz.cpp $(wildcard t/fuzz/*.hpp) $(FUZZ_OBJECTS) | build-packages fuzz-packages
-	$(FUZZ_CXX) $(FUZZ_DEFINES) -fsanitize=fuzzer -Isrc/core -o $@ $< $(FUZZ_OBJECTS) -lyajl -lcrypto
+	$(FUZZ_CXX) -fsanitize=fuzzer -Isrc/core -o $@ $< $(FUZZ_OBJECTS) -lyajl -lcrypto

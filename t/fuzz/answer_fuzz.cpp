@@ -42,11 +42,29 @@ struct Reading {
     }
 };
 
+/// Where an answer is cut as it comes.
+enum class Cuts { kNone, kEverywhere, kSomewhere };
+
+/// The sizes of its pieces, none of them empty.
+std::vector<std::size_t> cut(std::string_view text, Cuts cuts, Dice& dice) {
+    constexpr std::size_t kMaxPieces = 48;
+    std::vector<std::size_t> sizes;
+    const std::size_t longest = cuts == Cuts::kEverywhere ? 1
+                                : cuts == Cuts::kNone     ? text.size()
+                                                          : 1 + text.size() / (1 + dice.roll(12));
+    for (std::size_t at = 0; at < text.size(); at += sizes.back()) {
+        const bool is_last = cuts == Cuts::kSomewhere && sizes.size() == kMaxPieces;
+        const std::size_t size = cuts == Cuts::kSomewhere ? 1 + dice.roll(longest) : longest;
+        sizes.push_back(is_last ? text.size() - at : std::min(size, text.size() - at));
+    }
+    return sizes;
+}
+
 Reading read(WatchedArena& arena, std::string_view text, Cuts cuts, Dice dice) {
     flashduty::AnswerReader reader(arena);
     std::size_t at = 0;
     for (const std::size_t size : cut(text, cuts, dice)) {
-        const Piece piece(text.substr(at, size), false);
+        const Owned piece(text.substr(at, size));
         reader.feed(piece.text());
         at += size;
     }

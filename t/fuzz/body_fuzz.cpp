@@ -20,51 +20,49 @@ namespace {
 
 // ---------------------------------------------------------------- the body
 
-class PieceSource final : public flashduty::BodySource {
-  public:
-    PieceSource(std::string_view body, Cuts cuts, Stay stay, Dice dice)
-        : body_(body), stay_(stay), dice_(dice), sizes_(cut(body, cuts, dice)) {}
+/// Where a body lies: in one piece of memory, or where it has to be read from.
+enum class Lies { kWhole, kApart };
 
-    /// Fails when the piece of that number is asked for.
-    void fail_at(std::size_t piece) { fails_at_ = piece; }
-    [[nodiscard]] std::size_t pieces() const { return sizes_.size(); }
+Lies some_place(Dice& dice) { return dice.roll(2) == 0 ? Lies::kWhole : Lies::kApart; }
+
+class Source final : public flashduty::BodySource {
+  public:
+    Source(std::string_view body, Lies lies, Dice dice) : body_(body), lies_(lies), dice_(dice) {}
+
+    /// Fails to read that byte.
+    void fail_at(std::size_t byte) { fails_at_ = byte; }
     [[nodiscard]] bool has_failed() const { return has_failed_; }
 
-    bool next(flashduty::JsonChunk& chunk, std::size_t) noexcept override {
-        passing_.reset();
-        chunk = {};
-        has_failed_ = has_failed_ || next_ == fails_at_;
-        if (has_failed_ || next_ == sizes_.size()) {
-            return !has_failed_;
-        }
-        const std::size_t size = sizes_[next_++];
-        auto piece = std::make_unique<Piece>(body_.substr(at_, size), lasts(stay_, dice_));
-        at_ += size;
-        chunk = {piece->text(), piece->lasting};
-        if (piece->lasting) {
-            lasting_.push_back(std::move(piece));
-        } else {
-            passing_ = std::move(piece);
-        }
-        return true;
+    [[nodiscard]] flashduty::JsonChunk whole() const noexcept override {
+        return {lies_ == Lies::kWhole ? body_.text() : std::string_view{}, true};
     }
 
-    void rewind() noexcept override {
-        passing_.reset();
-        at_ = next_ = 0;
+    std::size_t read(char* to, std::size_t size_bytes) noexcept override {
+        demand(size_bytes != 0 && left_bytes() != 0, "something is left that is read");
+        const std::size_t most = std::min(size_bytes, left_bytes());
+        const std::size_t size = dice_.roll(2) == 0 ? most : 1 + dice_.roll(most);
+        has_failed_ = has_failed_ || at_ + size > fails_at_;
+        if (has_failed_) {
+            return 0;
+        }
+        body_.text().copy(to, size, at_);
+        at_ += size;
+        return size;
     }
+
+    [[nodiscard]] std::size_t left_bytes() const noexcept override {
+        return body_.text().size() - at_;
+    }
+
+    void rewind() noexcept override { at_ = 0; }
 
   private:
-    std::string_view body_;
-    Stay stay_;
+    Owned body_;
+    Lies lies_;
     Dice dice_;
-    std::vector<std::size_t> sizes_;
     std::size_t at_ = 0;
-    std::size_t next_ = 0;
     std::size_t fails_at_ = static_cast<std::size_t>(-1);
     bool has_failed_ = false;
-    std::unique_ptr<Piece> passing_;
-    std::vector<std::unique_ptr<Piece>> lasting_;
 };
 
 // ---------------------------------------------------------------- what is made of it
@@ -128,24 +126,18 @@ Outcome translate(flashduty::Arena& arena, flashduty::BodySource& source,
     return {reading.kind, std::string(written)};
 }
 
-/// gateway.md wants a bound on what a body may cost; without FUZZ_BOUND_MEMORY it is not held
-/// against it.
-void check_memory([[maybe_unused]] const WatchedArena& arena, [[maybe_unused]] std::size_t body) {
-#ifdef FUZZ_BOUND_MEMORY
-    constexpr std::size_t kBaseBytes = 1024 * 1024;
-    demand(arena.peak_bytes() <= 4 * body + kBaseBytes,
-           "the memory for a body is bounded by four times its size and a megabyte",
-           std::to_string(arena.peak_bytes()));
-#endif
-}
-
-Outcome outcome_of(std::string_view body, Cuts cuts, Stay stay, Dice& dice,
+Outcome outcome_of(std::string_view body, Lies lies, Dice& dice,
                    const flashduty::Overrides& overrides = {}) {
+    constexpr std::size_t kPieces[] = {8, 32, 128, 1024, 64 * 1024};
+    constexpr std::size_t kBaseBytes = 1024 * 1024;
+    flashduty::kPieceBytes = kPieces[dice.roll(std::size(kPieces))];
     WatchedArena arena;
-    PieceSource source(body, cuts, stay, dice.split());
+    Source source(body, lies, dice.split());
     Outcome outcome = translate(arena, source, overrides);
     demand(!arena.failed(), "memory that is there is not refused");
-    check_memory(arena, body.size());
+    demand(arena.peak_bytes() <= 4 * body.size() + kBaseBytes,
+           "a body takes four times its size and a megabyte at most",
+           std::to_string(arena.peak_bytes()));
     return outcome;
 }
 
@@ -307,26 +299,21 @@ void check_kind(std::string_view body, BodyKind kind) {
                std::to_string(static_cast<int>(expected)));
 }
 
-void check_splits(std::string_view body, const Outcome& expected, Dice& dice) {
-    constexpr std::size_t kShortBytes = 600;
-    demand(outcome_of(body, Cuts::kNone, Stay::kPassing, dice) == expected,
-           "the same event when the body does not stay", expected.event);
-    for (const Stay stay : {Stay::kLasting, Stay::kPassing, Stay::kMixed}) {
-        const bool everywhere = body.size() <= kShortBytes && dice.roll(4) == 0;
-        const Cuts cuts = everywhere ? Cuts::kEverywhere : Cuts::kSomewhere;
-        demand(outcome_of(body, cuts, stay, dice) == expected, "the same event in any pieces",
+void check_pieces(std::string_view body, const Outcome& expected, Dice& dice) {
+    for (const Lies lies : {Lies::kWhole, Lies::kApart, Lies::kApart}) {
+        demand(outcome_of(body, lies, dice) == expected, "the same event in any pieces",
                expected.event);
     }
 }
 
-void check_failures(std::string_view body, Dice& dice) {
-    const Dice cuts = dice.split();
+void check_failures(std::string_view body, BodyKind kind, Dice& dice) {
+    const Dice reads = dice.split();
     WatchedArena enough;
-    PieceSource whole(body, Cuts::kSomewhere, Stay::kMixed, cuts);
-    const BodyKind kind = translate(enough, whole, {}).kind;
+    Source source(body, Lies::kApart, reads);
+    (void)translate(enough, source, {});
 
     WatchedArena arena(dice.roll(enough.allocations()));
-    PieceSource again(body, Cuts::kSomewhere, Stay::kMixed, cuts);
+    Source again(body, Lies::kApart, reads);
     const Outcome outcome = translate(arena, again, {});
     demand(arena.failed(), "the same body takes as many allocations");
     // What is wrong with a body may be known before the memory ends.
@@ -335,8 +322,8 @@ void check_failures(std::string_view body, Dice& dice) {
            "without memory it says so", std::to_string(static_cast<int>(outcome.kind)));
 
     WatchedArena other;
-    PieceSource broken(body, Cuts::kSomewhere, Stay::kMixed, cuts);
-    broken.fail_at(dice.roll(broken.pieces() + 1));
+    Source broken(body, Lies::kApart, reads);
+    broken.fail_at(dice.roll(body.size() + 1));
     const Outcome read = translate(other, broken, {});
     demand(!broken.has_failed() || read.kind == BodyKind::kUnreadable,
            "what cannot be read is not taken for a body");
@@ -389,7 +376,7 @@ void check_wrapped(std::string_view body, const Outcome& expected, Dice& dice) {
     for (std::size_t times = 1 + dice.roll(6); times > 0 && outer.size() < kMaxBytes; times--) {
         outer = wrapped(outer, dice);
     }
-    const Outcome outcome = outcome_of(outer, Cuts::kSomewhere, Stay::kMixed, dice);
+    const Outcome outcome = outcome_of(outer, some_place(dice), dice);
     check_kind(outer, outcome.kind);
     demand(outcome == expected || outcome.kind != BodyKind::kMessage,
            "the same event from within something", outcome.event);
@@ -409,8 +396,7 @@ void check_grown(std::string_view body, Dice& dice) {
         grown += body.substr(from, to - from);
     }
     grown += body.substr(to);
-    const Cuts cuts = dice.roll(2) == 0 ? Cuts::kNone : Cuts::kSomewhere;
-    const Outcome outcome = outcome_of(grown, cuts, Stay::kMixed, dice);
+    const Outcome outcome = outcome_of(grown, some_place(dice), dice);
     check_kind(grown, outcome.kind);
     if (outcome.kind == BodyKind::kMessage) {
         Json event;
@@ -467,8 +453,8 @@ bool sets_nothing(std::string_view text) {
 void check_overrides(std::string_view body, const Json& plain, Dice& dice) {
     const OwnedOverrides owned = overrides_from(body, dice);
     const flashduty::Overrides overrides = owned.view();
-    const Outcome outcome = outcome_of(body, Cuts::kNone, Stay::kLasting, dice, overrides);
-    demand(outcome_of(body, Cuts::kSomewhere, Stay::kMixed, dice, overrides) == outcome,
+    const Outcome outcome = outcome_of(body, Lies::kWhole, dice, overrides);
+    demand(outcome_of(body, Lies::kApart, dice, overrides) == outcome,
            "the same event in any pieces, with overrides", outcome.event);
     Json event;
     check_event(outcome.event, event);
@@ -502,10 +488,10 @@ void check_overrides(std::string_view body, const Json& plain, Dice& dice) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view body(reinterpret_cast<const char*>(data), size);
     Dice dice(body);
-    const Outcome outcome = outcome_of(body, Cuts::kNone, Stay::kLasting, dice);
+    const Outcome outcome = outcome_of(body, Lies::kWhole, dice);
     check_kind(body, outcome.kind);
-    check_splits(body, outcome, dice);
-    check_failures(body, dice);
+    check_pieces(body, outcome, dice);
+    check_failures(body, outcome.kind, dice);
     if (outcome.kind == BodyKind::kMessage) {
         Json event;
         check_event(outcome.event, event);

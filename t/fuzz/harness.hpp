@@ -1,5 +1,5 @@
-// What the fuzzers share: memory under watch, texts cut into pieces, and chance that the input
-// alone decides, so that every finding comes back.
+// What the fuzzers share: memory under watch, and chance that the input alone decides, so that
+// every finding comes back.
 #pragma once
 
 #include <sanitizer/asan_interface.h>
@@ -130,42 +130,19 @@ class WatchedArena final : public flashduty::Arena {
     std::vector<Block> blocks_;
 };
 
-/// A piece of a text in memory of its own, so that nobody reads on into the next one.
-struct Piece {
-    std::unique_ptr<char[]> memory;
-    std::size_t size_bytes = 0;
-    bool lasting = false;  ///< else it is gone when the next one comes
-
-    Piece(std::string_view text, bool lasts)
-        : memory(new char[text.size()]), size_bytes(text.size()), lasting(lasts) {
-        std::memcpy(memory.get(), text.data(), text.size());
+/// A text in memory of its own, so that nobody reads on behind it.
+class Owned {
+  public:
+    explicit Owned(std::string_view text) : memory_(new char[text.size()]), size_(text.size()) {
+        std::memcpy(memory_.get(), text.data(), text.size());
     }
 
-    [[nodiscard]] std::string_view text() const { return {memory.get(), size_bytes}; }
+    [[nodiscard]] std::string_view text() const { return {memory_.get(), size_}; }
+
+  private:
+    std::unique_ptr<char[]> memory_;
+    std::size_t size_;
 };
-
-/// How a text comes: cut where, and for how long it stays.
-enum class Cuts { kNone, kEverywhere, kSomewhere };
-enum class Stay { kLasting, kPassing, kMixed };
-
-/// The sizes of the pieces of a text, none of them empty.
-inline std::vector<std::size_t> cut(std::string_view text, Cuts cuts, Dice& dice) {
-    constexpr std::size_t kMaxPieces = 48;
-    std::vector<std::size_t> sizes;
-    const std::size_t longest = cuts == Cuts::kEverywhere ? 1
-                                : cuts == Cuts::kNone     ? text.size()
-                                                          : 1 + text.size() / (1 + dice.roll(12));
-    for (std::size_t at = 0; at < text.size(); at += sizes.back()) {
-        const bool is_last = cuts == Cuts::kSomewhere && sizes.size() == kMaxPieces;
-        const std::size_t size = cuts == Cuts::kSomewhere ? 1 + dice.roll(longest) : longest;
-        sizes.push_back(is_last || size > text.size() - at ? text.size() - at : size);
-    }
-    return sizes;
-}
-
-inline bool lasts(Stay stay, Dice& dice) {
-    return stay == Stay::kLasting || (stay == Stay::kMixed && dice.roll(2) == 0);
-}
 
 /// True for a text of nothing but ASCII white space.
 inline bool is_blank(std::string_view text) {
