@@ -24,7 +24,6 @@ FUZZ_SECONDS ?= 60
 UNIT_TESTS := $(patsubst t/unit/%.cpp,$(BUILD)/unit/%,$(wildcard t/unit/*_test.cpp))
 
 BUILD_PACKAGES := g++ make libyajl-dev libssl-dev libpcre2-dev zlib1g-dev
-TEST_PACKAGES := libcmocka-dev perl ca-certificates
 ifdef NGINX_SRC
 NGINX_SOURCE := $(BUILD)/nginx-source
 NGINX := $(BUILD)/nginx/nginx
@@ -36,7 +35,7 @@ NGINX := nginx
 endif
 TARGET := $(or $(NGINX_SRC),installed nginx) $(NGINX_FLAGS)
 
-.PHONY: module run test unit fuzz fuzz-corpus check-memory install clean
+.PHONY: module run test unit fuzz fuzz-corpus check-memory install clean coverage
 
 module: $(MODULE)
 
@@ -85,6 +84,14 @@ fuzz-corpus: $(FUZZERS)
 	done
 	rm -rf t/fuzz/corpus
 	cp -R $(BUILD)/fuzz/merged t/fuzz/corpus
+GCOVR := gcovr --root . --filter src/core/ $(BUILD)/coverage
+# What the unit tests reach of src/core: branches and lines of each file, and those not reached.
+coverage: | test-packages coverage-packages
+	$(MAKE) BUILD=$(BUILD)/coverage SANITIZE='--coverage -O0' unit-programs
+	find $(BUILD)/coverage -name '*.gcda' -delete
+	CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 -e '' $(BUILD)/coverage/unit/*_test
+	$(GCOVR) --branches
+	$(GCOVR) --fail-under-line 97
 
 .PHONY: unit-programs
 unit-programs: $(UNIT_TESTS)
@@ -99,16 +106,16 @@ clean:
 
 # ---------------------------------------------------------------- what is missing
 
-build-packages: PACKAGES := $(BUILD_PACKAGES)
-test-packages: PACKAGES := $(TEST_PACKAGES)
-valgrind-packages: PACKAGES := valgrind
-fuzz-packages: PACKAGES := clang libclang-rt-dev llvm
+PACKAGES_build = $(BUILD_PACKAGES)
+PACKAGES_test := libcmocka-dev perl ca-certificates
+PACKAGES_valgrind := valgrind
+PACKAGES_fuzz := clang libclang-rt-dev llvm
+PACKAGES_coverage := gcovr
 
 # Elsewhere than on Debian the compiler says what is missing.
-.PHONY: build-packages test-packages valgrind-packages fuzz-packages
-build-packages test-packages valgrind-packages fuzz-packages:
+%-packages: FORCE
 	@command -v dpkg-query >/dev/null || exit 0; \
-	missing=$$(for package in $(PACKAGES); do \
+	missing=$$(for package in $(PACKAGES_$*); do \
 	    [ "$$(dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null)" = installed ] \
 	        || echo $$package; done); \
 	if [ -z "$$missing" ]; then exit 0; fi; \
