@@ -162,7 +162,7 @@ $(BUILD)/unit/core/%.o: src/core/%.cpp $(CORE_HEADERS) | build-packages
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) $(SANITIZE) -c -o $@ $<
 
-$(BUILD)/unit/%: t/unit/%.cpp t/unit/support.hpp $(CORE_OBJECTS) | build-packages test-packages
+$(BUILD)/unit/%: t/unit/%.cpp $(wildcard t/unit/*.hpp) $(CORE_OBJECTS) | build-packages test-packages
 	$(CXX) $(CXXFLAGS) $(SANITIZE) -Isrc/core '-DSOURCE_DIR="$(CURDIR)"' -o $@ $< \
 	    $(CORE_OBJECTS) -lcmocka -lyajl -lcrypto
 
