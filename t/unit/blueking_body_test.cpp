@@ -236,7 +236,8 @@ void a_body_without_an_alert_may_be_too_deep(void**) {
 void equal_keys_do_not_hide_the_message(void**) {
     for (std::string_view body :
          {R"({"event":{"id":"a"},"event":{"id":"b"}})", R"({"event":1,"event":{"id":"a"}})",
-          R"({"event":{"id":"a"},"event":1})", R"({"event":{"id":"a","id":"b"}})"}) {
+          R"({"event":{"id":"a"},"event":1})", R"({"event":{"id":"a","id":"b"}})",
+          R"({"event":{"id":"b","event":{"id":"a"}},"event":{"id":"c"}})"}) {
         for (std::size_t at = 0; at < body.size(); at++) {
             const std::string outcome = outcome_of(in_two(body, at), Stay::kPassing);
             assert_text(outcome.substr(0, 6), "found ");

@@ -176,6 +176,15 @@ void what_does_not_fit_is_counted(void**) {
     assert_true(labels.names.find("d48") == std::string::npos);
 }
 
+void what_needs_another_name_and_does_not_fit_is_counted_too(void**) {
+    std::string body = body_with(60);
+    body.insert(body.size() - 3, R"(,"tags.d0":"w")");
+    const Labels labels(body, {});
+    assert_int_equal(labels.event.label_count, 50);
+    assert_int_equal(labels.event.dropped_labels, 13);
+    assert_true(labels.names.find("dimension_d0") == std::string::npos);
+}
+
 void labels_that_are_set_push_out_the_last_ones(void**) {
     const Labels labels(body_with(48), {{"team", "a"}, {"owner", "b"}});
     assert_int_equal(labels.event.label_count, 50);
@@ -263,7 +272,9 @@ void without_memory_no_event_is_written(void**) {
 }
 
 void each_allocation_that_fails_is_reported_and_none_crashes(void**) {
-    const std::string body = body_with(60);
+    std::string body = body_with(60);
+    body.insert(body.size() - 1,
+                R"(,"strategy":{"item_list":[)" + times(20, R"({"metric_id":"m"},)") + "{}]}");
     const std::string long_text = times(3000, "\xFF[TPL] ");
     const std::vector<Label> set = {{"team", long_text}, {"d1", "x"}, {"d2", ""}};
     const Overrides overrides = {long_text, long_text, long_text, "Ok", set.data(), set.size()};
@@ -295,6 +306,7 @@ int main() {
         cmocka_unit_test(of_two_labels_of_one_name_the_event_has_one),
         cmocka_unit_test(fifty_labels_fit),
         cmocka_unit_test(what_does_not_fit_is_counted),
+        cmocka_unit_test(what_needs_another_name_and_does_not_fit_is_counted_too),
         cmocka_unit_test(labels_that_are_set_push_out_the_last_ones),
         cmocka_unit_test(more_than_fifty_labels_that_are_set_do_not_all_fit),
         cmocka_unit_test(a_label_that_is_removed_makes_room_for_the_next),

@@ -1,6 +1,8 @@
 // Text as Flashduty takes it.
 #include "text.hpp"
 
+#include <openssl/evp.h>
+
 #include "digest.hpp"
 #include "support.hpp"
 
@@ -68,6 +70,9 @@ const std::vector<Row> kRows = {
     {"for a variable other characters stay", flashduty::without_controls, "a \u00A0é漢😀",
      "a \u00A0é漢😀"},
 
+    {"for a variable a character that is cut off stays", flashduty::without_controls, "a\xC2",
+     "a\xC2"},
+
     {"a text of the full length is not cut", cut_to_3, "漢字😀", "漢字😀"},
     {"a text that is too long ends in an ellipsis within the length", cut_to_3, "漢字😀a", "漢字…"},
     {"a character of several bytes is never split", cut_to_3, "a😀😀😀", "a😀…"},
@@ -88,6 +93,8 @@ const std::vector<Row> kRows = {
      "a_tags_ip"},
     {"each character that is not legal becomes one underscore", flashduty::label_name,
      "a-漢😀\u0301.", "a_____"},
+    {"what follows the letters is not legal in a label name", flashduty::label_name,
+     "a{Z[9:", "a_Z_9_"},
     {"an underscore goes before a leading digit", flashduty::label_name, "1a", "_1a"},
     {"the digit may lead only once tags. is gone", flashduty::label_name, "tags.9", "_9"},
     {"a leading character that is not legal needs no further underscore", flashduty::label_name,
@@ -166,6 +173,7 @@ void parts_are_joined_with_the_separator_between_them(void**) {
     assert_text(flashduty::join(arena, parts, 3, ", "), "a, , bc");
     assert_text(flashduty::join(arena, parts, 1, ", "), "a");
     assert_text(flashduty::join(arena, parts, 0, ", "), "");
+    assert_text(flashduty::join(arena, parts + 1, 1, ", "), "");
     assert_text(flashduty::concat(arena, "a"sv, ""sv, "bc"sv), "abc");
     assert_text(flashduty::concat(arena, ""sv, ""sv), "");
     assert_false(arena.failed());
@@ -175,6 +183,15 @@ void numbers_come_out_in_decimal(void**) {
     HeapArena arena;
     assert_text(flashduty::decimal(arena, 0), "0");
     assert_text(flashduty::decimal(arena, UINT64_MAX), "18446744073709551615");
+}
+
+/// As where a policy forbids it, or libcrypto has no memory.
+void without_sha_256_there_is_no_digest(void**) {
+    HeapArena arena;
+    assert_int_equal(EVP_set_default_properties(nullptr, "provider=none"), 1);
+    const std::string digest(flashduty::sha256_hex(arena, "abc"));
+    assert_int_equal(EVP_set_default_properties(nullptr, nullptr), 1);
+    assert_text(digest, "");
 }
 
 void an_arena_remembers_that_memory_ran_out(void**) {
@@ -204,6 +221,7 @@ int main() {
         cmocka_unit_test(case_is_ignored_for_ascii_letters_only),
         cmocka_unit_test(parts_are_joined_with_the_separator_between_them),
         cmocka_unit_test(numbers_come_out_in_decimal),
+        cmocka_unit_test(without_sha_256_there_is_no_digest),
         cmocka_unit_test(an_arena_remembers_that_memory_ran_out),
         cmocka_unit_test(an_arena_takes_no_memory_for_an_empty_copy),
     };
