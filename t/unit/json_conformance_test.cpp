@@ -306,6 +306,8 @@ const std::vector<Row> kEncodings = {
     {"a byte order mark with another second byte is none", "\xEF\xBF\xBF[1]", "invalid at 1"},
     {"a byte order mark without its first byte is none", "\xBB\xBF[1]", "invalid at 1"},
     {"a byte order mark may not stand later", " \xEF\xBB\xBF[1]", "invalid at 2"},
+    {"a byte order mark may not stand behind a constant", "NaN\xEF\xBB\xBF", "invalid at 4"},
+    {"an escape's digits are no constant", R"(["\uNaNd"])", "invalid at 4"},
     {"a byte order mark may not stand between tokens",
      "[\xEF\xBB\xBF"
      "1]",
