@@ -91,7 +91,7 @@ for my $uri (@LOCATIONS) {
     for my $case (@ANSWERS) {
         my ($answer, $verdict) = @$case;
         $t->flashduty->answer($answer);
-        my $what = $answer->{drop} || $answer->{status} || 200;
+        my $what = $answer->{then} || $answer->{status} || 200;
         is($t->post($uri, alert())->verdict, $verdict, "$uri: $what means $verdict");
     }
     $t->flashduty->answer(taken());

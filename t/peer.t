@@ -69,6 +69,21 @@ is(length push_with(taken(body => 'MEGABYTE'))->body, 1_000_000, 'it answers a m
 like(push_with(taken(cut => 10))->body, qr/^incomplete: \{/, 'it cuts its answer');
 is(push_with(dropped('close'))->status, '', 'it closes without an answer');
 is(push_with(dropped('reset'))->status, '', 'it resets without an answer');
+like(push_with(taken(cut => 10, then => 'reset'))->body, qr/^incomplete: \{/, 'it resets in the middle of its answer');
+
+sub sent_to {
+    my ($answer) = @_;
+    $peer->answer($answer);
+    return Client->connect($peer->port)->send(Client->compose('POST', $URL, $EVENT, @HEADERS));
+}
+
+my $client = sent_to(taken(then => 'close'));
+is($client->response->status, '200', 'it says yes');
+ok($client->is_closed, 'and closes');
+$client = sent_to({ raw => "HTTP/1.1 413 Big\r\nContent-Length: 0\r\n\r\n", unread => 1, then => 'close' });
+is($client->response->status, '413', 'it answers what it does not read');
+ok($client->is_closed, 'and closes in good order');
+is($peer->last_push->{method}, undef, 'indeed it read nothing');
 
 push_with(taken(), 'GET', '/elsewhere', $EVENT, 'Content-Type' => 'text/plain', Cookie => 'a=b');
 is_deeply(

@@ -10,8 +10,11 @@ package Flashduty;
 #   chunked => 1                     chunked rather than with a Content-Length
 #   cut => N                         the connection closes N bytes before the end
 #   pieces => N                      sent in N pieces, 10 ms apart
-#   raw => BYTES                     these bytes and the end of the connection
-#   drop => 'close'|'reset'|'hang'   instead of an answer
+#   raw => BYTES                     these bytes in place of an answer
+#   then => 'keep'|'close'|'reset'|'hang'
+#                                    what becomes of the connection behind it; without this it is
+#                                    closed where nginx asks for that or the answer is cut or raw
+#   unread => 1                      given when a push begins to arrive, and none of it is read
 #   hold => 1                        the answer waits for release()
 # In headers and body "REQUEST-ID" becomes request-1, request-2, ..., and
 # "MEGABYTE" a million letters.
@@ -25,7 +28,7 @@ use IO::Select;
 use IO::Socket::INET;
 use JSON::PP;
 use POSIX ();
-use Socket qw(AF_UNIX PF_UNSPEC SOCK_STREAM SOL_SOCKET SO_LINGER);
+use Socket qw(AF_UNIX MSG_PEEK PF_UNSPEC SHUT_WR SOCK_STREAM SOL_SOCKET SO_LINGER);
 use Time::HiRes qw(sleep time);
 
 use Client;
@@ -58,7 +61,7 @@ sub nothing {
     return { status => $status, body => '', %more };
 }
 
-sub dropped { return { drop => $_[0] } }
+sub dropped { return { raw => '', then => $_[0] } }
 
 # --- the test's side ---------------------------------------------------------
 
@@ -104,9 +107,10 @@ sub answer {
 
 sub release { return $_[0]->ask('release') }
 
-# What was pushed so far: method, uri, headers (as a list of pairs), body,
-# connection, violations, and aborted when nginx left before the answer.
-sub pushes { return @{ $_[0]->ask('pushes') } }
+# What was pushed so far, or from a number on: method, uri, headers (as a list
+# of pairs), body, connection, violations, and aborted when nginx left before the
+# answer. One that was not read has a connection, and as body whatever arrived.
+sub pushes { return @{ $_[0]->ask('pushes', $_[1] // 0) } }
 
 sub last_push { return $_[0]->ask('last') }
 sub count     { return $_[0]->ask('count') }
@@ -119,13 +123,7 @@ sub wait_for {
     return $self->pushes;
 }
 
-sub complaints {
-    my ($self) = @_;
-
-    return if !$self->{control};
-    my $number = 0;
-    return map { my $push = $_; $number++; map {"push $number: $_"} @{ $push->{violations} } } $self->pushes;
-}
+sub complaints { return @{ $_[0]->ask('complaints') || [] } }
 
 sub stop {
     my ($self) = @_;
@@ -179,9 +177,13 @@ sub obey {
     return if $order eq 'stop';
     my $reply = 1;
     if    ($order eq 'answer') { $peer->{answers} = $values[0] }
-    elsif ($order eq 'pushes') { $reply = $peer->{pushes} }
+    elsif ($order eq 'pushes') { $reply = [ @{ $peer->{pushes} }[ $values[0] .. $#{ $peer->{pushes} } ] ] }
     elsif ($order eq 'last')   { $reply = $peer->{pushes}[-1] }
     elsif ($order eq 'count')  { $reply = @{ $peer->{pushes} } }
+    elsif ($order eq 'complaints') {
+        my $number = 0;
+        $reply = [ map { $number++; map {"push $number: $_"} @{ $_->{violations} } } @{ $peer->{pushes} } ];
+    }
     elsif ($order eq 'release') {
         $_->() for splice @{ $peer->{held} };
     }
@@ -213,6 +215,7 @@ sub close_one {
 sub read_from {
     my ($peer, $connection) = @_;
 
+    return if $peer->leaves_unread($connection);
     my $got = sysread $connection->{socket}, $connection->{in}, 65536, length $connection->{in};
     if (!$got) {
         $connection->{push}{aborted} = 1 if $connection->{push};
@@ -228,6 +231,19 @@ sub read_from {
     my $body    = substr $request, $size - ($length // 0);
     $peer->take_push($connection, $head, $body);
     return;
+}
+
+sub leaves_unread {
+    my ($peer, $connection) = @_;
+
+    return if !$peer->{answers}[0]{unread} || $connection->{push} || $connection->{in} ne '';
+    recv $connection->{socket}, my $arrived, 65536, MSG_PEEK;
+    return if !length $arrived;    # nginx leaves
+
+    $peer->{select}->remove($connection->{socket});
+    $peer->answer_push($connection,
+        { body => $arrived, connection => $connection->{number}, violations => [] });
+    return 1;
 }
 
 sub take_push {
@@ -246,10 +262,15 @@ sub take_push {
     my $manners = $peer->{manners};
     $push->{violations}
         = $manners->{lenient} ? [] : [ EventRules::violations($push, @{ $manners->{allow} || [] }) ];
-    push @{ $peer->{pushes} }, $push;
+    $connection->{last} = $version ne 'HTTP/1.1' || $head =~ /^Connection:\s*close/mi;
+    return $peer->answer_push($connection, $push);
+}
+
+sub answer_push {
+    my ($peer, $connection, $push) = @_;
 
     $connection->{push} = $push;
-    $connection->{last} = $version ne 'HTTP/1.1' || $head =~ /^Connection:\s*close/mi;
+    push @{ $peer->{pushes} }, $push;
 
     my $answers = $peer->{answers};
     my $answer  = @$answers > 1 ? shift @$answers : $answers->[0];
@@ -263,15 +284,14 @@ sub take_push {
 sub reply {
     my ($peer, $connection, $answer, $number) = @_;
 
-    my $drop = $answer->{drop} // '';
-    return if $drop eq 'hang' || !$peer->has($connection);
-    setsockopt $connection->{socket}, SOL_SOCKET, SO_LINGER, pack 'II', 1, 0 if $drop eq 'reset';
-    return $peer->close_one($connection) if $drop;
-
+    return if !$peer->has($connection);
     my $bytes = $answer->{raw} // render($answer, $connection->{push}, "request-$number");
     substr $bytes, -$answer->{cut}, $answer->{cut}, '' if $answer->{cut};
-    $connection->{last} ||= $answer->{cut} || defined $answer->{raw};
-    my $size = POSIX::ceil(length($bytes) / ($answer->{pieces} // 1));
+
+    my $is_broken = defined $answer->{raw} || $answer->{cut};
+    $connection->{then} = $answer->{then} // ($is_broken || $connection->{last} ? 'close' : 'keep');
+
+    my $size = POSIX::ceil(length($bytes) / ($answer->{pieces} // 1)) || 1;
     return $peer->send_pieces($connection, unpack "(a$size)*", $bytes);
 }
 
@@ -306,7 +326,7 @@ sub send_pieces {
 
     return if !$peer->has($connection);
     $connection->{more} = @rest;
-    $connection->{out} .= $piece;
+    $connection->{out} .= $piece // '';
     $peer->write_to($connection);
     push @{ $peer->{timers} }, [ time + 0.01, sub { $peer->send_pieces($connection, @rest) } ] if @rest;
     return;
@@ -320,9 +340,20 @@ sub write_to {
 
     substr $connection->{out}, 0, $sent // 0, '';
     return if length $connection->{out} || $connection->{more};
+    return $peer->end($connection, $connection->{then});
+}
+
+sub end {
+    my ($peer, $connection, $then) = @_;
+
+    return if $then eq 'hang';
     delete $connection->{push};
-    $peer->close_one($connection) if $connection->{last};
-    return;
+    return if $then eq 'keep';
+    # A socket that is closed with something unread in it would be reset.
+    my $is_unread = !$peer->{select}->exists($connection->{socket});
+    return shutdown $connection->{socket}, SHUT_WR if $is_unread && $then eq 'close';
+    setsockopt $connection->{socket}, SOL_SOCKET, SO_LINGER, pack 'II', 1, 0 if $then eq 'reset';
+    return $peer->close_one($connection);
 }
 
 sub has {
