@@ -9,7 +9,10 @@ use BlueKing;
 use Flashduty;
 use Gateway;
 
-my @LOCATIONS = qw(/usual /turned_to_200 /named /intercepting /intercepting_to_200 /in_push_location);
+my @LOCATIONS = qw(
+    /inherited /usual /turned_to_200 /named /intercepting /intercepting_to_200 /in_push_location
+    /recursive /back_again
+);
 
 my @ANSWERS = (
     [ taken(),                                '200 delivered' ],
@@ -28,7 +31,12 @@ my @ANSWERS = (
     [ dropped('hang'),                        '504 failed' ],
 );
 
-my $t = Gateway->new(server => <<'EOC')->plan(@LOCATIONS * (@ANSWERS + 4) + 2)->start;
+my $t = Gateway->new(server => <<'EOC')->plan(@LOCATIONS * (@ANSWERS + 4) + 3)->start;
+        error_page 500 502 503 504 /50x.html;
+
+        location /inherited {
+            flashduty_push /flashduty_inherited;
+        }
         location /usual {
             error_page 500 502 503 504 /50x.html;
             flashduty_push /flashduty;
@@ -52,13 +60,32 @@ my $t = Gateway->new(server => <<'EOC')->plan(@LOCATIONS * (@ANSWERS + 4) + 2)->
             flashduty_push /flashduty_named;
         }
 
+        location /recursive {
+            error_page 400 405 415 500 502 503 504 =200 @next_page;
+            recursive_error_pages on;
+            flashduty_push /flashduty_recursive;
+        }
+        location /back_again {
+            flashduty_push /flashduty_back_again;
+        }
+
         location = /50x.html {
             root %%DIR%%;
+        }
+        location @next_page {
+            error_page 503 =200 @page;
+            recursive_error_pages on;
+            return 503;
         }
         location @page {
             return 200 '{"request_id":"page","data":{}}';
         }
 
+        location = /flashduty_inherited {
+            internal;
+            proxy_pass %%PUSH_URL%%;
+            proxy_read_timeout %%SHORT%%;
+        }
         location = /flashduty {
             internal;
             proxy_pass %%PUSH_URL%%;
@@ -84,6 +111,21 @@ my $t = Gateway->new(server => <<'EOC')->plan(@LOCATIONS * (@ANSWERS + 4) + 2)->
             proxy_read_timeout %%SHORT%%;
             error_page 502 504 =200 @page;
         }
+        location = /flashduty_recursive {
+            internal;
+            proxy_pass %%PUSH_URL%%;
+            proxy_read_timeout %%SHORT%%;
+            proxy_intercept_errors on;
+            recursive_error_pages on;
+            error_page 302 400 401 404 429 500 502 503 504 =200 @next_page;
+        }
+        location = /flashduty_back_again {
+            internal;
+            proxy_pass %%PUSH_URL%%;
+            proxy_read_timeout %%SHORT%%;
+            proxy_intercept_errors on;
+            error_page 302 400 401 404 429 500 502 503 504 /flashduty_inherited;
+        }
 EOC
 $t->write_file('50x.html', '{"request_id":"page","data":{}}');
 
@@ -102,4 +144,5 @@ for my $uri (@LOCATIONS) {
 }
 
 is($t->get('/50x.html')->status, '200', 'the page is there');
+is($t->flashduty->count, @LOCATIONS * @ANSWERS, 'every event was sent once');
 is(scalar(grep { $_->{method} ne 'POST' } $t->flashduty->pushes), 0, 'and nothing else was sent');

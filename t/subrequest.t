@@ -10,7 +10,7 @@ use BlueKing;
 use Flashduty;
 use Gateway;
 
-my $t = Gateway->new(lenient => ['COPY'], http => <<'EOC')->plan(26)->start;
+my $t = Gateway->new(lenient => ['COPY'], http => <<'EOC')->plan(33)->start;
     log_format status "$uri $status [$flashduty_outcome]";
 
     server {
@@ -52,6 +52,15 @@ my $t = Gateway->new(lenient => ['COPY'], http => <<'EOC')->plan(26)->start;
             mirror /copy;
             flashduty_push /flashduty;
         }
+        location = /copied_without_body {
+            mirror /copy_without_body;
+            mirror_request_body off;
+            flashduty_push /flashduty;
+        }
+        location = /copied_to_nobody {
+            mirror /nobody;
+            flashduty_push /flashduty;
+        }
         location = /allowed {
             auth_request /yes;
             auth_request_set $who $sent_http_x_who;
@@ -65,6 +74,15 @@ my $t = Gateway->new(lenient => ['COPY'], http => <<'EOC')->plan(26)->start;
         location = /copy {
             internal;
             proxy_pass http://127.0.0.1:%%COPY%%/copy;
+        }
+        location = /copy_without_body {
+            internal;
+            proxy_pass http://127.0.0.1:%%COPY%%/copy;
+            proxy_set_header Content-Length "";
+        }
+        location = /nobody {
+            internal;
+            proxy_pass http://127.0.0.1:%%NOBODY%%;
         }
         location = /yes {
             internal;
@@ -117,6 +135,30 @@ for my $uri ('/copied', '/copied_in_file') {
     is($t->flashduty('COPY')->last_push->{body}, alert(), 'the mirror has the body as it came');
     like($t->flashduty->last_push->{body}, qr/"title_rule"/, 'Flashduty has the event');
 }
+
+my $copies = $t->flashduty('COPY')->count;
+is($t->post('/copied_without_body', alert())->verdict, '200 delivered', 'mirrored without its body it is delivered');
+$t->flashduty('COPY')->wait_for($copies + 1);
+is($t->flashduty('COPY')->last_push->{body}, '', 'the mirror has none');
+is($t->post('/copied_to_nobody', alert())->verdict, '200 delivered', 'a mirror that nobody serves harms nothing');
+
+# A mirror that never answers holds nobody up, and what it was shown is no yes.
+$copies = $t->flashduty('COPY')->count;
+$t->flashduty('COPY')->answer({ hold => 1 });
+for my $case (
+    [ taken(),                            '200 delivered' ],
+    [ says(400, 'InvalidParameter', 'm'), '502 refused' ],
+    [ dropped('close'),                   '502 failed' ],
+    )
+{
+    my ($answer, $verdict) = @$case;
+    $t->flashduty->answer($answer);
+    is($t->post('/copied', alert())->verdict, $verdict, "beside a silent mirror: $verdict");
+}
+is($t->flashduty('COPY')->wait_for($copies + 3), $copies + 3, 'which got all of them');
+$t->flashduty->answer(taken());
+$t->flashduty('COPY')->answer(taken());
+$t->flashduty('COPY')->release;
 
 $t->flashduty('COPY')->answer(taken(headers => [ 'X-Who' => 'somebody' ]));
 my $response = $t->post('/allowed', alert());
