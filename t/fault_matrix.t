@@ -194,6 +194,9 @@ my $t = Gateway->new(ports => ['DEAF'], peers => ['GONE'], http => <<'EOC')->sta
         location = /deaf {
             flashduty_push /to_deaf;
         }
+        location = /unresolved {
+            flashduty_push /to_unresolved;
+        }
         location = /to_fresh {
             internal;
             proxy_set_header Connection close;
@@ -221,6 +224,13 @@ my $t = Gateway->new(ports => ['DEAF'], peers => ['GONE'], http => <<'EOC')->sta
             internal;
             proxy_pass http://gone/event/push/alert/standard?integration_key=%%KEY%%;
         }
+        location = /to_unresolved {
+            internal;
+            resolver 127.0.0.1:%%NOBODY%%;
+            resolver_timeout %%SHORT%%;
+            set $flashduty flashduty.test;
+            proxy_pass http://$flashduty/event/push/alert/standard?integration_key=%%KEY%%;
+        }
         location = /to_deaf {
             internal;
             proxy_pass http://127.0.0.1:%%DEAF%%/event/push/alert/standard?integration_key=%%KEY%%;
@@ -242,7 +252,7 @@ push @FAULTS, (
 );
 
 my @REPEATED = grep { $_->[5] > 1 } @FAULTS;
-$t->plan(@CALLERS * (2 * @FAULTS + 2 * @REPEATED + 2 * @SLOW_FAULTS) + 2 + 3 * 2 + 3);
+$t->plan(@CALLERS * (2 * @FAULTS + 2 * @REPEATED + 2 * @SLOW_FAULTS) + 2 * 4 + 5);
 my $peer = $t->flashduty;
 
 # --- what was seen -----------------------------------------------------------
@@ -408,17 +418,22 @@ for my $slow (@slow) {
     );
 }
 
-# Nobody there: a closed port, one that takes no connection, and a peer that is
-# gone since the last push.
-listen $t->{held}{DEAF}, 0 or die "cannot listen: $!\n";
-my $only_one = $t->client('DEAF');
+# Nobody there: a closed port, a peer that is gone since the last push, a port
+# that takes no connection, a name that is not resolved.
 is($t->post('/gone', alert())->verdict, $DELIVERED, '/gone: still there');
 $t->flashduty('GONE')->stop;
-for my $case ([ '/nobody', 502, $FAILED ], [ '/deaf', 504, $TIMED_OUT ], [ '/gone', 502, $FAILED ]) {
+listen $t->{held}{DEAF}, 0 or die "cannot listen: $!\n";
+my $only_one = $t->client('DEAF');
+for my $case (
+    [ '/nobody',     502, $FAILED ],
+    [ '/gone',       502, $FAILED ],
+    [ '/deaf',       504, $TIMED_OUT ],
+    [ '/unresolved', 502, $FAILED ],
+    )
+{
     my ($uri, @expected) = @$case;
-    for my $caller ('stays', 'leaves at once') {
-        my $seen = seen(send_alert($uri, $caller));
-        is_deeply($seen, expected($caller, @expected, ''), "$uri: the caller $caller");
+    for my $cell (map { send_alert($uri, $_) } 'stays', 'leaves at once') {
+        is_deeply(seen($cell), expected($cell->{caller}, @expected, ''), "$uri: the caller $cell->{caller}");
     }
 }
 is(next_alert($_), $DELIVERED, "$_: after all that the next alert is delivered") for '/fresh', '/kept';
