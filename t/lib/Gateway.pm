@@ -13,8 +13,9 @@ use Exporter qw(import);
 use File::Basename qw(dirname);
 use File::Copy qw(copy);
 use File::Temp;
+use IO::Select;
 use IO::Socket::INET;
-use POSIX qw(WNOHANG);
+use POSIX ();
 use Test::More import => ['is'];
 use Time::HiRes qw(sleep time);
 
@@ -33,12 +34,12 @@ use constant SHORT => Client::PATIENCE > 10 ? '5s' : '500ms';
 # TEST_NGINX_PREFIX_CMD                      put before the command of nginx
 # TEST_NGINX_VALGRIND=1                      valgrind before all that
 my $LIB    = abs_path(dirname(__FILE__));
-my $NGINX  = $ENV{TEST_NGINX_BINARY} || 'nginx';
+my $NGINX  = whole_path($ENV{TEST_NGINX_BINARY} || 'nginx');
 my $MODULE = $ENV{TEST_FLASHDUTY_MODULE} || "$LIB/../../build/ngx_http_flashduty_module.so";
 my @PREFIX = split ' ', $ENV{TEST_NGINX_PREFIX_CMD} // '';
 
 my @VALGRIND = (
-    qw(valgrind -q --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite),
+    qw(valgrind -q --trace-children=yes --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite),
     "--suppressions=$LIB/nginx.supp",
 );
 unshift @PREFIX, @VALGRIND if $ENV{TEST_NGINX_VALGRIND};
@@ -63,7 +64,8 @@ sub eventually (&) {
 # also: main (directives of the outermost level); workers; key (the integration
 # key); peers (names of further Flashdutys); lenient (names of peers that take
 # everything); allow (headers that pushes may carry besides the protocol's own);
-# ports (names of further ports); conf (a whole configuration instead)
+# ports (names of further ports); daemon (nginx goes into the background: only there
+# does it take a binary upgrade); conf (a whole configuration instead)
 sub new {
     my ($class, %config) = @_;
 
@@ -88,6 +90,14 @@ sub new {
     $self->{peer}{$_} = Flashduty->start(%manners)     for 'PEER', @{ $self->{peers} || [] };
     $self->{peer}{$_} = Flashduty->start(lenient => 1) for @{ $self->{lenient} || [] };
     return $self;
+}
+
+# At a binary upgrade nginx executes itself again, and looks in no PATH.
+sub whole_path {
+    my ($program) = @_;
+
+    return $program if $program =~ m{/};
+    return (grep { -f && -x _ } map {"$_/$program"} split /:/, $ENV{PATH})[0] // $program;
 }
 
 sub held_port {
@@ -123,12 +133,13 @@ sub configuration {
 $part{server}
     }
 EOC
-    my $main = $part{main} // '';
+    my $main   = $part{main} // '';
+    my $daemon = $self->{daemon} ? 'on' : 'off';
 
     return $self->expand(<<"EOC");
 %%LOAD%%
 %%USER%%
-daemon off;
+daemon $daemon;
 worker_processes $self->{workers};
 error_log %%DIR%%/error.log info;
 pid %%DIR%%/nginx.pid;
@@ -227,14 +238,19 @@ sub start {
     my ($self) = @_;
 
     $self->write_file('nginx.conf', $self->configuration(%$self));
+
+    # Every process of nginx holds the other end of this pipe until it ends.
+    local $^F = 255;
+    pipe $self->{life}, my $held or die "cannot pipe: $!\n";
     $self->{pid} = $self->spawn('output', '-e', "$self->{dir}/error.log", '-c', "$self->{dir}/nginx.conf");
+    close $held;
     push @started, $self;
 
     # A test that is interrupted still stops its nginx.
     $SIG{$_} = sub { exit 1 } for qw(HUP INT TERM);
     $SIG{PIPE} = 'IGNORE';
 
-    eventually { $self->has_ended || Client->reaches($self->port('READY')) };
+    eventually { $self->has_ended || -s "$self->{dir}/nginx.pid" && Client->reaches($self->port('READY')) };
     return $self if $self->{pid};
     die "nginx does not start:\n" . $self->read_file('output');
 }
@@ -243,15 +259,24 @@ sub has_ended {
     my ($self) = @_;
 
     return 1 if !$self->{pid};
-    return   if waitpid($self->{pid}, WNOHANG) == 0;
-    delete $self->{pid};
+    return   if !IO::Select->new($self->{life})->can_read(0);
+    waitpid delete $self->{pid}, 0;
     return 1;
+}
+
+# The process that takes signals; after a binary upgrade another one.
+sub master {
+    my ($self) = @_;
+
+    return $self->{pid} if !$self->{daemon};
+    return $self->read_file('nginx.pid') =~ /(\d+)/ ? $1 : undef;
 }
 
 sub signal {
     my ($self, $name) = @_;
 
-    kill $name, $self->{pid} if $self->{pid};
+    my $master = $self->{pid} && $self->master;
+    kill $name, $master if $master;
     return $self;
 }
 
