@@ -108,8 +108,9 @@ sub answer {
 sub release { return $_[0]->ask('release') }
 
 # What was pushed so far, or from a number on: method, uri, headers (as a list
-# of pairs), body, connection, violations, and aborted when nginx left before the
-# answer. One that was not read has a connection, and as body whatever arrived.
+# of pairs), head (the bytes of all these), body, connection, violations, and
+# aborted when nginx left before the answer. One that was not read has a
+# connection, and as body whatever arrived.
 sub pushes { return @{ $_[0]->ask('pushes', $_[1] // 0) } }
 
 sub last_push { return $_[0]->ask('last') }
@@ -256,6 +257,7 @@ sub take_push {
         method     => $method,
         uri        => $uri,
         headers    => \@headers,
+        head       => $head,
         body       => $body,
         connection => $connection->{number},
     };
