@@ -35,7 +35,7 @@ NGINX := nginx
 endif
 TARGET := $(or $(NGINX_SRC),installed nginx) $(NGINX_FLAGS)
 
-.PHONY: module run test unit fuzz fuzz-corpus check-memory install clean coverage
+.PHONY: module run test unit fuzz fuzz-corpus check-memory install clean coverage soak
 
 module: $(MODULE)
 
@@ -92,6 +92,10 @@ coverage: | test-packages coverage-packages
 	CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 -e '' $(BUILD)/coverage/unit/*_test
 	$(GCOVR) --branches
 	$(GCOVR) --fail-under-line 97
+# 20,000 good and bad requests to one nginx under valgrind, which may keep nothing of them: some
+# minutes.
+soak: $(MODULE) | test-packages valgrind-packages
+	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) prove -v -It/lib t/soak/memory.t
 
 .PHONY: unit-programs
 unit-programs: $(UNIT_TESTS)

@@ -126,6 +126,9 @@ sub wait_for {
 
 sub complaints { return @{ $_[0]->ask('complaints') || [] } }
 
+# Of what was pushed so far only the number and the complaints are still needed.
+sub forget { return $_[0]->ask('forget') }
+
 sub stop {
     my ($self) = @_;
 
@@ -181,15 +184,20 @@ sub obey {
     elsif ($order eq 'pushes') { $reply = [ @{ $peer->{pushes} }[ $values[0] .. $#{ $peer->{pushes} } ] ] }
     elsif ($order eq 'last')   { $reply = $peer->{pushes}[-1] }
     elsif ($order eq 'count')  { $reply = @{ $peer->{pushes} } }
-    elsif ($order eq 'complaints') {
-        my $number = 0;
-        $reply = [ map { $number++; map {"push $number: $_"} @{ $_->{violations} } } @{ $peer->{pushes} } ];
-    }
+    elsif ($order eq 'forget') { $_ = { violations => $_->{violations} } for @{ $peer->{pushes} } }
+    elsif ($order eq 'complaints') { $reply = $peer->complain }
     elsif ($order eq 'release') {
         $_->() for splice @{ $peer->{held} };
     }
     print { $peer->{control} } $json->encode([$reply]), "\n";
     return 1;
+}
+
+sub complain {
+    my ($peer) = @_;
+
+    my $number = 0;
+    return [ map { $number++; map {"push $number: $_"} @{ $_->{violations} } } @{ $peer->{pushes} } ];
 }
 
 sub accept_one {
