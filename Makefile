@@ -30,10 +30,10 @@ NGINX := $(BUILD)/nginx/nginx
 NGINX_FLAGS ?= --with-compat --with-debug --with-threads --with-http_ssl_module \
     --with-http_v2_module --with-http_auth_request_module --with-http_realip_module
 else
+NGINX_SOURCE := /usr/share/nginx/src
 BUILD_PACKAGES += nginx nginx-dev
 NGINX := nginx
 endif
-TARGET := $(or $(NGINX_SRC),installed nginx) $(NGINX_FLAGS)
 
 .PHONY: module run test unit fuzz fuzz-corpus check-memory install clean coverage soak
 
@@ -131,32 +131,42 @@ PACKAGES_coverage := gcovr
 
 # ---------------------------------------------------------------- building
 
-CONFIGURE = --builddir=$(BUILD)/nginx --add-dynamic-module=$(CURDIR)
 CC_OPT := -O2 -g -fno-exceptions $(WARNINGS)
+CONFIGURE := --with-cc-opt='$(CC_OPT)' --builddir=$(BUILD)/nginx \
+    --add-dynamic-module=$(CURDIR)
 
-$(MODULE): config $(CORE) $(CORE_HEADERS) $(GLUE) $(BUILD)/target | build-packages
-ifdef NGINX_SRC
-	rm -rf $(NGINX_SOURCE)
-	cp -R $(NGINX_SRC) $(NGINX_SOURCE)
-	cd $(NGINX_SOURCE) && configure=$$(ls auto/configure configure 2>/dev/null | head -n 1) && \
-	    sh ./$$configure $(NGINX_FLAGS) --with-cc-opt='$(CC_OPT)' $(CONFIGURE) \
-	        >$(BUILD)/configure.log || { cat $(BUILD)/configure.log; exit 1; }
-	$(MAKE) -C $(NGINX_SOURCE) -f $(BUILD)/nginx/Makefile binary modules >$(BUILD)/make.log
-else
-	cd /usr/share/nginx/src && . ./conf_flags && \
-	    ./configure "$${NGX_CONF_FLAGS[@]}" --with-cc-opt='$(CC_OPT)' $(CONFIGURE) \
-	        >$(BUILD)/configure.log || { cat $(BUILD)/configure.log; exit 1; }
-	$(MAKE) -C /usr/share/nginx/src -f $(BUILD)/nginx/Makefile modules >$(BUILD)/make.log
-endif
+$(MODULE): $(CORE) $(CORE_HEADERS) $(GLUE) $(BUILD)/nginx/Makefile
+	$(MAKE) -C $(NGINX_SOURCE) -f $(BUILD)/nginx/Makefile $(if $(NGINX_SRC),binary) modules \
+	    >$(BUILD)/make.log
 	cp $(BUILD)/nginx/$(notdir $@) $@
 
-# Changes when another nginx is asked for.
+# ./configure writes into its tree, which may be read-only.
+$(BUILD)/nginx/Makefile: config $(BUILD)/target | build-packages
+ifdef NGINX_SRC
+	rm -rf $(NGINX_SOURCE)
+	cp -R '$(NGINX_SRC)/.' $(NGINX_SOURCE)
+	chmod -R u+w $(NGINX_SOURCE)
+	cd $(NGINX_SOURCE) && configure=$$(ls auto/configure configure 2>/dev/null | head -n 1) && \
+	    sh ./$$configure $(NGINX_FLAGS) $(CONFIGURE) \
+	        >$(BUILD)/configure.log || { cat $(BUILD)/configure.log; exit 1; }
+else
+	cd $(NGINX_SOURCE) && . ./conf_flags && ./configure "$${NGX_CONF_FLAGS[@]}" $(CONFIGURE) \
+	    >$(BUILD)/configure.log || { cat $(BUILD)/configure.log; exit 1; }
+endif
+
+# Changes when another nginx is asked for, its source is, or the module is made of other files.
+TARGET = $(if $(NGINX_SRC),$(shell ls -lR '$(NGINX_SRC)' | cksum),installed nginx) $(NGINX_FLAGS) \
+    $(CORE) $(CORE_HEADERS) $(GLUE)
+
 $(BUILD)/target: FORCE
 	@mkdir -p $(BUILD)
 	@echo '$(TARGET)' | cmp -s - $@ || echo '$(TARGET)' >$@
 
 .PHONY: FORCE
 FORCE:
+
+# No Makefile is left by a ./configure that failed.
+.DELETE_ON_ERROR:
 
 CORE_OBJECTS := $(CORE:src/core/%.cpp=$(BUILD)/unit/core/%.o)
 
