@@ -28,32 +28,35 @@ ifdef NGINX_SRC
 NGINX_SOURCE := $(BUILD)/nginx-source
 NGINX := $(BUILD)/nginx/nginx
 NGINX_FLAGS ?= --with-compat --with-debug --with-threads --with-http_ssl_module \
-    --with-http_v2_module --with-http_auth_request_module --with-http_realip_module
+    --with-http_v2_module --with-http_auth_request_module --with-http_realip_module \
+    $(shell [ ! -d '$(NGINX_SRC)/src/http/v3' ] || echo --with-http_v3_module)
 else
 NGINX_SOURCE := /usr/share/nginx/src
 BUILD_PACKAGES += nginx nginx-dev
 NGINX := nginx
 endif
 
-.PHONY: module run test unit fuzz fuzz-corpus check-memory install clean coverage soak
+.PHONY: module run test unit fuzz fuzz-corpus check-memory install clean coverage soak nginx-tests compat
 
 module: $(MODULE)
 
 run: $(MODULE) | test-packages
 	exec perl conf.example/run/run.pl $(NGINX) $(MODULE)
 
-test: unit $(MODULE) | test-packages
-	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) prove -j2 -It/lib t/*.t
+test: unit nginx-tests
 
 unit: $(UNIT_TESTS)
 	CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 -e '' $(UNIT_TESTS)
+
+nginx-tests: $(MODULE) | test-packages
+	@$(NGINX) -v
+	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) prove -j2 -It/lib t/*.t
 
 # All tests once more under valgrind, the unit tests built without sanitizers: a long while.
 check-memory: $(MODULE) | test-packages valgrind-packages
 	$(MAKE) BUILD=$(BUILD)/plain SANITIZE= unit-programs
 	CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 -e 'valgrind -q --leak-check=full --error-exitcode=1' $(BUILD)/plain/unit/*_test
-	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) \
-	    TEST_NGINX_VALGRIND=1 prove -j2 -It/lib t/*.t
+	TEST_NGINX_VALGRIND=1 $(MAKE) nginx-tests
 
 # What is new is left in $(BUILD)/fuzz/found, a failure beside it.
 fuzz: $(FUZZERS)
@@ -99,6 +102,12 @@ soak: $(MODULE) | test-packages valgrind-packages
 
 .PHONY: unit-programs
 unit-programs: $(UNIT_TESTS)
+
+# t/*.t with the nginx of a source tree.
+compat:
+	$(MAKE) BUILD=$(BUILD)/compat \
+	    NGINX_SRC='$(or $(NGINX_SRC),$(error compat needs NGINX_SRC=dir, an nginx source tree))' \
+	    nginx-tests
 
 # What was built is installed as it is.
 install: $(if $(wildcard $(MODULE)),,$(MODULE))

@@ -11,11 +11,14 @@ use Flashduty;
 use Gateway;
 use Http2;
 
-my $t = Gateway->new(http => <<'EOC')->plan(20)->start;
-    log_format outcome "$flashduty_alert_key $flashduty_outcome";
+# Since 1.25.1 a directive of its own turns it on.
+my $LISTEN = 'listen 127.0.0.1:%%PORT%%' . (Gateway->version < 1_025_001 ? ' http2;' : '; http2 on;');
+
+my $t = Gateway->new(http => <<"EOC")->plan(20)->start;
+    log_format outcome "\$flashduty_alert_key \$flashduty_outcome";
 
     server {
-        listen 127.0.0.1:%%PORT%% http2;
+        $LISTEN
         access_log %%DIR%%/access.log outcome;
 
         location = /blueking {

@@ -115,6 +115,18 @@ sub plan {
     return $self;
 }
 
+# What `nginx -V` says: its version, and the modules that it was built with.
+sub build { return scalar qx{$NGINX -V 2>&1} }
+
+# The version as nginx's source counts it: 1025001 is 1.25.1.
+sub version {
+    my ($class) = @_;
+
+    my ($major, $minor, $patch) = $class->build =~ m{nginx/(\d+)\.(\d+)\.(\d+)}
+        or die "$NGINX does not say its version\n";
+    return $major * 1_000_000 + $minor * 1000 + $patch;
+}
+
 sub dir       { return "$_[0]{dir}" }
 sub port      { return $_[0]{held}{ $_[1] || 'PORT' }->sockport }
 sub flashduty { return $_[0]{peer}{ $_[1] || 'PEER' } }
