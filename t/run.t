@@ -19,7 +19,7 @@ my $NGINX  = $ENV{TEST_NGINX_BINARY}     || 'nginx';
 my $MODULE = $ENV{TEST_FLASHDUTY_MODULE} || "$ROOT/build/ngx_http_flashduty_module.so";
 
 plan(skip_all => 'the module is inside the binary') if $ENV{TEST_NGINX_STATIC};
-plan(tests => 19);
+plan(tests => 20);
 
 my $dir  = File::Temp->newdir('run.XXXXXX', TMPDIR => 1);
 my $port = free_port();
@@ -82,6 +82,8 @@ for my $expected (
 
 my $answer = Client->connect($port)->request('POST', '/blueking', payload('dims_90'));
 is($answer->verdict, '200 delivered', 'it goes on serving');
+my $said = do { local (@ARGV, $/) = ("$dir/output", glob "$dir/tmp/*/error.log"); join '', <> };
+is(join("\n", Gateway::sanitizer_lines($said)), '', 'no sanitizer complained');
 
 my $second = run('');
 waitpid $second, 0;
