@@ -89,7 +89,9 @@ fuzz-corpus: $(FUZZERS)
 	done
 	rm -rf t/fuzz/corpus
 	cp -R $(BUILD)/fuzz/merged t/fuzz/corpus
+
 GCOVR := gcovr --root . --filter src/core/ $(BUILD)/coverage
+
 # What the unit tests reach of src/core: branches and lines of each file, and those not reached.
 coverage: | test-packages coverage-packages
 	$(MAKE) BUILD=$(BUILD)/coverage SANITIZE='--coverage -O0' unit-programs
@@ -97,6 +99,7 @@ coverage: | test-packages coverage-packages
 	CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 -e '' $(BUILD)/coverage/unit/*_test
 	$(GCOVR) --branches
 	$(GCOVR) --fail-under-line 97
+
 # 20,000 good and bad requests to one nginx under valgrind, which may keep nothing of them: some
 # minutes.
 soak: $(MODULE) | test-packages valgrind-packages
