@@ -1,4 +1,5 @@
-# error_page changes nothing: neither what a push means nor what is answered.
+# error_page changes nothing: neither what a push means nor what is answered, not
+# even where it is what led to the gateway.
 
 use strict;
 use warnings;
@@ -11,7 +12,7 @@ use Gateway;
 
 my @LOCATIONS = qw(
     /inherited /usual /turned_to_200 /named /intercepting /intercepting_to_200 /in_push_location
-    /recursive /back_again
+    /recursive /back_again /led_here /led_here_as_200
 );
 
 my @ANSWERS = (
@@ -67,6 +68,18 @@ my $t = Gateway->new(server => <<'EOC')->plan(@LOCATIONS * (@ANSWERS + 4) + 3)->
         }
         location /back_again {
             flashduty_push /flashduty_back_again;
+        }
+
+        location /led_here {
+            error_page 418 @gateway;
+            return 418;
+        }
+        location /led_here_as_200 {
+            error_page 418 =200 @gateway;
+            return 418;
+        }
+        location @gateway {
+            flashduty_push /flashduty;
         }
 
         location = /50x.html {

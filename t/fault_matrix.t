@@ -13,6 +13,7 @@ use BlueKing;
 use Client;
 use Flashduty;
 use Gateway;
+use Http2;
 
 my $DELIVERED = '200 delivered';
 my $REFUSED   = '502 refused';
@@ -149,9 +150,9 @@ my @SLOW_FAULTS = (
     [ 'says no drop by drop',           says(403, 'AccessDenied', $LONG, pieces => 80), 403, $REFUSED, 1, 1 ],
 );
 
-my @CALLERS = ('stays', 'leaves at once', 'leaves during the push');
+my @CALLERS = ('stays', 'leaves at once', 'leaves during the push', 'resets its stream during the push');
 
-my $t = Gateway->new(ports => ['DEAF'], peers => ['GONE'], http => <<'EOC')->start;
+my $t = Gateway->new(ports => [ 'DEAF', 'HTTP2' ], peers => ['GONE'], http => <<'EOC')->start;
     log_format outcome "$flashduty_alert_key: $flashduty_outcome $flashduty_push_status";
 
     upstream kept {
@@ -165,6 +166,7 @@ my $t = Gateway->new(ports => ['DEAF'], peers => ['GONE'], http => <<'EOC')->sta
 
     server {
         listen 127.0.0.1:%%PORT%%;
+        listen 127.0.0.1:%%HTTP2%% http2;
         access_log %%DIR%%/access.log outcome;
 
         proxy_connect_timeout %%SHORT%%;
@@ -297,6 +299,11 @@ sub send_alert {
     my $key   = 'cell-' . ++$number;
     my $event = alert(event => { id => $key, event_id => $key });
     my $cell  = { key => $key, caller => $caller, from => $peer->count };
+    if ($caller =~ /stream/) {
+        $cell->{client} = Http2->connect($t->port('HTTP2'));
+        $cell->{stream} = $cell->{client}->post($uri, $event);
+        return $cell;
+    }
     $cell->{client} = $t->client->send(Client->compose('POST', $uri, $event));
     $cell->{client}->leave if $caller eq 'leaves at once';
     return $cell;
@@ -308,7 +315,8 @@ sub begin {
 
     my $cell = send_alert($uri, $caller);
     eventually { $peer->count > $cell->{from} };
-    $cell->{client}->reset if $caller eq 'leaves during the push';
+    $cell->{client}->reset                         if $caller eq 'leaves during the push';
+    $cell->{client}->reset_stream($cell->{stream}) if $cell->{stream};
     return $cell;
 }
 
@@ -362,9 +370,10 @@ sub check_cell {
     my ($uri, $caller, $name, $answers, @expected) = @_;
 
     my ($first, @rest) = @$answers;
-    my $is_held = $caller eq 'leaves during the push';
+    my $is_held = $caller =~ /during/;
     $peer->answer($is_held ? { %$first, hold => 1 } : $first, @rest);
     my $cell = $is_held ? begin($uri, $caller) : send_alert($uri, $caller);
+    $t->settle;
     $peer->release if $is_held;
     my $seen = seen($cell);
     $peer->answer(taken());

@@ -97,6 +97,8 @@ ngx_int_t answer_unread(Delivery& delivery, Outcome outcome, std::string_view re
 ngx_int_t send_json(ngx_http_request_t* r, ngx_uint_t status, std::string_view body) noexcept {
     // A caller's If-Match or If-None-Match is no matter of an answer that says what happened.
     r->disable_not_modified = 1;
+    // Where an error_page has led here its status must not cover what happened.
+    r->err_status = 0;
     r->headers_out.status = status;
     r->headers_out.content_length_n = static_cast<off_t>(body.size());
     ngx_str_set(&r->headers_out.content_type, "application/json");

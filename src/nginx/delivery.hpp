@@ -28,6 +28,7 @@ struct Delivery {
     bool is_push_timed_out = false;
     bool is_redirected = false;  ///< what comes is not the answer to the push
     bool is_settled = false;
+    bool has_caller_left = false;  ///< known of HTTP/2 only
     ngx_msec_t push_started_ms = 0;
     ngx_msec_t push_time_ms = 0;
     void (*finalize_upstream)(ngx_http_request_t* r, ngx_int_t rc) = nullptr;  ///< proxy's own

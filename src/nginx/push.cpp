@@ -130,10 +130,19 @@ PushParts* make_parts(Delivery& delivery) noexcept {
     return fill_body(delivery, *parts) ? parts : nullptr;
 }
 
+/// A caller that resets its HTTP/2 stream breaks the connection that the push shares with it:
+/// nginx would try no further server, and answer the push by 499 itself.
+void forget_caller(ngx_http_request_t* r) {
+    Delivery* delivery = find_delivery(r);
+    delivery->has_caller_left = delivery->has_caller_left || r->connection->error;
+    r->connection->error = 0;
+}
+
 /// The caller's request while its push is under way: whatever wakes it, it waits on. A push that
 /// is delayed before it is sent, as limit_req does it, waits for the caller's connection and is
 /// woken here. One that is being sent is not: it must not see that the caller has left.
 void wait_for_push(ngx_http_request_t* r) {
+    forget_caller(r);
     ngx_http_request_t* push = find_delivery(r)->push;
     if (push->upstream == nullptr && !r->connection->write->delayed) {
         push->write_event_handler(push);
@@ -168,6 +177,11 @@ bool start_push(Delivery& delivery) noexcept {
     delivery.push = sr;
     delivery.push_started_ms = ngx_current_msec;
     r->write_event_handler = wait_for_push;
+    r->read_event_handler = [](ngx_http_request_t* caller) {
+        ngx_http_block_reading(caller);
+        forget_caller(caller);
+    };
+    forget_caller(r);
     return true;
 }
 

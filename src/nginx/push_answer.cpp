@@ -202,6 +202,7 @@ ngx_int_t on_push_end(ngx_http_request_t* sr, void* data, ngx_int_t rc) {
     }
     settle_push(delivery, sr);
     delivery.request->write_event_handler = [](ngx_http_request_t* r) {
+        r->connection->error = r->connection->error || find_delivery(r)->has_caller_left;
         ngx_http_finalize_request(r, send_answer(*find_delivery(r)));
     };
     if (ngx_http_post_request(delivery.request, nullptr) != NGX_OK) {
