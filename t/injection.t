@@ -9,7 +9,7 @@ use Test::More;
 use BlueKing;
 use Gateway;
 
-my $t = Gateway->new(lenient => ['ANY'], http => <<'EOC')->plan(19 * 4 * 5 + 2)->start;
+my $t = Gateway->new(lenient => ['ANY'], http => <<'EOC')->plan(22 * 4 * 5 + 2)->start;
     map $flashduty_title $mapped {
         volatile;
         "~/ (?<name>.*)" "<$name>";
@@ -121,7 +121,7 @@ my @CASES = (
     [ 'a#b',          'a#b',          'a%23b' ],
     [ 'a?b=c',        'a?b=c',        'a?b=c' ],
     [ 'a%3fb=c%20d',  'a%3fb=c%20d',  'a%3Fb=c%20d' ],
-    map { [ $_, $_ ] } '../x', '/../x', 'a/../../x', '%2e%2e/x', '..%2fx', 'a%00b',
+    map { [ $_, $_ ] } '..', '../x', '/../x', 'a/../../x', '%2e%2e/x', '..%2fx', 'a%00b', '%0aforged', '%0d%0aX-Evil: 1',
 );
 
 is($t->post('/returned', saying("a\nb"))->body, '[]', 'what nginx returns itself has no alert');

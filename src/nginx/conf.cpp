@@ -42,19 +42,6 @@ Conf* create(ngx_conf_t* cf) noexcept {
     return memory == nullptr ? nullptr : new (memory) Conf{};
 }
 
-/// True when a path leads out of where it starts: a segment that is `..`.
-bool climbs(std::string_view uri) noexcept {
-    std::string_view path = uri.substr(0, uri.find('?'));
-    while (!path.empty()) {
-        const std::size_t end = path.find('/');
-        if (path.substr(0, end) == "..") {
-            return true;
-        }
-        path.remove_prefix(end == std::string_view::npos ? path.size() : end + 1);
-    }
-    return false;
-}
-
 constexpr char kOtherHandler[] =
     "a location with \"flashduty_push\" or \"flashduty_preview\" takes no other handler, such as "
     "\"proxy_pass\"";
@@ -257,6 +244,18 @@ void inherit_handler(ngx_conf_t* cf, const LocationConf& outer, LocationConf& co
 }
 
 }  // namespace
+
+bool climbs(std::string_view uri) noexcept {
+    std::string_view path = uri.substr(0, uri.find('?'));
+    while (!path.empty()) {
+        const std::size_t end = path.find('/');
+        if (path.substr(0, end) == "..") {
+            return true;
+        }
+        path.remove_prefix(end == std::string_view::npos ? path.size() : end + 1);
+    }
+    return false;
+}
 
 ngx_command_t commands[] = {
     {ngx_string("flashduty_push"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, set_push,

@@ -43,6 +43,9 @@ struct LocationConf {
     return *static_cast<LocationConf*>(ngx_http_get_module_loc_conf(r, ngx_http_flashduty_module));
 }
 
+/// True when a path leads out of where it starts: a segment that is `..`.
+[[nodiscard]] bool climbs(std::string_view uri) noexcept;
+
 extern ngx_command_t commands[];
 
 void* create_main_conf(ngx_conf_t* cf) noexcept;

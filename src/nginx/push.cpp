@@ -45,6 +45,12 @@ std::string_view escape_arguments(Arena& arena, std::string_view arguments) noex
     return {to, size};
 }
 
+/// What nginx lets pass: a `..` right before the arguments, and escaped control characters, which
+/// would stand as they are in nginx's log and wherever a configuration says $uri.
+bool is_safe_path(Arena& arena, std::string_view path) noexcept {
+    return !climbs(path) && without_controls(arena, path).data() == path.data();
+}
+
 struct Target {
     ngx_str_t uri = ngx_null_string;
     ngx_str_t args = ngx_null_string;
@@ -60,7 +66,8 @@ bool find_target(Delivery& delivery, Target& target) noexcept {
     }
     const ngx_str_t evaluated = target.uri;
     if (evaluated.len == 0 || evaluated.data[0] != '/' ||
-        ngx_http_parse_unsafe_uri(r, &target.uri, &target.args, &flags) != NGX_OK) {
+        ngx_http_parse_unsafe_uri(r, &target.uri, &target.args, &flags) != NGX_OK ||
+        !is_safe_path(delivery.arena, to_view(target.uri))) {
         settle(delivery, Outcome::kBroken,
                evaluated.len == 0
                    ? "the uri of flashduty_push is empty for this alert: give its map a default"
