@@ -24,19 +24,19 @@ class StringSource final : public BodySource {
 
 BodyReading read_wrapped(Arena& arena, BodySource& source, std::size_t openings) noexcept;
 
-/// True when `text` could be JSON with a message in it: cheap, and says no to nearly all texts.
-bool may_hold_message(std::string_view text) noexcept {
-    if (text.substr(0, kByteOrderMark.size()) == kByteOrderMark) {
-        text.remove_prefix(kByteOrderMark.size());
+/// True when a string could be JSON with a message in it: cheap, and says no to nearly all.
+bool may_hold_message(std::string_view raw) noexcept {
+    if (raw.substr(0, kByteOrderMark.size()) == kByteOrderMark) {
+        raw.remove_prefix(kByteOrderMark.size());
     }
-    text = trim(text);
-    if (text.empty() || (text[0] != '{' && text[0] != '[' && text[0] != '"')) {
+    raw = trim(raw);
+    if (raw.empty() || std::string_view("{[\"\\").find(raw[0]) == std::string_view::npos) {
         return false;
     }
     // A message has a member `event`, the debug body one `alarm`; escaped, perhaps.
-    return text.find('\\') != std::string_view::npos ||
-           text.find("event") != std::string_view::npos ||
-           text.find("alarm") != std::string_view::npos;
+    return raw.find('\\') != std::string_view::npos ||
+           raw.find("event") != std::string_view::npos ||
+           raw.find("alarm") != std::string_view::npos;
 }
 
 /// One reading of a body.
@@ -59,63 +59,38 @@ class Pass final : public JsonHandler {
     MessageFinder finder;
     BlueKingMessage message;
     JsonReader reader;
-    bool saw_string_to_open = false;
 
     bool on_start_object() noexcept override { return start(JsonValue::Kind::kObject); }
     bool on_start_array() noexcept override { return start(JsonValue::Kind::kArray); }
     bool on_end_object() noexcept override { return end(); }
     bool on_end_array() noexcept override { return end(); }
 
-    bool on_key(std::string_view key) noexcept override {
-        const bool is_too_long = key.size() > kMaxNameBytes;
-        key = is_too_long ? std::string_view{} : repair(arena_, key);
+    bool on_key(std::string_view raw) noexcept override {
+        const bool is_too_long = raw.size() > kMaxNameBytes;
+        const std::string_view key = is_too_long ? std::string_view{} : read_string(arena_, raw);
         if (follows()) {
             finder.key(key);
         }
-        if (extractor_.active() && is_too_long) {
-            extractor_.pass_over_member();
-        } else if (extractor_.active()) {
-            extractor_.key(key, reader);
+        if (extractor_.active()) {
+            if (is_too_long) {
+                extractor_.pass_over_member();
+            } else {
+                extractor_.key(key, key.data() != raw.data() || reader.is_lasting());
+            }
+            read_value();
         }
         return !arena_.failed();
     }
 
-    bool on_long_key(std::string_view raw) noexcept override {
-        return on_key(raw.size() > kMaxNameBytes ? raw : read_string(arena_, raw));
-    }
-
-    bool on_string(std::string_view text) noexcept override {
+    bool on_string(std::string_view raw) noexcept override {
         if (follows()) {
             finder.scalar();
-            if (finder.may_open() && may_hold_message(text)) {
-                saw_string_to_open = true;
-                if (opens()) {
-                    open({text, reader.is_lasting(text)});
-                }
+            if (opens() && finder.may_open() && may_hold_message(raw)) {
+                open(raw);
             }
         }
         if (extractor_.active() && extractor_.wanted()) {
-            const std::string_view sound = repair(arena_, text);
-            const bool kept = sound.data() != text.data() || reader.is_lasting(text);
-            extractor_.scalar(JsonValue::Kind::kString, kept ? sound : arena_.copy(sound));
-        }
-        return !arena_.failed();
-    }
-
-    bool on_long_string(JsonChunk raw) noexcept override {
-        if (follows()) {
-            finder.scalar();
-            if (finder.may_open()) {
-                saw_string_to_open = true;
-                if (opens()) {
-                    open_long(raw);
-                }
-            }
-        }
-        if (extractor_.active() && extractor_.wanted()) {
-            const std::string_view text = read_string(arena_, raw.text);
-            const bool kept = text.data() != raw.text.data() || raw.lasting;
-            extractor_.scalar(JsonValue::Kind::kString, kept ? text : arena_.copy(text));
+            keep_string(raw);
         }
         return !arena_.failed();
     }
@@ -130,7 +105,7 @@ class Pass final : public JsonHandler {
             }
             return true;
         }
-        const bool copy = extractor_.active() && extractor_.wanted() && !reader.is_lasting(text);
+        const bool copy = extractor_.active() && extractor_.wanted() && !reader.is_lasting();
         return scalar(JsonValue::Kind::kNumber, copy ? arena_.copy(text) : text);
     }
 
@@ -144,21 +119,52 @@ class Pass final : public JsonHandler {
     /// Whether it is still open where the message is.
     [[nodiscard]] bool follows() const noexcept { return !finder.body_is_message(); }
 
+    /// The value of the member that was named last, when it is a string, so that yajl need not
+    /// unescape it. All else is heard in its turn, if it is wanted.
+    void read_value() noexcept {
+        if (opens_strings_) {
+            return;  // everything is heard
+        }
+        std::string_view raw;
+        bool is_wanted = extractor_.wanted();
+        if (is_wanted && reader.peek_string(raw)) {
+            keep_string(raw);
+            is_wanted = false;
+        }
+        reader.hear_scalars(is_wanted);
+    }
+
+    void keep_string(std::string_view raw) noexcept {
+        const std::string_view text = read_string(arena_, raw, extractor_.enough_bytes());
+        const bool is_kept = text.data() != raw.data() || reader.is_lasting();
+        extractor_.scalar(JsonValue::Kind::kString, is_kept ? text : arena_.copy(text));
+    }
+
+    /// Whether elements come next that somebody needs.
+    void hear_elements() noexcept {
+        reader.hear_scalars(opens_strings_ || (follows() && finder.needs_scalars()) ||
+                            (extractor_.active() && extractor_.wants_elements()));
+    }
+
     bool start(JsonValue::Kind kind) noexcept {
         const bool is_object = kind == JsonValue::Kind::kObject;
         const bool followed = follows();
         if (followed) {
             finder.start(is_object);
         }
+        bool is_skipped = false;
         if (extractor_.active()) {
-            const bool is_wanted = extractor_.start(kind);
-            if (!is_wanted && !followed) {
+            is_skipped = !extractor_.start(kind) && !followed;
+            if (is_skipped) {
                 extractor_.end();
-                reader.skip_this();
             }
         } else if (is_object && followed && finder.ordinal() == target_ && finder.message == 0) {
             message = {};  // of a string that turned out to stand beside others in an array
             extractor_.begin();
+        }
+        hear_elements();
+        if (is_skipped) {
+            reader.skip_this();
         }
         return !arena_.failed();
     }
@@ -170,6 +176,7 @@ class Pass final : public JsonHandler {
         if (extractor_.active()) {
             extractor_.end();
         }
+        hear_elements();
         return !arena_.failed();
     }
 
@@ -185,40 +192,35 @@ class Pass final : public JsonHandler {
 
     /// Whether a string that is told now is opened.
     [[nodiscard]] bool opens() const noexcept {
-        const bool is_before_target = target_ == 0 || finder.ordinal() < target_;
+        const bool is_before_target = target_ == 0 || finder.string_ordinal() < target_;
         return opens_strings_ && is_before_target && finder.message == 0;
     }
 
-    /// Looks for a message in a string that stands where a message may stand.
-    void open(JsonChunk text) noexcept {
+    /// Looks for a message in a string that stands where a message may stand. A pass that opens
+    /// strings is the last one over its text, so that one of megabytes can be unescaped where it
+    /// stands, however often it is wrapped; but not in memory that is not ours.
+    void open(std::string_view raw) noexcept {
+        if (raw.find('\\') == std::string_view::npos) {
+            open_text({raw, reader.is_lasting()});
+            return;
+        }
+        char* block =
+            reader.is_lasting() ? static_cast<char*>(arena_.allocate(raw.size())) : nullptr;
+        char* to = reader.is_lasting() ? block : const_cast<char*>(raw.data());
+        if (to != nullptr) {
+            open_text({{to, unescape(raw, to)}, false});
+        }
+        arena_.release(block, raw.size());
+    }
+
+    void open_text(JsonChunk text) noexcept {
         StringSource source(text);
         const BodyReading inside = read_wrapped(arena_, source, openings_ - finder.depth() - 1);
         if (inside.kind == BodyKind::kMessage) {
             message = inside.message;
-            finder.message = finder.ordinal();
+            finder.message = finder.string_ordinal();
         } else if (inside.kind == BodyKind::kDebug && finder.debug == 0) {
-            finder.debug = finder.ordinal();
-        }
-    }
-
-    void open_long(JsonChunk raw) noexcept {
-        if (raw.text.find('\\') == std::string_view::npos) {
-            open_if_json(raw);
-            return;
-        }
-        // A pass that opens strings is the last one over its text, so that one of megabytes can
-        // be unescaped where it stands, however often it is wrapped.
-        char* block = raw.lasting ? static_cast<char*>(arena_.allocate(raw.text.size())) : nullptr;
-        char* to = raw.lasting ? block : const_cast<char*>(raw.text.data());
-        if (to != nullptr) {
-            open_if_json({{to, unescape(raw.text, to)}, false});
-        }
-        arena_.release(block, raw.text.size());
-    }
-
-    void open_if_json(JsonChunk text) noexcept {
-        if (may_hold_message(text.text)) {
-            open(text);
+            finder.debug = finder.string_ordinal();
         }
     }
 
@@ -244,7 +246,7 @@ BodyKind read_all(Arena& arena, Pass& pass, BodySource& source) noexcept {
             return arena.failed() ? BodyKind::kOutOfMemory : BodyKind::kUnreadable;
         }
         is_empty = is_empty && is_json_blank(piece.text);
-        status = feed(pass.reader, piece);
+        status = pass.reader.feed(piece);
     } while (status == JsonStatus::kOk && !piece.text.empty());
     if (status == JsonStatus::kOk) {
         status = pass.reader.finish();
@@ -265,7 +267,6 @@ BodyKind read_all(Arena& arena, Pass& pass, BodySource& source) noexcept {
 struct PassResult {
     BodyReading reading;
     MessageFinder::Ordinal message = 0;
-    bool may_hold_more = false;  ///< there are strings that were not opened
     bool at_constant = false;
 };
 
@@ -277,7 +278,6 @@ PassResult read_once(Arena& arena, BodySource& source, std::size_t openings,
     result.reading.kind = read_all(arena, pass, source);
     result.reading.offset_bytes = pass.reader.offset_bytes();
     result.message = pass.finder.message;
-    result.may_hold_more = pass.saw_string_to_open;
     result.at_constant = pass.reader.stopped_at_constant();
     if (result.reading.kind == BodyKind::kNoAlert) {
         if (pass.finder.message != 0) {
@@ -292,7 +292,7 @@ PassResult read_once(Arena& arena, BodySource& source, std::size_t openings,
 
 /// The body or string in `source`, opened at most `openings` times.
 BodyReading read_wrapped(Arena& arena, BodySource& source, std::size_t openings) noexcept {
-    constexpr MessageFinder::Ordinal kBodyItself = 1;
+    constexpr MessageFinder::Ordinal kBodyItself = MessageFinder::kBodyItself;
     JsonConstants constants = JsonConstants::kRefused;
     PassResult first = read_once(arena, source, openings, kBodyItself, false, constants);
     if (first.at_constant) {
@@ -303,8 +303,7 @@ BodyReading read_wrapped(Arena& arena, BodySource& source, std::size_t openings)
     const bool is_json = first.reading.kind == BodyKind::kMessage ||
                          first.reading.kind == BodyKind::kDebug ||
                          first.reading.kind == BodyKind::kNoAlert;
-    const bool is_wrapped = first.message > kBodyItself || first.may_hold_more;
-    if (!is_json || first.message == kBodyItself || !is_wrapped) {
+    if (!is_json || first.message == kBodyItself) {
         return first.reading;
     }
     source.seek(0);

@@ -9,13 +9,6 @@
 
 namespace flashduty {
 
-/// How much of a body is in memory at a time, unless one token is longer.
-#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-inline std::size_t kPieceBytes = 64 * 1024;  // theirs to choose: few of their bodies fill a piece
-#else
-inline constexpr std::size_t kPieceBytes = 64 * 1024;
-#endif
-
 /// A body that can be read more than once.
 class BodySource {
   public:
@@ -64,8 +57,5 @@ class BodyPieces {
     std::size_t held_bytes_ = 0;
     std::size_t given_bytes_ = 0;  ///< of what is held
 };
-
-/// Feeds a piece, its strings that are longer than kPieceBytes on their own.
-JsonStatus feed(JsonReader& reader, JsonChunk piece) noexcept;
 
 }  // namespace flashduty

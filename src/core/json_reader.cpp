@@ -1,7 +1,6 @@
 #include "json_reader.hpp"
 
 #include <algorithm>
-#include <cstdint>
 #include <utility>
 
 #include "json_string.hpp"
@@ -16,23 +15,104 @@ struct BlockHeader {
     std::size_t size_bytes;
 };
 
-constexpr bool is_number_character(char c) noexcept {
-    return is_digit(c) || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-';
+/// True for what numbers, `true`, `false` and `null` are made of, and `NaN` and `Infinity`.
+constexpr bool is_word_character(char c) noexcept {
+    return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z') || c == '.' || c == '+' ||
+           c == '-';
 }
 
-const char* find(const char* from, const char* end, char c) noexcept {
-    const void* found = std::memchr(from, c, static_cast<std::size_t>(end - from));
-    return found == nullptr ? end : static_cast<const char*>(found);
+constexpr bool is_json_space(char c) noexcept {
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+/// The size of the string that `text` begins with, its quotes included; npos when it is cut off.
+std::size_t string_bytes(std::string_view text) noexcept {
+    for (std::size_t from = 1;;) {
+        const std::size_t quote = text.find('"', from);
+        if (quote == std::string_view::npos) {
+            return quote;
+        }
+        std::size_t backslashes = 0;
+        while (text[quote - 1 - backslashes] == '\\') {
+            backslashes++;  // the opening quote ends it
+        }
+        if (backslashes % 2 == 0) {
+            return quote + 1;
+        }
+        from = quote + 1;
+    }
+}
+
+/// The first string in `text` that is longer than a piece; empty, at its end, when there is none.
+std::string_view find_long_string(std::string_view text) noexcept {
+    std::size_t from = text.size() > kPieceBytes ? 0 : text.size();
+    while (from < text.size()) {
+        const std::size_t quote = std::min(text.find('"', from), text.size());
+        const std::size_t size =
+            quote == text.size() ? std::string_view::npos : string_bytes(text.substr(quote));
+        if (size == std::string_view::npos) {
+            break;
+        }
+        if (size > kPieceBytes) {
+            return text.substr(quote, size);
+        }
+        from = quote + size;
+    }
+    return text.substr(text.size());
+}
+
+/// `NaN`, `Infinity` or the part of `-Infinity` behind its sign, where `text` has one at `at`.
+std::string_view constant_at(std::string_view text, std::size_t at) noexcept {
+    const std::string_view name = text[at] == 'N' ? "NaN" : "Infinity";
+    if (text.substr(at, name.size()) != name) {
+        return {};
+    }
+    const bool ends = at + name.size() == text.size() || !is_word_character(text[at + name.size()]);
+    const bool has_sign = text[at] == 'I' && at != 0 && text[at - 1] == '-';
+    const std::size_t begin = has_sign ? at - 1 : at;
+    const bool begins = begin == 0 || !is_word_character(text[begin - 1]);
+    return ends && begins ? name : std::string_view{};
+}
+
+/// Puts numbers of the same length in the places of constants.
+void replace_constants(std::string_view text, char* copy) noexcept {
+    std::copy(text.begin(), text.end(), copy);
+    for (std::size_t i = 0; i < text.size(); i++) {
+        if (text[i] == '"') {
+            const std::size_t size = string_bytes(text.substr(i));
+            if (size == std::string_view::npos) {
+                return;
+            }
+            i += size - 1;
+        } else if (text[i] == 'N' || text[i] == 'I') {
+            const std::string_view name = constant_at(text, i);
+            const std::string_view number = name.size() == 3 ? "0e0" : "0e000000";
+            std::copy_n(number.begin(), name.size(), copy + i);
+        }
+    }
 }
 
 }  // namespace
 
-/// What was found at a byte that needs a look before yajl sees it.
-struct JsonReader::Escape {
-    std::string_view text;     ///< what the body has there; empty: cut off by the piece's end
-    std::string_view instead;  ///< what yajl gets for it, of the same length
-    std::string_view constant;
-};
+std::size_t whole_tokens_bytes(std::string_view text) noexcept {
+    std::size_t from = 0;
+    for (;;) {
+        const std::size_t quote = text.find('"', from);
+        if (quote == std::string_view::npos) {
+            break;
+        }
+        const std::size_t size = string_bytes(text.substr(quote));
+        if (size == std::string_view::npos) {
+            return quote;
+        }
+        from = quote + size;
+    }
+    std::size_t end = text.size();
+    while (end > from && is_word_character(text[end - 1])) {
+        end--;
+    }
+    return end;
+}
 
 struct JsonReader::Callbacks {
     static JsonReader& of(void* context) noexcept { return *static_cast<JsonReader*>(context); }
@@ -63,54 +143,38 @@ struct JsonReader::Callbacks {
         }
         if (reader.skip_from_ == depth) {
             reader.skip_from_ = 0;
+            reader.callbacks_.yajl_map_key = key;
+            reader.hear_scalars(reader.scalars_heard_);
         }
         return 1;
     }
 
-    static int key(void* context, const unsigned char* text, std::size_t size) noexcept {
+    static int key(void* context, const unsigned char* text, std::size_t size_bytes) noexcept {
         JsonReader& reader = of(context);
-        const std::string_view long_name = std::exchange(reader.long_string_, {}).text;
-        if (reader.skip_from_ != 0) {
-            return 1;
-        }
-        const std::string_view heard(reinterpret_cast<const char*>(text), size);
-        return answer(reader, long_name.empty() ? reader.handler_.on_key(heard)
-                                                : reader.handler_.on_long_key(long_name));
+        return answer(reader, reader.handler_.on_key(reader.raw_string(text, size_bytes)));
     }
 
-    static int string(void* context, const unsigned char* text, std::size_t size) noexcept {
+    static int string(void* context, const unsigned char* text, std::size_t size_bytes) noexcept {
         JsonReader& reader = of(context);
-        const JsonChunk long_string = std::exchange(reader.long_string_, {});
-        if (reader.skip_from_ != 0) {
-            return 1;
-        }
-        const std::string_view heard(reinterpret_cast<const char*>(text), size);
-        return answer(reader, long_string.text.empty()
-                                  ? reader.handler_.on_string(heard)
-                                  : reader.handler_.on_long_string(long_string));
+        return answer(reader, reader.handler_.on_string(reader.raw_string(text, size_bytes)));
     }
 
-    static int number(void* context, const char* text, std::size_t size) noexcept {
+    static int number(void* context, const char* text, std::size_t size_bytes) noexcept {
         JsonReader& reader = of(context);
-        std::string_view heard(text, size);
-        if (!reader.constant_.empty()) {
-            heard = heard[0] == '-' ? "-Infinity" : reader.constant_;
-            reader.constant_ = {};
-        }
-        return reader.skip_from_ != 0 ? 1 : answer(reader, reader.handler_.on_number(heard));
+        return answer(reader, reader.handler_.on_number(reader.raw_number(text, size_bytes)));
     }
 
     static int boolean(void* context, int value) noexcept {
         JsonReader& reader = of(context);
-        return reader.skip_from_ != 0 ? 1 : answer(reader, reader.handler_.on_boolean(value != 0));
+        return answer(reader, reader.handler_.on_boolean(value != 0));
     }
 
     static int null(void* context) noexcept {
         JsonReader& reader = of(context);
-        return reader.skip_from_ != 0 ? 1 : answer(reader, reader.handler_.on_null());
+        return answer(reader, reader.handler_.on_null());
     }
 
-    static constexpr yajl_callbacks kTable = {
+    static constexpr yajl_callbacks kAll = {
         null,
         boolean,
         nullptr,
@@ -129,12 +193,13 @@ JsonReader::JsonReader(Arena& arena, JsonHandler& handler, JsonConstants constan
     : arena_(arena),
       handler_(handler),
       memory_{yajl_allocate, yajl_reallocate, yajl_release, this},
+      callbacks_(Callbacks::kAll),
       constants_(constants) {
     if (setjmp(out_of_memory_) != 0) {
         fail(JsonStatus::kOutOfMemory);
         return;
     }
-    yajl_ = yajl_alloc(&Callbacks::kTable, &memory_, this);
+    yajl_ = yajl_alloc(&callbacks_, &memory_, this);
     // Bytes that are no UTF-8 are mended by repair(), not refused.
     yajl_config(yajl_, yajl_dont_validate_strings, 1);
 }
@@ -143,7 +208,7 @@ JsonReader::~JsonReader() {
     if (yajl_ != nullptr) {
         yajl_free(yajl_);
     }
-    arena_.release(scratch_, scratch_bytes_);
+    arena_.release(copy_, copy_bytes_);
 }
 
 // yajl writes through what its allocator returns without a look, so the only way out of a failed
@@ -176,73 +241,151 @@ void JsonReader::yajl_release(void* reader, void* memory) noexcept {
     }
 }
 
-bool JsonReader::is_lasting(std::string_view text) const noexcept {
-    const auto at = reinterpret_cast<std::uintptr_t>(text.data());
-    const auto begin = reinterpret_cast<std::uintptr_t>(lasting_.data());
-    return at >= begin && at + text.size() <= begin + lasting_.size();
+void JsonReader::hear_scalars(bool is_heard) noexcept {
+    scalars_heard_ = is_heard;
+    const yajl_callbacks& from = Callbacks::kAll;
+    callbacks_.yajl_null = is_heard ? from.yajl_null : nullptr;
+    callbacks_.yajl_boolean = is_heard ? from.yajl_boolean : nullptr;
+    callbacks_.yajl_number = is_heard ? from.yajl_number : nullptr;
+    callbacks_.yajl_string = is_heard ? from.yajl_string : nullptr;
 }
 
-JsonStatus JsonReader::feed(JsonChunk chunk) noexcept {
-    std::string_view text = chunk.text;
-    while (!text.empty() && carry_size_ == 0 && offset_ == mark_bytes_ &&
-           mark_bytes_ < kByteOrderMark.size() && text[0] == kByteOrderMark[mark_bytes_]) {
-        mark_bytes_++;
-        offset_++;
-        text.remove_prefix(1);
-    }
-    if (text.empty() || status_ != JsonStatus::kOk) {
-        return status_;
-    }
-    if (mark_bytes_ != 0 && mark_bytes_ < kByteOrderMark.size()) {
-        fail(JsonStatus::kInvalid);
-        return status_;
-    }
+void JsonReader::skip_this() noexcept {
+    skip_from_ = depth_;
+    const bool were_heard = scalars_heard_;
+    hear_scalars(false);
+    scalars_heard_ = were_heard;
+    callbacks_.yajl_map_key = nullptr;
+}
 
-    lasting_ = chunk.lasting ? text : std::string_view{};
+/// A number as it stands: yajl has a constant's substitute.
+std::string_view JsonReader::raw_number(const char* text, std::size_t size_bytes) const noexcept {
+    const std::size_t end = yajl_get_bytes_consumed(yajl_);
+    // One that is the whole text ends only behind it.
+    return end < size_bytes ? std::string_view(text, size_bytes)
+                            : std::string_view(stands_at_ + end - size_bytes, size_bytes);
+}
+
+/// A string as it stands: yajl has one with escapes, and the first of a piece, in buffers of its
+/// own.
+std::string_view JsonReader::raw_string(const unsigned char* text,
+                                        std::size_t size_bytes) const noexcept {
+    if (!long_string_.empty()) {
+        return long_string_;
+    }
+    const std::size_t end_bytes = yajl_get_bytes_consumed(yajl_) - 1;  // its closing quote
+    const auto* at = reinterpret_cast<const char*>(text);
+    if (at + size_bytes == parsed_.data() + end_bytes) {
+        return {stands_at_ + end_bytes - size_bytes, size_bytes};
+    }
+    const char* end = stands_at_ + end_bytes;
+    const char* begin = end;
+    do {
+        begin--;
+    } while (begin[0] != '"' || (begin != stands_at_ && begin[-1] == '\\'));
+    return {begin + 1, static_cast<std::size_t>(end - begin - 1)};
+}
+
+bool JsonReader::peek_string(std::string_view& raw) const noexcept {
+    const char* const end = piece_.text.data() + piece_.text.size();
+    const char* at = stands_at_ + yajl_get_bytes_consumed(yajl_);
+    while (at < end && (is_json_space(*at) || *at == ':')) {
+        at++;
+    }
+    const std::string_view rest(at, static_cast<std::size_t>(end - at));
+    const std::size_t size =
+        rest.empty() || rest[0] != '"' ? std::string_view::npos : string_bytes(rest);
+    if (size == std::string_view::npos) {
+        return false;
+    }
+    raw = rest.substr(1, size - 2);
+    return true;
+}
+
+JsonStatus JsonReader::feed(JsonChunk piece) noexcept {
+    if (offset_ == 0 && piece.text.substr(0, kByteOrderMark.size()) == kByteOrderMark) {
+        piece.text.remove_prefix(kByteOrderMark.size());
+        offset_ = kByteOrderMark.size();
+    }
+    piece_ = piece;
     // yajl takes these two for white space; nowhere in JSON may they stand unescaped.
-    const char* end = text.data() + text.size();
-    const char* bad = std::min(find(text.data(), end, '\v'), find(text.data(), end, '\f'));
-    filter(text.substr(0, static_cast<std::size_t>(bad - text.data())));
-    if (bad != end && status_ == JsonStatus::kOk) {
-        std::string_view nothing;
-        finish_carry(nothing, true);
+    const std::size_t bad =
+        std::min(std::min(piece.text.find('\v'), piece.text.find('\f')), piece.text.size());
+    std::string_view text = piece.text.substr(0, bad);
+    while (status_ == JsonStatus::kOk && !text.empty()) {
+        const std::string_view long_string = find_long_string(text);
+        const auto before_bytes = static_cast<std::size_t>(long_string.data() - text.data());
+        feed_tokens(text.substr(0, before_bytes));
+        if (!long_string.empty()) {
+            feed_long_string(long_string);
+        }
+        text.remove_prefix(before_bytes + long_string.size());
+    }
+    if (bad != piece.text.size()) {
         fail(JsonStatus::kInvalid);
     }
-    lasting_ = {};
+    piece_ = {};
     return status_;
 }
 
-JsonStatus JsonReader::feed_long_string(JsonChunk quoted) noexcept {
-    const std::string_view raw = quoted.text.substr(1, quoted.text.size() - 2);
-    const std::size_t sound_bytes = sound_string_bytes(raw);
-    if (status_ != JsonStatus::kOk) {
-        return status_;
+void JsonReader::feed_tokens(std::string_view text) noexcept {
+    if (constants_ == JsonConstants::kRefused) {
+        parse(text, text.data());
+        offset_ += status_ == JsonStatus::kOk ? text.size() : yajl_get_bytes_consumed(yajl_);
+        return;
     }
+    while (status_ == JsonStatus::kOk && !text.empty()) {
+        const std::size_t some = whole_tokens_bytes(text.substr(0, kPieceBytes));
+        const std::size_t size = some == 0 || text.size() <= kPieceBytes ? text.size() : some;
+        feed_with_constants(text.substr(0, size));
+        text.remove_prefix(size);
+    }
+}
+
+/// yajl gets a copy that ends in white space, so that a constant ends where it stands.
+void JsonReader::feed_with_constants(std::string_view text) noexcept {
+    if (!reserve_copy(text.size() + 1)) {
+        fail(JsonStatus::kOutOfMemory);
+        return;
+    }
+    replace_constants(text, copy_);
+    copy_[text.size()] = '\n';
+    parse({copy_, text.size() + 1}, text.data());
+    offset_ += status_ == JsonStatus::kOk ? text.size()
+                                          : std::min(text.size(), yajl_get_bytes_consumed(yajl_));
+}
+
+bool JsonReader::reserve_copy(std::size_t size_bytes) noexcept {
+    if (copy_bytes_ < size_bytes) {
+        arena_.release(copy_, copy_bytes_);
+        copy_ = static_cast<char*>(arena_.allocate(size_bytes));
+        copy_bytes_ = copy_ == nullptr ? 0 : size_bytes;
+    }
+    return copy_ != nullptr;
+}
+
+/// yajl would copy it, but only yajl knows whether a string may stand here.
+void JsonReader::feed_long_string(std::string_view quoted) noexcept {
+    if (status_ != JsonStatus::kOk) {
+        return;
+    }
+    constexpr std::string_view kEmpty = "\"\"";
+    const std::string_view raw = quoted.substr(1, quoted.size() - kEmpty.size());
+    const std::size_t sound_bytes = sound_string_bytes(raw);
     if (sound_bytes != raw.size()) {
         offset_ += 1 + sound_bytes;
         fail(JsonStatus::kInvalid);
-        return status_;
+        return;
     }
-    // yajl decides whether a string may stand here.
-    lasting_ = quoted.lasting ? quoted.text : std::string_view{};
-    long_string_ = {raw, quoted.lasting};
-    push("\"\"");
-    offset_ += status_ == JsonStatus::kOk ? raw.size() : 0;
+    long_string_ = raw;
+    parse(kEmpty, raw.data() + raw.size() + 1 - kEmpty.size() + 1);
     long_string_ = {};
-    lasting_ = {};
-    return status_;
+    offset_ += status_ == JsonStatus::kOk ? quoted.size() : yajl_get_bytes_consumed(yajl_);
 }
 
 JsonStatus JsonReader::finish() noexcept {
-    if (mark_bytes_ != 0 && mark_bytes_ < kByteOrderMark.size()) {
-        fail(JsonStatus::kInvalid);
-    }
-    std::string_view nothing;
-    finish_carry(nothing, true);
-    if (status_ == JsonStatus::kOk) {
-        // Behind a whole text yajl does not mind a string that never ends; a line break ends it.
-        parse(reinterpret_cast<const unsigned char*>("\n"), 1);
-    }
+    // Behind a whole text yajl does not mind a string that never ends; a line break ends it.
+    parse("\n", nullptr);
     if (status_ != JsonStatus::kOk) {
         return status_;
     }
@@ -260,216 +403,25 @@ void JsonReader::fail(JsonStatus status) noexcept {
     }
 }
 
-/// The next byte that yajl must not see before we have looked at it.
-const char* JsonReader::next_special(const char* from, const char* end) noexcept {
-    if (constants_ == JsonConstants::kRefused) {
-        return find(from, end, '\\');
-    }
-    for (; from < end; from++) {
-        if (*from == '"') {
-            in_string_ = !in_string_;
-        } else if (in_string_ ? *from == '\\' : (*from == 'N' || *from == 'I')) {
-            break;
-        }
-    }
-    return from;
-}
-
-void JsonReader::filter(std::string_view text) noexcept {
-    finish_carry(text, false);
-    const char* from = text.data();
-    const char* const end = from + text.size();
-    for (const char* at = from; status_ == JsonStatus::kOk && from < end;) {
-        at = next_special(at, end);
-        if (at == end) {
-            push({from, static_cast<std::size_t>(end - from)});
-            return;
-        }
-        if (constants_ == JsonConstants::kRead && !in_string_) {
-            // What stands before a constant decides whether it is one.
-            push({from, static_cast<std::size_t>(at - from)});
-            from = at;
-        }
-        const std::string_view special(at, static_cast<std::size_t>(end - at));
-        const Escape escape = look_at(special, false);
-        if (escape.text.empty()) {
-            push({from, static_cast<std::size_t>(at - from)});
-            std::copy(special.begin(), special.end(), carry_);
-            carry_size_ = special.size();
-            return;
-        }
-        if (escape.instead.empty()) {
-            at += escape.text.size();
-            continue;
-        }
-        push({from, static_cast<std::size_t>(at - from)});
-        if (escape.constant.empty()) {
-            at = push_mended(at, end);
-        } else {
-            pass(escape);
-            at += escape.text.size();
-        }
-        from = at;
-    }
-}
-
-/// Pushes the rest of a string, from a lone surrogate on, in one piece with all of them mended:
-/// yajl looks at the whole of an unfinished string again with every piece. Returns where it
-/// stopped: at the string's end, before a cut off escape, or where the scratch was full.
-const char* JsonReader::push_mended(const char* from, const char* end) noexcept {
-    if (!reserve_scratch(static_cast<std::size_t>(end - from))) {
-        return end;
-    }
-    std::size_t size = 0;
-    while (from < end && *from != '"' && size + sizeof(carry_) <= scratch_bytes_) {
-        std::string_view text(from, 1);
-        std::string_view instead;
-        if (*from == '\\') {
-            const Escape escape = look_at({from, static_cast<std::size_t>(end - from)}, false);
-            if (escape.text.empty()) {
-                break;
-            }
-            text = escape.text;
-            instead = escape.instead;
-        }
-        const std::string_view pushed = instead.empty() ? text : instead;
-        std::copy(pushed.begin(), pushed.end(), scratch_ + size);
-        size += pushed.size();
-        from += text.size();
-    }
-    push({scratch_, size});
-    return from;
-}
-
-/// Room for a string of that size, or for twice as much of it as the last time.
-bool JsonReader::reserve_scratch(std::size_t size_bytes) noexcept {
-    constexpr std::size_t kFirstBytes = 16 * 1024;
-    const std::size_t wanted_bytes =
-        std::min(std::max(scratch_bytes_ * 2, kFirstBytes), size_bytes + sizeof(carry_));
-    if (scratch_bytes_ < wanted_bytes) {
-        arena_.release(scratch_, scratch_bytes_);
-        scratch_ = static_cast<char*>(arena_.allocate(wanted_bytes));
-        scratch_bytes_ = scratch_ == nullptr ? 0 : wanted_bytes;
-        if (scratch_ == nullptr) {
-            fail(JsonStatus::kOutOfMemory);
-        }
-    }
-    return scratch_ != nullptr;
-}
-
-/// Decides what the last piece ended in, with the help of the bytes that follow.
-void JsonReader::finish_carry(std::string_view& text, bool at_end) noexcept {
-    while (carry_size_ != 0 && status_ == JsonStatus::kOk) {
-        const std::size_t more = std::min(sizeof(carry_) - carry_size_, text.size());
-        std::copy(text.begin(), text.begin() + more, carry_ + carry_size_);
-        const Escape escape = look_at({carry_, carry_size_ + more}, at_end);
-        if (escape.text.empty()) {
-            carry_size_ += more;
-            text.remove_prefix(more);
-            return;
-        }
-        const std::size_t used = escape.text.size();
-        pass(escape);
-        if (used >= carry_size_) {
-            text.remove_prefix(used - carry_size_);
-            carry_size_ = 0;
-        } else {
-            // A high surrogate without its other half, and what follows it in the carry is the
-            // next escape; or no constant after all, seen byte by byte.
-            std::copy(carry_ + used, carry_ + carry_size_, carry_);
-            carry_size_ -= used;
-        }
-    }
-}
-
-/// `special` begins with a backslash, or outside of strings with `N` or `I`.
-JsonReader::Escape JsonReader::look_at(std::string_view special, bool at_end) const noexcept {
-    if (special[0] != '\\') {
-        return look_at_constant(special, at_end);
-    }
-    const Escape cut_off = at_end ? Escape{special, {}, {}} : Escape{};
-    if (special.size() < 2) {
-        return cut_off;
-    }
-    if (special[1] != 'u') {
-        return {special.substr(0, 2), {}, {}};
-    }
-    unsigned unit = 0;
-    if (special.size() < 6) {
-        return cut_off;
-    }
-    if (!parse_hex4(special.substr(2), unit)) {
-        return {special.substr(0, 6), {}, {}};  // yajl stops in it
-    }
-    // yajl joins a high surrogate with whatever follows it and lets a low one through alone.
-    const Escape lone = {special.substr(0, 6), "\\ufffd", {}};
-    if (is_low_surrogate(unit)) {
-        return lone;
-    }
-    if (!is_high_surrogate(unit)) {
-        return {special.substr(0, 6), {}, {}};
-    }
-    const std::string_view rest = special.substr(6);
-    const bool may_be_pair =
-        (rest.empty() || rest[0] == '\\') && (rest.size() < 2 || rest[1] == 'u');
-    if (may_be_pair && rest.size() < 6) {
-        return at_end ? lone : cut_off;
-    }
-    if (may_be_pair && parse_hex4(rest.substr(2), unit) && is_low_surrogate(unit)) {
-        return {special.substr(0, 12), {}, {}};
-    }
-    return lone;
-}
-
-JsonReader::Escape JsonReader::look_at_constant(std::string_view special,
-                                                bool at_end) const noexcept {
-    const std::string_view name = special[0] == 'N' ? "NaN" : "Infinity";
-    const std::size_t common = std::min(name.size(), special.size());
-    if (special.substr(0, common) != name.substr(0, common)) {
-        return {special.substr(0, 1), {}, {}};
-    }
-    if (special.size() <= name.size() && !at_end) {
-        return {};
-    }
-    const bool whole =
-        special.size() >= name.size() &&
-        (special.size() == name.size() || !is_number_character(special[name.size()]));
-    const bool negative = before_[1] == '-' && name[0] == 'I' && !is_number_character(before_[0]);
-    if (!whole || (is_number_character(before_[1]) && !negative)) {
-        return {special.substr(0, 1), {}, {}};
-    }
-    return {special.substr(0, name.size()), name[0] == 'N' ? "0e0" : "0e000000", name};
-}
-
-void JsonReader::pass(const Escape& escape) noexcept {
-    if (!escape.constant.empty()) {
-        constant_ = escape.constant;
-    }
-    push(escape.instead.empty() ? escape.text : escape.instead);
-}
-
-void JsonReader::push(std::string_view text) noexcept {
+/// Hands `text` to yajl, which is what stands at `stands_at`.
+void JsonReader::parse(std::string_view text, const char* stands_at) noexcept {
     if (text.empty() || status_ != JsonStatus::kOk) {
         return;
     }
-    before_[0] = text.size() > 1 ? text[text.size() - 2] : before_[1];
-    before_[1] = text.back();
-    parse(reinterpret_cast<const unsigned char*>(text.data()), text.size());
-    offset_ += status_ == JsonStatus::kOk ? text.size() : yajl_get_bytes_consumed(yajl_);
-}
-
-void JsonReader::parse(const unsigned char* text, std::size_t size_bytes) noexcept {
     if (setjmp(out_of_memory_) != 0) {
         fail(JsonStatus::kOutOfMemory);
         return;
     }
-    if (yajl_parse(yajl_, text, size_bytes) == yajl_status_ok) {
+    parsed_ = text;
+    stands_at_ = stands_at;
+    if (yajl_parse(yajl_, reinterpret_cast<const unsigned char*>(text.data()), text.size()) ==
+        yajl_status_ok) {
         return;
     }
     fail(JsonStatus::kInvalid);
     // yajl stops before or behind the byte that it does not take.
     const std::size_t at = yajl_get_bytes_consumed(yajl_);
-    for (std::size_t i = at == 0 ? 0 : at - 1; i <= at && i < size_bytes; i++) {
+    for (std::size_t i = at == 0 ? 0 : at - 1; i <= at && i < text.size(); i++) {
         stopped_at_constant_ |= text[i] == 'N' || text[i] == 'I';
     }
 }

@@ -23,24 +23,20 @@ struct JsonChunk {
     bool lasting = false;  ///< stays where it is for as long as what is read from it is used
 };
 
-/// Hears what is read, in the order of the text. Strings and keys are unescaped but not yet
-/// repaired (see repair()), numbers are as written; all of them are gone after the call unless
-/// JsonReader::is_lasting() says otherwise. A call that returns false ends the reading.
+/// Hears what is read, in the order of the text. Strings and names are told as they stand there,
+/// escapes and all, see json_string.hpp, and so are numbers; they are gone after the call unless
+/// JsonReader::is_lasting(). A call that returns false ends the reading.
 class JsonHandler {
   public:
     virtual bool on_start_object() noexcept = 0;
-    virtual bool on_key(std::string_view key) noexcept = 0;
+    virtual bool on_key(std::string_view raw) noexcept = 0;
     virtual bool on_end_object() noexcept = 0;
     virtual bool on_start_array() noexcept = 0;
     virtual bool on_end_array() noexcept = 0;
-    virtual bool on_string(std::string_view text) noexcept = 0;
+    virtual bool on_string(std::string_view raw) noexcept = 0;
     virtual bool on_number(std::string_view text) noexcept = 0;
     virtual bool on_boolean(bool value) noexcept = 0;
     virtual bool on_null() noexcept = 0;
-    /// A name or a string from JsonReader::feed_long_string(), as it stands there: sound, and not
-    /// unescaped.
-    virtual bool on_long_key(std::string_view) noexcept { return true; }
-    virtual bool on_long_string(JsonChunk) noexcept { return true; }
 
   protected:
     ~JsonHandler() = default;
@@ -58,7 +54,11 @@ enum class JsonStatus {
 /// so a text is first read without; JsonReader::stopped_at_constant() then asks for another go.
 enum class JsonConstants { kRefused, kRead };
 
-/// Reads one JSON text, fed in pieces cut anywhere. Not copyable: yajl holds its address.
+/// Reads one JSON text, fed in pieces. Not copyable: yajl holds its address.
+///
+/// yajl finds the tokens and says whether they are JSON. It is kept from unescaping strings, which
+/// costs it more than all else: it does that only for what has a callback, and looks for that at
+/// every token.
 class JsonReader {
   public:
     /// Takes all its memory from `arena`; both must outlive it.
@@ -67,12 +67,9 @@ class JsonReader {
     JsonReader(const JsonReader&) = delete;
     JsonReader& operator=(const JsonReader&) = delete;
 
-    /// Reads on. Anything but kOk is final.
-    JsonStatus feed(JsonChunk chunk) noexcept;
-
-    /// Reads a string that is too long for yajl, which would copy it, its quotes included: between
-    /// two calls of feed(), neither of which ends or begins within a token.
-    JsonStatus feed_long_string(JsonChunk quoted) noexcept;
+    /// Reads on. A piece begins and ends between two tokens, see whole_tokens_bytes(). Anything
+    /// but kOk is final.
+    JsonStatus feed(JsonChunk piece) noexcept;
 
     /// Says that the text ends here: kOk when it was one whole JSON text.
     JsonStatus finish() noexcept;
@@ -83,54 +80,68 @@ class JsonReader {
     /// After kInvalid with constants refused: the offending byte may begin one of them.
     [[nodiscard]] bool stopped_at_constant() const noexcept { return stopped_at_constant_; }
 
-    /// Within a handler's call: true when `text` stays where it is (see JsonChunk::lasting).
-    [[nodiscard]] bool is_lasting(std::string_view text) const noexcept;
+    /// Within a handler's call: true when what is told stays where it is (see JsonChunk::lasting).
+    [[nodiscard]] bool is_lasting() const noexcept { return piece_.lasting; }
 
-    /// From a handler's on_start_object or on_start_array: nothing of what is in it will be
-    /// heard, its end included.
-    void skip_this() noexcept { skip_from_ = depth_; }
+    // To be called from a handler.
+
+    /// Within on_key(): the name's value when it is a string, which then is not told again unless
+    /// scalars are heard. False when it is none. It may turn out to be no sound one.
+    [[nodiscard]] bool peek_string(std::string_view& raw) const noexcept;
+
+    /// Whether strings, numbers, booleans and null are heard from here on; at first they are.
+    void hear_scalars(bool is_heard) noexcept;
+
+    /// From on_start_object() or on_start_array(): nothing of what is in it will be heard, its end
+    /// included.
+    void skip_this() noexcept;
 
   private:
     struct Callbacks;
-    struct Escape;
 
     static void* yajl_allocate(void* reader, std::size_t size_bytes) noexcept;
     static void* yajl_reallocate(void* reader, void* memory, std::size_t size_bytes) noexcept;
     static void yajl_release(void* reader, void* memory) noexcept;
 
-    const char* next_special(const char* from, const char* end) noexcept;
-    void filter(std::string_view text) noexcept;
-    void finish_carry(std::string_view& text, bool at_end) noexcept;
-    Escape look_at(std::string_view special, bool at_end) const noexcept;
-    Escape look_at_constant(std::string_view special, bool at_end) const noexcept;
-    void pass(const Escape& escape) noexcept;
-    const char* push_mended(const char* from, const char* end) noexcept;
-    bool reserve_scratch(std::size_t size_bytes) noexcept;
-    void push(std::string_view text) noexcept;
-    void parse(const unsigned char* text, std::size_t size_bytes) noexcept;
+    void feed_tokens(std::string_view text) noexcept;
+    void feed_long_string(std::string_view quoted) noexcept;
+    void feed_with_constants(std::string_view text) noexcept;
+    bool reserve_copy(std::size_t size_bytes) noexcept;
+    void parse(std::string_view text, const char* stands_at) noexcept;
+    std::string_view raw_number(const char* text, std::size_t size_bytes) const noexcept;
+    std::string_view raw_string(const unsigned char* text, std::size_t size_bytes) const noexcept;
     void fail(JsonStatus status) noexcept;
 
     Arena& arena_;
     JsonHandler& handler_;
     yajl_handle yajl_ = nullptr;
     yajl_alloc_funcs memory_;
+    yajl_callbacks callbacks_;
     std::jmp_buf out_of_memory_;
     JsonStatus status_ = JsonStatus::kOk;
     JsonConstants constants_;
     bool stopped_at_constant_ = false;
-    bool in_string_ = false;  ///< kept only where constants are read
+    bool scalars_heard_ = true;
     std::size_t offset_ = 0;
-    std::size_t mark_bytes_ = 0;  ///< of a byte order mark, passed over
     std::size_t depth_ = 0;
     std::size_t skip_from_ = 0;  ///< the depth of the container that is skipped; 0: none
-    std::string_view lasting_;
-    JsonChunk long_string_;        ///< what the string that is heard next really is
-    std::string_view constant_;    ///< what the number that is heard next really is
-    char before_[2] = {' ', ' '};  ///< the last bytes that went to yajl
-    char carry_[12];               ///< an escape or constant that a piece ended in
-    std::size_t carry_size_ = 0;
-    char* scratch_ = nullptr;  ///< for the rest of a string with a lone surrogate in it
-    std::size_t scratch_bytes_ = 0;
+    JsonChunk piece_;
+    std::string_view parsed_;          ///< what yajl has, and where that stands in the piece: the
+    const char* stands_at_ = nullptr;  ///< same place, unless constants had to be replaced
+    std::string_view long_string_;     ///< what the string that is heard next really is
+    char* copy_ = nullptr;
+    std::size_t copy_bytes_ = 0;
 };
+
+/// How much of a body is in memory at a time, unless one token is longer. Longer strings are kept
+/// from yajl.
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+inline std::size_t kPieceBytes = 64 * 1024;  // theirs to choose: few of their bodies fill a piece
+#else
+inline constexpr std::size_t kPieceBytes = 64 * 1024;
+#endif
+
+/// The size of the part of `text` that ends between two tokens; `text` begins between two.
+[[nodiscard]] std::size_t whole_tokens_bytes(std::string_view text) noexcept;
 
 }  // namespace flashduty

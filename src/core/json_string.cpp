@@ -1,6 +1,7 @@
 #include "json_string.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "text.hpp"
 
@@ -9,6 +10,7 @@ namespace flashduty {
 namespace {
 
 constexpr unsigned kReplacementCharacter = 0xFFFD;
+constexpr std::size_t kLongestCharacter = 4;
 
 /// One escape of a sound string.
 struct Escape {
@@ -25,6 +27,21 @@ constexpr ShortEscape kShortEscapes[] = {
     {'"', '"'},  {'\\', '\\'}, {'/', '/'},  {'b', '\b'},
     {'f', '\f'}, {'n', '\n'},  {'r', '\r'}, {'t', '\t'},
 };
+
+/// The values of hex digits, -1 for all else.
+struct HexDigits {
+    std::int8_t value[256];
+
+    constexpr HexDigits() noexcept : value() {
+        for (int c = 0; c < 256; c++) {
+            const int lower = c | 0x20;
+            value[c] = static_cast<std::int8_t>(c >= '0' && c <= '9'           ? c - '0'
+                                                : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10
+                                                                               : -1);
+        }
+    }
+};
+constexpr HexDigits kHexDigits;
 
 const ShortEscape* find_short_escape(char letter) noexcept {
     for (const ShortEscape& escape : kShortEscapes) {
@@ -54,7 +71,7 @@ Escape read_escape(std::string_view text) noexcept {
     return {6, is_lone ? kReplacementCharacter : unit};
 }
 
-std::size_t write_utf8(unsigned code_point, char (&to)[4]) noexcept {
+std::size_t write_utf8(unsigned code_point, char* to) noexcept {
     const auto tail = [code_point](unsigned shift) {
         return static_cast<char>(0x80 | ((code_point >> shift) & 0x3F));
     };
@@ -98,18 +115,47 @@ void for_each_part(std::string_view raw, Put put) noexcept {
     }
 }
 
+/// Reads a string whose raw bytes repair() leaves as they are, until there is enough of it.
+std::size_t read_sound(std::string_view raw, std::size_t enough_bytes, char* to) noexcept {
+    std::size_t size = 0;
+    while (!raw.empty() && size < enough_bytes) {
+        if (raw[0] == '\\') {
+            const Escape escape = read_escape(raw);
+            raw.remove_prefix(std::min(escape.size_bytes, raw.size()));
+            const bool is_dropped =
+                escape.code_point < 0x20 && escape.code_point != '\n' && escape.code_point != '\t';
+            size += is_dropped ? 0 : write_utf8(escape.code_point, to + size);
+            continue;
+        }
+        std::size_t plain = std::min(raw.find('\\'), raw.size());
+        if (plain > enough_bytes - size) {
+            plain = enough_bytes - size;
+            while (plain < raw.size() && (static_cast<unsigned char>(raw[plain]) & 0xC0) == 0x80) {
+                plain++;
+            }
+        }
+        raw.copy(to + size, plain);
+        size += plain;
+        raw.remove_prefix(plain);
+    }
+    return size;
+}
+
 }  // namespace
 
 bool parse_hex4(std::string_view digits, unsigned& value) noexcept {
-    value = 0;
-    for (std::size_t i = 0; i < 4; i++) {
-        const char c = i < digits.size() ? to_lower(digits[i]) : 'x';
-        if (!is_digit(c) && !(c >= 'a' && c <= 'f')) {
-            return false;
-        }
-        value = value * 16 + static_cast<unsigned>(is_digit(c) ? c - '0' : c - 'a' + 10);
+    if (digits.size() < 4) {
+        return false;
     }
-    return true;
+    int bits = 0;
+    int found = 0;
+    for (std::size_t i = 0; i < 4; i++) {
+        const int digit = kHexDigits.value[static_cast<unsigned char>(digits[i])];
+        bits |= digit;
+        found = found * 16 + digit;
+    }
+    value = static_cast<unsigned>(found);
+    return bits >= 0;
 }
 
 std::size_t sound_string_bytes(std::string_view raw) noexcept {
@@ -142,13 +188,26 @@ std::size_t unescape(std::string_view raw, char* to) noexcept {
     return static_cast<std::size_t>(end - to);
 }
 
-std::string_view read_string(Arena& arena, std::string_view raw) noexcept {
-    if (raw.find('\\') == std::string_view::npos) {
-        return repair(arena, raw);
+std::string_view read_string(Arena& arena, std::string_view raw,
+                             std::size_t enough_bytes) noexcept {
+    const std::size_t sound = sound_prefix(raw);
+    const bool has_escapes = raw.find('\\') != std::string_view::npos;
+    if (!has_escapes) {
+        return sound == raw.size() ? raw : repair(arena, raw);
+    }
+    // Only what is no UTF-8 becomes longer than it stands there.
+    char* to = nullptr;
+    if (sound == raw.size()) {
+        const std::size_t room_bytes =
+            enough_bytes < raw.size() ? enough_bytes + kLongestCharacter : raw.size();
+        to = static_cast<char*>(arena.allocate(room_bytes));
+        const std::size_t size = to == nullptr ? 0 : read_sound(raw, enough_bytes, to);
+        const std::string_view text(to, size);
+        return size >= enough_bytes && is_blank(text) ? read_string(arena, raw) : text;
     }
     std::size_t size = 0;
     for_each_part(raw, [&size](std::string_view part) { size += repair_into(part, nullptr); });
-    char* to = size == 0 ? nullptr : static_cast<char*>(arena.allocate(size));
+    to = size == 0 ? nullptr : static_cast<char*>(arena.allocate(size));
     if (to == nullptr) {
         return {};
     }

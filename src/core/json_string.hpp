@@ -26,7 +26,9 @@ namespace flashduty {
 /// U+FFFD; raw bytes stay what they are.
 std::size_t unescape(std::string_view raw, char* to) noexcept;
 
-/// What a sound string stands for, repaired, see repair(): `raw` itself where that is the same.
-[[nodiscard]] std::string_view read_string(Arena& arena, std::string_view raw) noexcept;
+/// What a string stands for, repaired, see repair(): `raw` itself where that is the same. It may
+/// end where it has `enough_bytes` and is not blank. Something or other where it is not sound.
+[[nodiscard]] std::string_view read_string(
+    Arena& arena, std::string_view raw, std::size_t enough_bytes = std::string_view::npos) noexcept;
 
 }  // namespace flashduty

@@ -1,6 +1,9 @@
 #include "json_writer.hpp"
 
+#include <algorithm>
 #include <cstring>
+
+#include "bytes.hpp"
 
 namespace flashduty {
 
@@ -21,6 +24,19 @@ constexpr char escape_letter(char c) noexcept {
     }
 }
 
+/// The bytes at the start of `text` that need no escape, in steps of eight.
+std::size_t plain_bytes(std::string_view text) noexcept {
+    std::size_t i = 0;
+    while (i + EightBytes::kSize <= text.size()) {
+        const EightBytes bytes(text.data() + i);
+        if (bytes.have_below(0x20) || bytes.have('"') || bytes.have('\\')) {
+            break;
+        }
+        i += EightBytes::kSize;
+    }
+    return i;
+}
+
 }  // namespace
 
 void JsonSink::raw(std::string_view text) noexcept {
@@ -35,15 +51,26 @@ void JsonSink::string(std::string_view text) noexcept {
     if (to_ == nullptr) {
         size_ += escaped_size_bytes(text);
     } else {
-        for (char c : text) {
+        write_escaped(text);
+    }
+    raw("\"");
+}
+
+void JsonSink::write_escaped(std::string_view text) noexcept {
+    while (!text.empty()) {
+        const std::size_t plain = plain_bytes(text);
+        raw(text.substr(0, plain));
+        text.remove_prefix(plain);
+        const std::size_t some = std::min(text.size(), EightBytes::kSize);
+        for (const char c : text.substr(0, some)) {
             const char letter = escape_letter(c);
             if (letter != 0) {
                 to_[size_++] = '\\';
             }
             to_[size_++] = letter != 0 ? letter : c;
         }
+        text.remove_prefix(some);
     }
-    raw("\"");
 }
 
 void JsonSink::name(std::string_view name) noexcept {
@@ -72,8 +99,13 @@ void JsonSink::close_object() noexcept {
 
 std::size_t escaped_size_bytes(std::string_view text) noexcept {
     std::size_t size = text.size();
-    for (char c : text) {
-        size += escape_letter(c) != 0;
+    while (!text.empty()) {
+        text.remove_prefix(plain_bytes(text));
+        const std::size_t some = std::min(text.size(), EightBytes::kSize);
+        for (const char c : text.substr(0, some)) {
+            size += escape_letter(c) != 0;
+        }
+        text.remove_prefix(some);
     }
     return size;
 }

@@ -33,6 +33,8 @@ class JsonSink {
     [[nodiscard]] std::size_t size_bytes() const noexcept { return size_; }
 
   private:
+    void write_escaped(std::string_view text) noexcept;
+
     char* to_;
     std::size_t size_ = 0;
     bool first_ = true;

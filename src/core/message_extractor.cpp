@@ -1,5 +1,7 @@
 #include "message_extractor.hpp"
 
+#include "flashduty_event.hpp"
+
 namespace flashduty {
 
 namespace {
@@ -22,6 +24,9 @@ template <std::size_t N>
 constexpr Names names(const std::string_view (&list)[N]) noexcept {
     return {list, N};
 }
+
+/// What is more of a description is cut off, however few bytes its characters have.
+constexpr std::size_t kDescriptionBytes = 4 * (kMaxDescriptionCharacters + 1);
 
 constexpr std::string_view kTranslationNames[] = {"display_value"};
 constexpr std::string_view kItemNames[] = {"metric_id", "metric_field_name", "data_source_label",
@@ -80,7 +85,7 @@ constexpr Member kMessageMembers[] = {
     {"latest_anomaly_record", Field::kCount, &kAnomalyRecord},
     {"current_value", Field::kCurrentValue},
     {"description", Field::kDescription},
-    {"related_info", Field::kRelatedInfo},
+    {"related_info", Field::kRelatedInfo, nullptr, {}, kDescriptionBytes},
     {"labels", Field::kLabels},
     {"id", Field::kId},
     {"status", Field::kStatus},

@@ -37,6 +37,8 @@ struct Member {
     /// Of the objects directly within the kept value, the members to keep: translation.md never
     /// asks for the text of those objects themselves.
     Names inner = {};
+    /// Of a string, what of it is looked at when that is not blank.
+    std::size_t enough_bytes = std::string_view::npos;
 };
 
 /// The members of an object that are looked at, by their names. Nearly all names of a body are
@@ -88,8 +90,8 @@ class MessageExtractor {
         frames_[1].schema = &message_schema();
     }
 
-    /// A member's name, repaired. One that is kept outlasts the call that told it.
-    void key(std::string_view key, const JsonReader& reader) noexcept {
+    /// A member's name. `is_lasting`: it need not be copied to be kept.
+    void key(std::string_view key, bool is_lasting) noexcept {
         Frame& frame = frames_[depth_];
         frame.member = nullptr;
         frame.wanted = false;
@@ -98,7 +100,7 @@ class MessageExtractor {
             frame.wanted = frame.member != nullptr && !is_filled(frame.member->field);
         } else if (frame.value != nullptr && frame.inner.has(key) && take_room()) {
             frame.wanted = true;
-            frame.key = reader.is_lasting(key) ? key : arena_.copy(key);
+            frame.key = is_lasting ? key : arena_.copy(key);
         }
     }
 
@@ -122,6 +124,17 @@ class MessageExtractor {
     [[nodiscard]] bool wanted() const noexcept {
         const Frame& frame = frames_[depth_];
         return frame.wanted && (frame.value != nullptr || frame.member->field != Field::kCount);
+    }
+
+    /// Of the string that is wanted next.
+    [[nodiscard]] std::size_t enough_bytes() const noexcept {
+        const Frame& frame = frames_[depth_];
+        return frame.value == nullptr ? frame.member->enough_bytes : std::string_view::npos;
+    }
+
+    /// Whether the elements of an array are wanted, which is what comes next.
+    [[nodiscard]] bool wants_elements() const noexcept {
+        return frames_[depth_].is_array && frames_[depth_].wanted;
     }
 
     /// An array or object within: false when nothing of it is wanted.

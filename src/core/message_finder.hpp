@@ -11,10 +11,13 @@ namespace flashduty {
 inline constexpr std::size_t kMaxOpenings = 4;
 
 /// Follows the outer levels of a body and says which container is the message, and which would
-/// be the debug body. Containers and strings are counted in the order of the text from 1 on.
+/// be the debug body. Containers are numbered in the order of the text, from kBodyItself on in
+/// steps of two; a string has the number behind that of the last container before it.
 class MessageFinder {
   public:
     using Ordinal = std::uint32_t;
+
+    static constexpr Ordinal kBodyItself = 2;
 
     explicit MessageFinder(std::size_t openings) noexcept : openings_(openings) {}
 
@@ -22,9 +25,11 @@ class MessageFinder {
     Ordinal debug = 0;
 
     [[nodiscard]] std::size_t depth() const noexcept { return depth_; }
+    /// Of the last container, and of a string behind it.
     [[nodiscard]] Ordinal ordinal() const noexcept { return ordinal_; }
+    [[nodiscard]] Ordinal string_ordinal() const noexcept { return ordinal_ + 1; }
     /// Nothing that follows can change that the body itself is the message.
-    [[nodiscard]] bool body_is_message() const noexcept { return message == 1; }
+    [[nodiscard]] bool body_is_message() const noexcept { return message == kBodyItself; }
 
     void key(std::string_view key) noexcept {
         if (depth_ < kFrames) {
@@ -35,7 +40,7 @@ class MessageFinder {
     }
 
     void start(bool is_object) noexcept {
-        value();
+        scalar();
         if (depth_ < kFrames) {
             Frame& parent = frames_[depth_];
             parent.has_container = true;
@@ -46,7 +51,7 @@ class MessageFinder {
                 }
             }
         }
-        ordinal_++;
+        ordinal_ += 2;
         depth_++;
         if (depth_ < kFrames) {
             const Frame& parent = frames_[depth_ - 1];
@@ -74,10 +79,16 @@ class MessageFinder {
         return may;
     }
 
-    /// A value that is neither array nor object.
+    /// A value that is neither array nor object. Needs to be told within an array only.
     void scalar() noexcept {
-        value();
-        ordinal_++;
+        if (depth_ < kFrames && !frames_[depth_].is_object) {
+            frames_[depth_].members++;
+        }
+    }
+
+    /// Whether what comes next is to be told although it is a scalar.
+    [[nodiscard]] bool needs_scalars() const noexcept {
+        return depth_ != 0 && depth_ < kFrames && !frames_[depth_].is_object;
     }
 
   private:
@@ -93,12 +104,6 @@ class MessageFinder {
         bool event_has_event = false;  ///< which has one, too
         bool has_container = false;
     };
-
-    void value() noexcept {
-        if (depth_ < kFrames && !frames_[depth_].is_object) {
-            frames_[depth_].members++;
-        }
-    }
 
     void leave(const Frame& frame) noexcept {
         if (!frame.is_object) {
@@ -118,7 +123,7 @@ class MessageFinder {
         }
         // The body's own `event` is whole: no need to wait for the body's end.
         if (depth_ == 2 && frame.is_event && !frame.has_event && !frames_[1].event_has_event) {
-            message = 1;
+            message = kBodyItself;
         }
     }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "bytes.hpp"
+
 namespace flashduty {
 
 namespace {
@@ -41,24 +43,12 @@ constexpr Lead lead_of(unsigned char c) noexcept {
     return {0, 0, 0};
 }
 
-/// The bytes at the start of `text` that repair() leaves as they are.
-std::size_t sound_prefix(std::string_view text) noexcept {
-    std::size_t i = 0;
-    while (i < text.size()) {
-        if (static_cast<unsigned char>(text[i]) < 0x80) {
-            if (is_dropped(text[i])) {
-                break;
-            }
-            i++;
-            continue;
-        }
-        const Utf8Step step = utf8_step(text.substr(i));
-        if (!step.valid) {
-            break;
-        }
-        i += step.size_bytes;
-    }
-    return i;
+/// True for a character of three bytes whose lead byte has no bounds of its own: nearly all Chinese
+/// ones.
+constexpr bool is_plain_three(std::string_view text, std::size_t at) noexcept {
+    const auto lead = static_cast<unsigned char>(text[at]);
+    return lead > 0xE0 && lead < 0xF0 && lead != 0xED && at + 2 < text.size() &&
+           is_continuation(text[at + 1]) && is_continuation(text[at + 2]);
 }
 
 /// The bytes of the control character at the start of `text`, 0 when there is none.
@@ -118,6 +108,35 @@ Utf8Step utf8_step(std::string_view text) noexcept {
         size++;
     }
     return {size, true};
+}
+
+std::size_t sound_prefix(std::string_view text) noexcept {
+    std::size_t i = 0;
+    while (i < text.size()) {
+        if (i + EightBytes::kSize <= text.size()) {
+            const EightBytes bytes(text.data() + i);
+            if (bytes.are_ascii() && !bytes.have_below(0x20)) {
+                i += EightBytes::kSize;
+                continue;
+            }
+        }
+        const char c = text[i];
+        if (static_cast<unsigned char>(c) < 0x80) {
+            if (is_dropped(c)) {
+                break;
+            }
+            i++;
+        } else if (is_plain_three(text, i)) {
+            i += 3;
+        } else {
+            const Utf8Step step = utf8_step(text.substr(i));
+            if (!step.valid) {
+                break;
+            }
+            i += step.size_bytes;
+        }
+    }
+    return i;
 }
 
 std::string_view repair(Arena& arena, std::string_view text) noexcept {

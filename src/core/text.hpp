@@ -43,6 +43,9 @@ struct Utf8Step {
 /// characters other than newline and tab. `text` itself when there is nothing to mend.
 [[nodiscard]] std::string_view repair(Arena& arena, std::string_view text) noexcept;
 
+/// The bytes at the start of `text` that repair() leaves as they are.
+[[nodiscard]] std::size_t sound_prefix(std::string_view text) noexcept;
+
 /// Writes what repair() makes of `text` to `to`, which has room for it, and gives its size in
 /// bytes; only counts where `to` is nullptr.
 std::size_t repair_into(std::string_view text, char* to) noexcept;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "json_string.hpp"
 #include "text.hpp"
 
 namespace flashduty {
@@ -10,6 +11,9 @@ namespace {
 
 /// Longer strings and numbers are read up to here; far more than any message is long.
 constexpr std::size_t kMaxTokenBytes = 16 * 1024;
+
+/// Of the answer; more than two tokens.
+constexpr std::size_t kMaxHeldBytes = 48 * 1024;
 
 struct CodeMeaning {
     std::string_view code;
@@ -59,11 +63,11 @@ void AnswerReader::feed(std::string_view piece) noexcept {
     std::size_t from = 0;
     for (std::size_t i = 0; i < piece.size(); i++) {
         if (!keeps(piece[i])) {
-            push(piece.substr(from, i - from));
+            hold(piece.substr(from, i - from));
             from = i + 1;
         }
     }
-    push(piece.substr(from));
+    hold(piece.substr(from));
 }
 
 /// False for what lies behind the start of a long string or number; the cut never falls into an
@@ -95,11 +99,44 @@ bool AnswerReader::keeps(char c) noexcept {
     return !is_cut_;
 }
 
-void AnswerReader::push(std::string_view piece) noexcept {
-    broken_ = broken_ || reader_.feed({piece, false}) != JsonStatus::kOk;
+/// Collects what is left of the answer; more than kMaxHeldBytes of it are parsed at once.
+void AnswerReader::hold(std::string_view text) noexcept {
+    while (!text.empty() && !broken_) {
+        if (held_bytes_ == room_bytes_ && !grow(text.size())) {
+            broken_ = true;
+            return;
+        }
+        const std::size_t size = text.copy(held_ + held_bytes_, room_bytes_ - held_bytes_);
+        held_bytes_ += size;
+        text.remove_prefix(size);
+        if (held_bytes_ == kMaxHeldBytes) {
+            const std::size_t whole = whole_tokens_bytes({held_, held_bytes_});
+            parse(whole == 0 ? held_bytes_ : whole);
+        }
+    }
+}
+
+bool AnswerReader::grow(std::size_t more_bytes) noexcept {
+    const std::size_t wanted_bytes = std::max(room_bytes_ * 2, room_bytes_ + more_bytes);
+    const std::size_t room_bytes = std::min(wanted_bytes, kMaxHeldBytes);
+    char* room = static_cast<char*>(arena_.allocate(room_bytes));
+    if (room != nullptr) {
+        std::copy(held_, held_ + held_bytes_, room);
+        arena_.release(held_, room_bytes_);
+        held_ = room;
+        room_bytes_ = room_bytes;
+    }
+    return room != nullptr;
+}
+
+void AnswerReader::parse(std::size_t size_bytes) noexcept {
+    broken_ = broken_ || reader_.feed({{held_, size_bytes}, false}) != JsonStatus::kOk;
+    std::copy(held_ + size_bytes, held_ + held_bytes_, held_);
+    held_bytes_ -= size_bytes;
 }
 
 const Answer& AnswerReader::finish() noexcept {
+    parse(held_bytes_);
     broken_ = broken_ || reader_.finish() != JsonStatus::kOk || arena_.failed();
     if (broken_) {
         answer_ = {};
@@ -107,7 +144,8 @@ const Answer& AnswerReader::finish() noexcept {
     return answer_;
 }
 
-bool AnswerReader::on_key(std::string_view key) noexcept {
+bool AnswerReader::on_key(std::string_view raw) noexcept {
+    const std::string_view key = read_string(arena_, raw);
     place_ = Place::kElsewhere;
     if (depth_ == 1) {
         place_ = key == "request_id" ? Place::kRequestId
@@ -142,14 +180,15 @@ bool AnswerReader::end() noexcept {
     return true;
 }
 
-bool AnswerReader::scalar(std::string_view text) noexcept {
+bool AnswerReader::scalar(std::string_view raw) noexcept {
     std::string_view* to = place_ == Place::kRequestId ? &answer_.request_id
                            : place_ == Place::kCode    ? &answer_.code
                            : place_ == Place::kMessage ? &answer_.message
                                                        : nullptr;
     answer_.has_error |= place_ == Place::kError;
     if (to != nullptr) {
-        *to = arena_.copy(repair(arena_, text));
+        const std::string_view text = read_string(arena_, raw);
+        *to = text.data() == raw.data() ? arena_.copy(text) : text;
     }
     return !arena_.failed();
 }

@@ -40,17 +40,19 @@ class AnswerReader final : private JsonHandler {
     bool on_start_array() noexcept override { return start(false); }
     bool on_end_object() noexcept override { return end(); }
     bool on_end_array() noexcept override { return end(); }
-    bool on_key(std::string_view key) noexcept override;
-    bool on_string(std::string_view text) noexcept override { return scalar(text); }
+    bool on_key(std::string_view raw) noexcept override;
+    bool on_string(std::string_view raw) noexcept override { return scalar(raw); }
     bool on_number(std::string_view text) noexcept override { return scalar(text); }
     bool on_boolean(bool value) noexcept override { return scalar(value ? "true" : "false"); }
     bool on_null() noexcept override { return true; }
 
     bool start(bool is_object) noexcept;
     bool end() noexcept;
-    bool scalar(std::string_view text) noexcept;
+    bool scalar(std::string_view raw) noexcept;
     bool keeps(char c) noexcept;
-    void push(std::string_view piece) noexcept;
+    void hold(std::string_view text) noexcept;
+    bool grow(std::size_t more_bytes) noexcept;
+    void parse(std::size_t size_bytes) noexcept;
 
     static constexpr std::uint8_t kEscapeBegun = 5;
 
@@ -66,6 +68,10 @@ class AnswerReader final : private JsonHandler {
     bool is_cut_ = false;
     std::uint8_t escape_left_ = 0;  ///< bytes of an escape still to come
     std::size_t token_bytes_ = 0;
+    // What goes to the reader when it ends between two tokens.
+    char* held_ = nullptr;
+    std::size_t held_bytes_ = 0;
+    std::size_t room_bytes_ = 0;
 };
 
 enum class Verdict {

@@ -148,26 +148,11 @@ class ChunkSource final : public flashduty::BodySource {
         }
     }
 
-    /// The next piece as a reader of JSON takes it; an empty one at the end.
-    flashduty::JsonChunk next_piece() {
-        while (at_ < pieces_.size() && pieces_[at_].empty()) {
-            at_++;
-        }
-        const std::string_view piece = at_ < pieces_.size() ? pieces_[at_++] : std::string_view{};
-        if (stay_ == Stay::kLasting) {
-            return {piece, true};
-        }
-        passing_.reset(new char[piece.size()]);
-        piece.copy(passing_.get(), piece.size());
-        return {{passing_.get(), piece.size()}, false};
-    }
-
   private:
     Pieces pieces_;
     Stay stay_;
     std::size_t at_ = 0;
     std::size_t taken_bytes_ = 0;  ///< of the current piece
-    std::unique_ptr<char[]> passing_;
 };
 
 inline const char* name_of(flashduty::BodyKind kind) {
