@@ -84,7 +84,7 @@ fuzz-corpus: $(FUZZERS)
 	rm -rf $(BUILD)/fuzz/merged
 	for name in $(FUZZ_NAMES); do \
 	    mkdir -p $(BUILD)/fuzz/merged/$$name && \
-	    $(BUILD)/fuzz/$${name}_fuzz -set_cover_merge=1 -max_len=16384 \
+	    $(BUILD)/fuzz/$${name}_fuzz -merge=1 -use_counters=0 -max_len=16384 \
 	        $(BUILD)/fuzz/merged/$$name t/fuzz/corpus/$$name $(BUILD)/fuzz/found/$$name || exit 1; \
 	done
 	rm -rf t/fuzz/corpus
