@@ -378,7 +378,7 @@ void JsonReader::feed_long_string(std::string_view quoted) noexcept {
         return;
     }
     long_string_ = raw;
-    parse(kEmpty, raw.data() + raw.size() + 1 - kEmpty.size() + 1);
+    parse(kEmpty, quoted.data() + quoted.size() - kEmpty.size());
     long_string_ = {};
     offset_ += status_ == JsonStatus::kOk ? quoted.size() : yajl_get_bytes_consumed(yajl_);
 }

@@ -216,6 +216,12 @@ void a_name_that_just_fits_is_read_as_a_short_one(void**) {
     }
 }
 
+void a_body_may_end_behind_a_long_name(void**) {
+    const std::string body = R"({"event":{}, ")" + std::string(kPieceBytes, 'n') + "\"";
+    assert_text(event_of({body}, Stay::kLasting), "no JSON");
+    assert_text(event_of({body}, Stay::kPassing), "no JSON");
+}
+
 void what_is_passed_over_is_said(void**) {
     const auto has_more = [](const std::string& event) {
         const std::string body = R"({"event":{"id":"a",)" + event + "}}";
@@ -269,6 +275,7 @@ int main() {
         cmocka_unit_test(a_long_string_where_none_may_stand_is_refused),
         cmocka_unit_test(a_long_name_is_the_name_of_nothing_that_is_looked_at),
         cmocka_unit_test(a_name_that_just_fits_is_read_as_a_short_one),
+        cmocka_unit_test(a_body_may_end_behind_a_long_name),
         cmocka_unit_test(what_is_passed_over_is_said),
         cmocka_unit_test(the_fields_share_a_limit),
         cmocka_unit_test(an_arena_refuses_what_goes_beyond_its_limit),
