@@ -5,6 +5,7 @@
 #include "conf.hpp"
 #include "delivery.hpp"
 #include "headers.hpp"
+#include "log.hpp"
 
 namespace flashduty {
 
@@ -23,6 +24,7 @@ ngx_int_t turn_away(ngx_http_request_t* r) noexcept {
     if (delivery == nullptr || !add_header(&r->headers_out.headers, "WWW-Authenticate", "Bearer")) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+    hide_arguments_in_log(r);
     return answer_unread(*delivery, Outcome::kNoToken,
                          "no valid token: choose Bearer in the action plan's authentication, with "
                          "a token that the gateway knows");

@@ -86,6 +86,8 @@ ngx_int_t send_answer(Delivery& delivery) noexcept {
 }
 
 ngx_int_t answer_unread(Delivery& delivery, Outcome outcome, std::string_view reason) noexcept {
+    // Nor is it asked for, should the caller wait for a "100 Continue".
+    delivery.request->expect_tested = 1;
     const ngx_int_t rc = ngx_http_discard_request_body(delivery.request);
     if (rc != NGX_OK) {
         return rc;
