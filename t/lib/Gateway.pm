@@ -231,7 +231,7 @@ sub check {
     # `nginx -t` ends without giving back what it holds.
     local $ENV{LSAN_OPTIONS} = 'detect_leaks=0';
     local @PREFIX = map { s/--leak-check=full/--leak-check=no/r } @PREFIX;
-    $self->write_file('check.conf', $self->configuration(%part));
+    $self->write_file('check.conf', $self->configuration(%part))->write_file('check.out', '');
     my $pid = $self->spawn('check.out', '-t', '-e', "$self->{dir}/check.log", '-c', "$self->{dir}/check.conf");
     waitpid $pid, 0;
     my $passed = $? == 0;
