@@ -225,14 +225,16 @@ sub read_file {
 }
 
 # What `nginx -t` says about a configuration: whether it passed, and its words.
+# It may lie in a folder of its own: in.
 sub check {
     my ($self, %part) = @_;
 
     # `nginx -t` ends without giving back what it holds.
     local $ENV{LSAN_OPTIONS} = 'detect_leaks=0';
     local @PREFIX = map { s/--leak-check=full/--leak-check=no/r } @PREFIX;
-    $self->write_file('check.conf', $self->configuration(%part))->write_file('check.out', '');
-    my $pid = $self->spawn('check.out', '-t', '-e', "$self->{dir}/check.log", '-c', "$self->{dir}/check.conf");
+    my $conf = ($part{in} ? "$part{in}/" : '') . 'check.conf';
+    $self->write_file($conf, $self->configuration(%part))->write_file('check.out', '');
+    my $pid = $self->spawn('check.out', '-t', '-e', "$self->{dir}/check.log", '-c', "$self->{dir}/$conf");
     waitpid $pid, 0;
     my $passed = $? == 0;
     my $output = $self->read_file('check.out');
