@@ -15,41 +15,53 @@ use Gateway;
 my $EXAMPLES = abs_path(dirname(__FILE__) . '/../../conf.example');
 
 # Takes what Gateway->new takes, and certified: the name in Flashduty's
-# certificate.
+# certificate; dns: the port of the DNS server of an example that asks one.
 sub gateway {
     my ($class, $name, %config) = @_;
 
     my $certified = delete $config{certified} || 'api.flashcat.cloud';
-    my $t = Gateway->new(%config, ports => ['TLS'], conf => in_test(slurp("$EXAMPLES/$name")));
-    certify($t->dir, $certified);
+    my $conf      = in_test(slurp("$EXAMPLES/$name"), delete $config{dns});
+    my $t         = Gateway->new(%config, ports => ['TLS'], conf => $conf);
+    certify($t, $certified);
+    $t->write_file('integration.key', "$t->{key}\n", 0600) if $conf =~ /integration\.key/;
 
     my $include = slurp("$EXAMPLES/flashduty_proxy.conf");
-    replace(\$include, '/etc/ssl/certs/ca-certificates.crt', $t->dir . '/ca.crt');
+    replace(\$include, '/etc/ssl/certs/ca-certificates.crt', $t->dir . '/trusted.crt');
     $t->write_file('flashduty_proxy.conf', $include);
     return $t;
 }
 
 sub in_test {
-    my ($conf) = @_;
+    my ($conf, $dns) = @_;
 
     replace(\$conf, 'load_module modules/ngx_http_flashduty_module.so;', "%%LOAD%%\ndaemon off;");
     replace(\$conf, 'user www-data;',            '%%USER%%');
     replace(\$conf, '/run/nginx.pid',            '%%DIR%%/nginx.pid');
     replace(\$conf, '/var/log/nginx/',           '%%DIR%%/');
     replace(\$conf, 'listen 8080;',              'listen 127.0.0.1:%%PORT%%;');
-    replace(\$conf, 'server api.flashcat.cloud:443;', 'server 127.0.0.1:%%TLS%%;');
-    replace(\$conf, 'integration_key=KEY',       'integration_key=%%KEY%%');
+    if ($dns) {
+        replace(\$conf, 'resolver 10.0.0.2 10.0.0.3 ipv6=off;', "resolver 127.0.0.1:$dns ipv6=off;");
+        replace(\$conf, 'https://api.flashcat.cloud/', 'https://api.flashcat.cloud:%%TLS%%/');
+        replace(\$conf, 'resolver_timeout 1s;', 'resolver_timeout %%SHORT%%;');
+    }
+    else {
+        replace(\$conf, 'server api.flashcat.cloud:443;', 'server 127.0.0.1:%%TLS%%;');
+    }
+    if ($conf !~ /flashduty_integration_key_file integration\.key;/) {
+        replace(\$conf, 'integration_key=KEY', 'integration_key=%%KEY%%');
+    }
     replace(\$conf, "http {\n", <<'EOC');
 http {
 %%TEMP_PATHS%%
 %%READY_SERVER%%
 
+    log_format connection $connection;
     server {
         listen 127.0.0.1:%%TLS%% ssl;
         server_name api.flashcat.cloud;
         ssl_certificate %%DIR%%/flashduty.crt;
         ssl_certificate_key %%DIR%%/flashduty.key;
-        access_log off;
+        access_log %%DIR%%/connections.log connection;
 
         location / {
             if ($ssl_server_name != api.flashcat.cloud) {
@@ -74,16 +86,29 @@ sub replace {
     return;
 }
 
+# Gives Flashduty a certificate for this name, by a CA that is trusted or by one
+# of which the gateway knows nothing.
 sub certify {
-    my ($dir, $name) = @_;
+    my ($t, $name, $is_trusted) = @_;
 
-    openssl("req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test-CA "
-            . "-keyout $dir/ca.key -out $dir/ca.crt");
-    openssl("req -newkey rsa:2048 -nodes -subj /CN=$name "
-            . "-keyout $dir/flashduty.key -out $dir/flashduty.csr");
-    openssl("x509 -req -in $dir/flashduty.csr -days 2 -CA $dir/ca.crt -CAkey $dir/ca.key "
+    my $dir = $t->dir;
+    my $key = 'req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes';
+    for my $ca ('trusted', 'unknown') {
+        openssl("$key -x509 -days 2 -subj /CN=$ca-CA -keyout $dir/$ca.key -out $dir/$ca.crt");
+    }
+    my $ca = $is_trusted // 1 ? 'trusted' : 'unknown';
+    openssl("$key -subj /CN=$name -keyout $dir/flashduty.key -out $dir/flashduty.csr");
+    openssl("x509 -req -in $dir/flashduty.csr -days 2 -CA $dir/$ca.crt -CAkey $dir/$ca.key "
             . "-CAcreateserial -out $dir/flashduty.crt");
     return;
+}
+
+# How many connections the pushes so far have taken.
+sub connections {
+    my ($t) = @_;
+
+    my %seen = map { $_ => 1 } split /\n/, $t->settle->read_file('connections.log');
+    return scalar keys %seen;
 }
 
 sub openssl {

@@ -302,15 +302,19 @@ sub signal {
     return $self;
 }
 
-# The workers that have the configuration and the files as they are now serve
-# all who come.
+# From now on all callers meet the configuration as it is now.
 sub reload {
     my ($self) = @_;
 
-    my $quits = sub { scalar(() = $self->error_log =~ /gracefully shutting down/g) };
-    my $before = $quits->();
+    my $times  = sub { scalar(() = $_[0] =~ /$_[1]/mg) };
+    my $before = $times->($self->error_log, ': reconfiguring$');
     $self->signal('HUP');
-    eventually { $quits->() >= $before + $self->{workers} } or die "nginx does not reload\n";
+    eventually {
+        my $log = $self->error_log;
+        my ($old) = $log =~ /\A(.*): reconfiguring$/ms;
+        $times->($log, ': reconfiguring$') > $before
+            && $times->($log, 'gracefully shutting down') >= $times->($old, 'start worker process \d');
+    } or die "nginx does not reload\n";
     return $self;
 }
 
