@@ -93,13 +93,15 @@ sub certify {
 
     my $dir = $t->dir;
     my $key = 'req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes';
-    for my $ca ('trusted', 'unknown') {
+    for my $ca (grep { !-e "$dir/$_.crt" } 'trusted', 'unknown') {
         openssl("$key -x509 -days 2 -subj /CN=$ca-CA -keyout $dir/$ca.key -out $dir/$ca.crt");
     }
     my $ca = $is_trusted // 1 ? 'trusted' : 'unknown';
-    openssl("$key -subj /CN=$name -keyout $dir/flashduty.key -out $dir/flashduty.csr");
-    openssl("x509 -req -in $dir/flashduty.csr -days 2 -CA $dir/$ca.crt -CAkey $dir/$ca.key "
-            . "-CAcreateserial -out $dir/flashduty.crt");
+    openssl("$key -subj /CN=$name -keyout $dir/new.key -out $dir/new.csr");
+    openssl("x509 -req -in $dir/new.csr -days 2 -CA $dir/$ca.crt -CAkey $dir/$ca.key "
+            . "-CAcreateserial -out $dir/new.crt");
+    # Newer versions of nginx read what is written over only when the clock has moved on.
+    rename "$dir/new.$_", "$dir/flashduty.$_" or die "cannot rename: $!\n" for 'key', 'crt';
     return;
 }
 
