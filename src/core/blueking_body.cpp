@@ -39,26 +39,30 @@ bool may_hold_message(std::string_view raw) noexcept {
            raw.find("alarm") != std::string_view::npos;
 }
 
-/// One reading of a body.
-///
-/// The first takes the body itself for the message, as it nearly always is, keeps what is wanted
-/// of it and finds out on the way whether that was right. The second knows which container is
-/// the message; strings that stand before it are opened.
+/// How much of a body a reading looks at.
+enum class Look {
+    kAtBody,       ///< takes the body itself for the message, as it nearly always is
+    kEverywhere,   ///< finds out which container is the message
+    kIntoStrings,  ///< knows which container is the message, and opens the strings before it
+};
+
+/// One reading of a body, which keeps what is wanted of the message.
 class Pass final : public JsonHandler {
   public:
-    Pass(Arena& arena, std::size_t openings, MessageFinder::Ordinal target, bool opens_strings,
+    Pass(Arena& arena, std::size_t openings, MessageFinder::Ordinal target, Look look,
          JsonConstants constants) noexcept
         : finder(openings),
           reader(arena, *this, constants),
           arena_(arena),
           openings_(openings),
           target_(target),
-          opens_strings_(opens_strings),
+          look_(look),
           extractor_(arena, message) {}
 
     MessageFinder finder;
     BlueKingMessage message;
     JsonReader reader;
+    bool has_unseen = false;  ///< the finder was not told of everything
 
     bool on_start_object() noexcept override { return start(JsonValue::Kind::kObject); }
     bool on_start_array() noexcept override { return start(JsonValue::Kind::kArray); }
@@ -122,7 +126,7 @@ class Pass final : public JsonHandler {
     /// The value of the member that was named last, when it is a string, so that yajl need not
     /// unescape it. All else is heard in its turn, if it is wanted.
     void read_value() noexcept {
-        if (opens_strings_) {
+        if (look_ == Look::kIntoStrings) {
             return;  // everything is heard
         }
         std::string_view raw;
@@ -142,7 +146,7 @@ class Pass final : public JsonHandler {
 
     /// Whether elements come next that somebody needs.
     void hear_elements() noexcept {
-        reader.hear_scalars(opens_strings_ || (follows() && finder.needs_scalars()) ||
+        reader.hear_scalars(look_ == Look::kIntoStrings || (follows() && finder.needs_scalars()) ||
                             (extractor_.active() && extractor_.wants_elements()));
     }
 
@@ -154,9 +158,10 @@ class Pass final : public JsonHandler {
         }
         bool is_skipped = false;
         if (extractor_.active()) {
-            is_skipped = !extractor_.start(kind) && !followed;
+            is_skipped = !extractor_.start(kind) && (look_ == Look::kAtBody || !followed);
             if (is_skipped) {
                 extractor_.end();
+                leave_unseen(followed);
             }
         } else if (is_object && followed && finder.ordinal() == target_ && finder.message == 0) {
             message = {};  // of a string that turned out to stand beside others in an array
@@ -167,6 +172,14 @@ class Pass final : public JsonHandler {
             reader.skip_this();
         }
         return !arena_.failed();
+    }
+
+    /// Whether the body itself is the message does not depend on what is in its parts.
+    void leave_unseen(bool is_followed) noexcept {
+        if (is_followed) {
+            finder.end();
+            has_unseen = true;
+        }
     }
 
     bool end() noexcept {
@@ -193,7 +206,7 @@ class Pass final : public JsonHandler {
     /// Whether a string that is told now is opened.
     [[nodiscard]] bool opens() const noexcept {
         const bool is_before_target = target_ == 0 || finder.string_ordinal() < target_;
-        return opens_strings_ && is_before_target && finder.message == 0;
+        return look_ == Look::kIntoStrings && is_before_target && finder.message == 0;
     }
 
     /// Looks for a message in a string that stands where a message may stand. A pass that opens
@@ -227,7 +240,7 @@ class Pass final : public JsonHandler {
     Arena& arena_;
     std::size_t openings_;
     MessageFinder::Ordinal target_;
-    bool opens_strings_;
+    Look look_;
     MessageExtractor extractor_;
 };
 
@@ -267,17 +280,18 @@ BodyKind read_all(Arena& arena, Pass& pass, BodySource& source) noexcept {
 struct PassResult {
     BodyReading reading;
     MessageFinder::Ordinal message = 0;
+    bool has_unseen = false;
     bool at_constant = false;
 };
 
 PassResult read_once(Arena& arena, BodySource& source, std::size_t openings,
-                     MessageFinder::Ordinal target, bool opens_strings,
-                     JsonConstants constants) noexcept {
-    Pass pass(arena, openings, target, opens_strings, constants);
+                     MessageFinder::Ordinal target, Look look, JsonConstants constants) noexcept {
+    Pass pass(arena, openings, target, look, constants);
     PassResult result;
     result.reading.kind = read_all(arena, pass, source);
     result.reading.offset_bytes = pass.reader.offset_bytes();
     result.message = pass.finder.message;
+    result.has_unseen = pass.has_unseen;
     result.at_constant = pass.reader.stopped_at_constant();
     if (result.reading.kind == BodyKind::kNoAlert) {
         if (pass.finder.message != 0) {
@@ -290,24 +304,30 @@ PassResult read_once(Arena& arena, BodySource& source, std::size_t openings,
     return result;
 }
 
+constexpr bool is_json(BodyKind kind) noexcept {
+    return kind == BodyKind::kMessage || kind == BodyKind::kDebug || kind == BodyKind::kNoAlert;
+}
+
 /// The body or string in `source`, opened at most `openings` times.
 BodyReading read_wrapped(Arena& arena, BodySource& source, std::size_t openings) noexcept {
     constexpr MessageFinder::Ordinal kBodyItself = MessageFinder::kBodyItself;
     JsonConstants constants = JsonConstants::kRefused;
-    PassResult first = read_once(arena, source, openings, kBodyItself, false, constants);
-    if (first.at_constant) {
-        constants = JsonConstants::kRead;
+    const auto read = [&](MessageFinder::Ordinal target, Look look) {
         source.seek(0);
-        first = read_once(arena, source, openings, kBodyItself, false, constants);
+        return read_once(arena, source, openings, target, look, constants);
+    };
+    PassResult found = read(kBodyItself, Look::kAtBody);
+    if (found.at_constant) {
+        constants = JsonConstants::kRead;
+        found = read(kBodyItself, Look::kAtBody);
     }
-    const bool is_json = first.reading.kind == BodyKind::kMessage ||
-                         first.reading.kind == BodyKind::kDebug ||
-                         first.reading.kind == BodyKind::kNoAlert;
-    if (!is_json || first.message == kBodyItself) {
-        return first.reading;
+    if (!is_json(found.reading.kind) || found.message == kBodyItself) {
+        return found.reading;
     }
-    source.seek(0);
-    return read_once(arena, source, openings, first.message, true, constants).reading;
+    if (found.has_unseen) {
+        found = read(kBodyItself, Look::kEverywhere);
+    }
+    return read(found.message, Look::kIntoStrings).reading;
 }
 
 }  // namespace

@@ -32,4 +32,26 @@ class EightBytes {
     std::uint64_t word_;
 };
 
+/// True for ASCII without control characters, `"` and `\`: what is the same in JSON and as a text.
+[[nodiscard]] inline bool is_plain(std::string_view text) noexcept {
+    const auto are_plain = [](EightBytes bytes) {
+        return bytes.are_ascii() && !bytes.have_below(0x20) && !bytes.have('"') &&
+               !bytes.have('\\');
+    };
+    if (text.size() < EightBytes::kSize) {
+        bool is = true;
+        for (const char c : text) {
+            is &= c >= ' ' && c != '"' && c != '\\';
+        }
+        return is;
+    }
+    const char* const last = text.data() + text.size() - EightBytes::kSize;
+    for (const char* at = text.data(); at < last; at += EightBytes::kSize) {
+        if (!are_plain(EightBytes(at))) {
+            return false;
+        }
+    }
+    return are_plain(EightBytes(last));
+}
+
 }  // namespace flashduty

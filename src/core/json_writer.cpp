@@ -57,6 +57,10 @@ void JsonSink::string(std::string_view text) noexcept {
 }
 
 void JsonSink::write_escaped(std::string_view text) noexcept {
+    if (is_plain(text)) {
+        raw(text);
+        return;
+    }
     while (!text.empty()) {
         const std::size_t plain = plain_bytes(text);
         raw(text.substr(0, plain));
@@ -78,8 +82,9 @@ void JsonSink::name(std::string_view name) noexcept {
         raw(",");
     }
     first_ = false;
-    string(name);
-    raw(":");
+    raw("\"");
+    raw(name);
+    raw("\":");
 }
 
 void JsonSink::member(std::string_view name, std::string_view value) noexcept {
@@ -99,6 +104,9 @@ void JsonSink::close_object() noexcept {
 
 std::size_t escaped_size_bytes(std::string_view text) noexcept {
     std::size_t size = text.size();
+    if (is_plain(text)) {
+        return size;
+    }
     while (!text.empty()) {
         text.remove_prefix(plain_bytes(text));
         const std::size_t some = std::min(text.size(), EightBytes::kSize);

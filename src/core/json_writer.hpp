@@ -21,10 +21,11 @@ class JsonSink {
     /// character as itself. `text` is valid UTF-8 without other control characters.
     void string(std::string_view text) noexcept;
 
-    /// `"name":"value"`, after a comma unless it is the first member of its object.
+    /// `"name":"value"`, after a comma unless it is the first member of its object. Nothing in
+    /// `name` needs an escape.
     void member(std::string_view name, std::string_view value) noexcept;
 
-    /// `"name":`, after a comma unless it is the first member of its object.
+    /// `"name":`, as in member(), after a comma unless it is the first member of its object.
     void name(std::string_view name) noexcept;
 
     void open_object() noexcept;

@@ -298,7 +298,7 @@ void a_message_is_read_once_and_a_wrapped_one_twice(void**) {
                 source.seek(offset_bytes);
             }
             ChunkSource source;
-            int readings = 1;
+            int readings = 0;
         };
         HeapArena arena;
         CountingSource source(body);
