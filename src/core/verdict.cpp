@@ -42,6 +42,14 @@ constexpr StatusMeaning kStatuses[] = {
 
 constexpr bool is_success(unsigned status) noexcept { return status >= 200 && status <= 299; }
 
+constexpr bool is_escape_letter(char c) noexcept {
+    return std::string_view("\"\\/bfnrtu").find(c) != std::string_view::npos;
+}
+
+constexpr bool is_hex_digit(char c) noexcept {
+    return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'f');
+}
+
 Verdict judge_code(std::string_view code) noexcept {
     const auto* at = std::find_if(std::begin(kCodes), std::end(kCodes),
                                   [code](const CodeMeaning& known) { return known.code == code; });
@@ -84,9 +92,12 @@ bool AnswerReader::keeps(char c) noexcept {
     }
     if (escape_left_ != 0) {
         // The second byte of an escape says whether four more belong to it.
-        escape_left_ = escape_left_ == kEscapeBegun ? (c == 'u' ? 4 : 0) : escape_left_ - 1;
+        const bool is_second = escape_left_ == kEscapeBegun;
+        escape_left_ = is_second ? (c == 'u' ? 4 : 0) : escape_left_ - 1;
+        is_bad_ = is_bad_ || !(is_second ? is_escape_letter(c) : is_hex_digit(c));
         return !is_cut_;
     }
+    is_bad_ = is_bad_ || static_cast<unsigned char>(c) < ' ';
     if (c == '"') {
         in_string_ = false;
         token_bytes_ = 0;
@@ -137,7 +148,7 @@ void AnswerReader::parse(std::size_t size_bytes) noexcept {
 
 const Answer& AnswerReader::finish() noexcept {
     parse(held_bytes_);
-    broken_ = broken_ || reader_.finish() != JsonStatus::kOk || arena_.failed();
+    broken_ = broken_ || is_bad_ || reader_.finish() != JsonStatus::kOk || arena_.failed();
     if (broken_) {
         answer_ = {};
     }

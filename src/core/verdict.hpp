@@ -66,6 +66,8 @@ class AnswerReader final : private JsonHandler {
     // Following strings, to leave out all but the start of long ones.
     bool in_string_ = false;
     bool is_cut_ = false;
+    bool is_bad_ =
+        false;  ///< what no string may hold, which the reader is not shown where it is cut
     std::uint8_t escape_left_ = 0;  ///< bytes of an escape still to come
     std::size_t token_bytes_ = 0;
     // What goes to the reader when it ends between two tokens.

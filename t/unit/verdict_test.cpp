@@ -267,6 +267,14 @@ void a_long_message_begins_as_it_was_sent_and_is_sound(void**) {
     }
 }
 
+void what_no_string_may_hold_is_seen_in_the_end_of_a_long_one_too(void**) {
+    for (const char* bad : {"\\ude\"xx", "\\x", "\n", "\\u12G4"}) {
+        const std::string body =
+            R"({"data":")" + times(20000, "x") + bad + R"(","request_id":"r"})";
+        assert_false(Said(split(body)).answer.is_object);
+    }
+}
+
 /// Counts what is held at once and what was ever asked for in one piece.
 class MeasuringArena final : public HeapArena {
   public:
@@ -322,6 +330,7 @@ int main() {
         cmocka_unit_test(an_answer_of_a_megabyte_that_is_cut_is_transient),
         cmocka_unit_test(an_answer_of_a_megabyte_of_html_is_transient),
         cmocka_unit_test(a_long_message_begins_as_it_was_sent_and_is_sound),
+        cmocka_unit_test(what_no_string_may_hold_is_seen_in_the_end_of_a_long_one_too),
         cmocka_unit_test(the_memory_for_an_answer_does_not_grow_with_it),
         cmocka_unit_test(without_memory_an_answer_is_no_envelope),
     };
