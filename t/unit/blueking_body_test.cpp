@@ -69,6 +69,9 @@ const std::vector<Row> kRows = {
      R"({"x":"{\"event\":{\"id\":\"b\"}}","event":{"id":"a"}})", "found a"},
     {"control characters in the key do not hide the event", R"({"ev\u0000ent":{"id":"a"}})",
      "found a"},
+    {"members without a name are passed over", R"({"":"b","event":{"":{},"id":"a"}})", "found a"},
+    {"white space may stand around the colons of a message",
+     "{\"event\"\r:\t\n{\"id\"\n\t :\r\n\"a\"}}", "found a"},
     {"white space and a byte order mark may stand around a message",
      std::string("\xEF\xBB\xBF \r\n\t") + kA + "\n ", "found a"},
 
@@ -82,6 +85,8 @@ const std::vector<Row> kRows = {
      "\" \\n\\t{\\\"event\\\":{\\\"id\\\":\\\"a\\\"}} \"", "found a"},
     {"a byte order mark within a string is passed over", R"("\ufeff{\"event\":{\"id\":\"a\"}}")",
      "found a"},
+    {"a raw byte order mark within a string is passed over, too",
+     "\"\xEF\xBB\xBF{\\\"event\\\":{\\\"id\\\":\\\"a\\\"}}\"", "found a"},
     {"an array of one is opened", "[" + std::string(kA) + "]", "found a"},
     {"an array of one string is opened", "[" + quoted(kA) + "]", "found a"},
     {"a member of any name is opened", R"({"callback_message":{"event":{"id":"a"}}})", "found a"},
@@ -173,6 +178,7 @@ const std::vector<Row> kRows = {
     {"a number is no alert", "12", "no alert"},
     {"null is no alert", "null", "no alert"},
     {"a text is no alert", R"("{{alarm.callback_mesage}}")", "no alert"},
+    {"a text in brackets is no alert", R"("[alarm]")", "no alert"},
     {"no bytes at all are an empty body", "", "empty"},
     {"nothing but white space is an empty body", " \r\n\t", "empty"},
 

@@ -101,6 +101,35 @@ void an_error_is_final(void**) {
     assert_true(reader.feed({"[1]", true}) == JsonStatus::kInvalid);
     assert_true(reader.finish() == JsonStatus::kInvalid);
     assert_int_equal(reader.offset_bytes(), offset);
+    assert_text(listener.heard, "[");
+}
+
+void a_string_of_nothing_but_dropped_characters_stands_for_nothing(void**) {
+    HeapArena arena;
+    assert_text(flashduty::read_string(arena, R"(\u0000\r\f)"), "");
+    assert_false(arena.failed());
+}
+
+void a_string_is_read_no_further_than_is_enough(void**) {
+    const std::string raw = R"(a\n)" + times(100, "漢");
+    HeapArena arena;
+    for (std::size_t enough = 3; enough <= 5; enough++) {
+        assert_text(flashduty::read_string(arena, raw, enough), "a\n漢");
+    }
+    assert_text(flashduty::read_string(arena, raw, 6), "a\n漢漢");
+}
+
+void a_string_is_read_on_until_it_is_not_blank(void**) {
+    HeapArena arena;
+    assert_text(flashduty::read_string(arena, R"(\n\t   a)", 3), "\n\t   a");
+}
+
+void without_memory_a_string_stands_for_nothing(void**) {
+    for (const char* raw : {R"(a\n)", "\\n\xFF", "\xFF"}) {
+        FailingArena arena(0);
+        assert_text(flashduty::read_string(arena, raw), "");
+        assert_true(arena.failed());
+    }
 }
 
 void each_allocation_that_fails_is_reported_and_none_crashes(void**) {
@@ -139,6 +168,10 @@ int main() {
         cmocka_unit_test(what_is_skipped_is_still_read),
         cmocka_unit_test(what_is_told_of_a_lasting_piece_lasts),
         cmocka_unit_test(an_error_is_final),
+        cmocka_unit_test(a_string_of_nothing_but_dropped_characters_stands_for_nothing),
+        cmocka_unit_test(a_string_is_read_no_further_than_is_enough),
+        cmocka_unit_test(a_string_is_read_on_until_it_is_not_blank),
+        cmocka_unit_test(without_memory_a_string_stands_for_nothing),
         cmocka_unit_test(each_allocation_that_fails_is_reported_and_none_crashes),
         cmocka_unit_test(a_reader_gives_all_its_memory_back),
     };

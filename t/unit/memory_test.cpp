@@ -222,6 +222,44 @@ void a_body_may_end_behind_a_long_name(void**) {
     assert_text(event_of({body}, Stay::kPassing), "no JSON");
 }
 
+void a_long_token_hides_no_message(void**) {
+    const std::string text = "\"" + std::string(kPieceBytes, 'x') + "\"";
+    const std::string digits(flashduty::kMaxNumberBytes + 1, '1');
+    const std::string message = R"({"event":{"id":"a"}})";
+    for (const std::string& body : {
+             R"({"event":{"id":"a"},"unknown":)" + text + "}",
+             R"({"unknown":)" + text + R"(,"event":{"id":"a"}})",
+             R"({"event":{"id":"a"},"unknown":)" + digits + "}",
+             R"({"event":{"id":"a"},"current_value":)" + digits + "}",
+             R"({"x":)" + text + R"(,"y":)" + message + "}",
+             R"({"x":)" + digits + R"(,"y":)" + message + "}",
+             R"({"x":[[[[[[)" + text + "]]]]]],\"y\":" + message + "}",
+         }) {
+        for (const Stay stay : {Stay::kLasting, Stay::kPassing}) {
+            HeapArena arena;
+            ChunkSource source({body}, stay);
+            assert_text(member_of(Translation(arena, source).event, "alert_key"), "a");
+        }
+    }
+}
+
+void each_allocation_for_a_long_string_that_fails_is_reported(void**) {
+    const std::string body = wrapped(
+        R"({"event":{"id":"a"},"description":")" + times(kPieceBytes / 2, R"(\n)") + "\"}", 1);
+    for (const Stay stay : {Stay::kLasting, Stay::kPassing}) {
+        for (std::size_t allocations = 0;; allocations++) {
+            FailingArena arena(allocations);
+            ChunkSource source({body}, stay);
+            const std::string event = event_of(arena, source);
+            if (!arena.failed()) {
+                assert_text(event.substr(0, std::string_view(kEvent).size()), kEvent);
+                break;
+            }
+            assert_text(event, "out of memory");
+        }
+    }
+}
+
 void what_is_passed_over_is_said(void**) {
     const auto has_more = [](const std::string& event) {
         const std::string body = R"({"event":{"id":"a",)" + event + "}}";
@@ -276,6 +314,8 @@ int main() {
         cmocka_unit_test(a_long_name_is_the_name_of_nothing_that_is_looked_at),
         cmocka_unit_test(a_name_that_just_fits_is_read_as_a_short_one),
         cmocka_unit_test(a_body_may_end_behind_a_long_name),
+        cmocka_unit_test(a_long_token_hides_no_message),
+        cmocka_unit_test(each_allocation_for_a_long_string_that_fails_is_reported),
         cmocka_unit_test(what_is_passed_over_is_said),
         cmocka_unit_test(the_fields_share_a_limit),
         cmocka_unit_test(an_arena_refuses_what_goes_beyond_its_limit),

@@ -51,6 +51,8 @@ const std::vector<Row> kRows = {
      "\xED\x9F\xBF"},
     {"a character that is cut off by the end becomes one U+FFFD", flashduty::repair, "a\xE4\xBD",
      "a\uFFFD"},
+    {"a character far behind the start that is cut off becomes one U+FFFD", flashduty::repair,
+     "漢字abcdefgh\xE6\xBC|漢\xE6|\xE6\xBC", "漢字abcdefgh\uFFFD|漢\uFFFD|\uFFFD"},
     {"a character that is cut off by another becomes one U+FFFD", flashduty::repair,
      "\xF0\x9F\x98\x41\xE4\xBD\xA0", "\uFFFD\x41\xE4\xBD\xA0"},
     {"a lone continuation becomes U+FFFD", flashduty::repair, "\x80|\xBF", "\uFFFD|\uFFFD"},
@@ -192,6 +194,7 @@ void without_sha_256_there_is_no_digest(void**) {
     const std::string digest(flashduty::sha256_hex(arena, "abc"));
     assert_int_equal(EVP_set_default_properties(nullptr, nullptr), 1);
     assert_text(digest, "");
+    assert_true(arena.failed());
 }
 
 void an_arena_remembers_that_memory_ran_out(void**) {

@@ -246,6 +246,11 @@ void an_answer_of_a_megabyte_that_is_cut_is_transient(void**) {
     check_large(R"({"request_id":"r","data":")" + times(kMegabyte, "x"), "transient");
 }
 
+void an_answer_of_a_megabyte_of_letters_is_transient(void**) {
+    check_large(times(kMegabyte, "t"), "transient");
+    check_large(R"({"request_id":)" + times(kMegabyte / 4, "null") + "}", "transient");
+}
+
 void an_answer_of_a_megabyte_of_html_is_transient(void**) {
     check_large(times(kMegabyte / 8, "<p>a</p>"), "transient");
 }
@@ -328,6 +333,7 @@ int main() {
         cmocka_unit_test(an_answer_with_a_megabyte_of_members_is_understood),
         cmocka_unit_test(an_answer_with_a_megabyte_of_digits_is_understood),
         cmocka_unit_test(an_answer_of_a_megabyte_that_is_cut_is_transient),
+        cmocka_unit_test(an_answer_of_a_megabyte_of_letters_is_transient),
         cmocka_unit_test(an_answer_of_a_megabyte_of_html_is_transient),
         cmocka_unit_test(a_long_message_begins_as_it_was_sent_and_is_sound),
         cmocka_unit_test(what_no_string_may_hold_is_seen_in_the_end_of_a_long_one_too),
