@@ -109,16 +109,15 @@ soak: $(MODULE) | test-packages valgrind-packages
 unit-programs: $(UNIT_TESTS)
 
 # t/*.t with AddressSanitizer and UndefinedBehaviorSanitizer in module and nginx alike; Debian's
-# nginx, or that of NGINX_SRC. What is left unreported, and why, stands in t/lib/*san.supp. To find
-# what a suppression names, stacks are unwound through OpenSSL, and the module is never unloaded.
-test-asan: export ASAN_OPTIONS = \
-    fast_unwind_on_malloc=0:detect_stack_use_after_return=1:strict_string_checks=1
-test-asan: export LSAN_OPTIONS = suppressions=$(CURDIR)/t/lib/lsan.supp:print_suppressions=0
-test-asan: export UBSAN_OPTIONS = suppressions=$(CURDIR)/t/lib/ubsan.supp:print_stacktrace=1
+# nginx, or that of NGINX_SRC. Never unloaded, the module has its functions named in every report.
 test-asan: $(if $(NGINX_SRC),,$(DEBIAN_NGINX))
 	$(MAKE) BUILD=$(BUILD)/asan NGINX_SRC='$(or $(NGINX_SRC),$(DEBIAN_NGINX))' \
 	    OPTIMIZE='-O1 -fno-omit-frame-pointer -fsanitize=address,undefined' \
-	    LD_OPT='-fsanitize=address,undefined -Wl,-z,nodelete' nginx-tests
+	    LD_OPT='-fsanitize=address,undefined -Wl,-z,nodelete $(BUILD)/asan/sanitizers.o' nginx-tests
+
+$(BUILD)/sanitizers.o: t/lib/sanitizers.c | build-packages
+	@mkdir -p $(@D)
+	$(CC) -c -DUBSAN_SUPPRESSIONS='"$(CURDIR)/t/lib/ubsan.supp"' -o $@ $<
 
 # t/*.t with the nginx of a source tree.
 compat:
@@ -169,7 +168,7 @@ $(MODULE): $(CORE) $(CORE_HEADERS) $(GLUE) $(BUILD)/nginx/Makefile
 	cp $(BUILD)/nginx/$(notdir $@) $@
 
 # ./configure writes into its tree, which may be read-only.
-$(BUILD)/nginx/Makefile: config $(BUILD)/target | build-packages
+$(BUILD)/nginx/Makefile: config $(BUILD)/target $(filter %.o,$(LD_OPT)) | build-packages
 ifdef NGINX_SRC
 	rm -rf $(NGINX_SOURCE)
 	cp -R '$(NGINX_SRC)/.' $(NGINX_SOURCE)

@@ -14,7 +14,7 @@ use constant {
 };
 
 plan skip_all => 'the memory of a checker is not that of nginx'
-    if $ENV{TEST_NGINX_VALGRIND} || $ENV{ASAN_OPTIONS} || $ENV{TEST_NGINX_PREFIX_CMD};
+    if $ENV{TEST_NGINX_VALGRIND} || $ENV{TEST_NGINX_PREFIX_CMD} || Gateway->build =~ /-fsanitize=/;
 
 # What a body begins with, what fills it, how it ends, and what becomes of it.
 my $EVENT = '{"event":{"id":"a"';

@@ -1,0 +1,24 @@
+/*
+ * How the sanitizers of `make test-asan` behave, linked into nginx: from its environment it takes
+ * everything away, and libubsan looks there no sooner than at its first report.
+ */
+
+const char *__asan_default_options(void) {
+    /* Only the slow unwinder sees through OpenSSL to what is named below. */
+    return "fast_unwind_on_malloc=0:detect_stack_use_after_return=1:strict_string_checks=1";
+}
+
+const char *__ubsan_default_options(void) {
+    return "print_stacktrace=1:suppressions=" UBSAN_SUPPRESSIONS;
+}
+
+const char *__lsan_default_options(void) { return "print_suppressions=0"; }
+
+const char *__lsan_default_suppressions(void) {
+    return
+        /* nginx keeps the context of its regular expressions. */
+        "leak:^ngx_regex_malloc$\n"
+        /* It keeps a TLS session for the next connection to the same server. */
+        "leak:^ngx_ssl_handshake$\n"
+        "leak:^ngx_ssl_recv$\n";
+}
