@@ -142,9 +142,11 @@ PACKAGES_fuzz := clang libclang-rt-dev llvm
 PACKAGES_coverage := gcovr
 PACKAGES_source := dpkg-dev
 
-# Elsewhere than on Debian the compiler says what is missing.
+# Elsewhere than on Debian the compiler says what is missing. One at a time, for apt has one lock;
+# what an installation starts does not hold it.
 %-packages: FORCE
 	@command -v dpkg-query >/dev/null || exit 0; \
+	exec 9<Makefile; flock 9; \
 	missing=$$(for package in $(PACKAGES_$*); do \
 	    [ "$$(dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null)" = installed ] \
 	        || echo $$package; done); \
@@ -153,7 +155,7 @@ PACKAGES_source := dpkg-dev
 	    echo "missing, install with: sudo apt-get install" $$missing; exit 1; \
 	fi; \
 	apt-get update -q && DEBIAN_FRONTEND=noninteractive \
-	    apt-get install -qy --no-install-recommends $$missing
+	    apt-get install -qy --no-install-recommends $$missing 9<&-
 
 # ---------------------------------------------------------------- building
 
