@@ -156,7 +156,14 @@ const Answer& AnswerReader::finish() noexcept {
 }
 
 bool AnswerReader::on_key(std::string_view raw) noexcept {
-    const std::string_view key = read_string(arena_, raw);
+    std::string_view key = raw;
+    if (raw.find('\\') != std::string_view::npos) {
+        char* to = static_cast<char*>(arena_.allocate(raw.size()));
+        if (to == nullptr) {
+            return false;
+        }
+        key = {to, unescape(raw, to)};
+    }
     place_ = Place::kElsewhere;
     if (depth_ == 1) {
         place_ = key == "request_id" ? Place::kRequestId

@@ -54,6 +54,10 @@ const std::vector<Row> kRows = {
      "delivered"},
     {"an error within the data is no error", 200,
      R"({"data":{"error":{"code":"Unauthorized"},"code":"Unauthorized"}})", "delivered"},
+    {"an escaped name is that name", 200, R"({"request_id":"r","\u0065rror":{"code":"x"}})",
+     "event refused"},
+    {"a name with a control character is another", 200,
+     R"({"request_id":"r","error\u001f":{"code":"x"}})", "delivered"},
     {"white space around the envelope does not matter", 200, std::string(" \n") + kYes + "\n",
      "delivered"},
 
