@@ -35,8 +35,6 @@ struct Dialect {
     bool mark = false;       ///< a byte order mark may come first
     bool constants = false;  ///< NaN, Infinity and -Infinity are numbers
     bool any_text = false;   ///< strings may hold bytes that are no UTF-8, and half surrogates
-    /// So far into a string, anything may stand in it.
-    std::size_t text_bytes = static_cast<std::size_t>(-1);
     std::size_t depth = 64;
 };
 
@@ -196,21 +194,17 @@ class Reader {
         if (!take("\"")) {
             return false;
         }
-        const std::size_t from = at_;
         while (at_ < text_.size()) {
             const bool is_plain = now() >= 0x20 && now() < 0x7F && now() != '"' && now() != '\\';
             if (is_plain) {
                 to += text_[at_++];
                 continue;
             }
-            const bool is_free = at_ - from >= dialect_.text_bytes;
             const std::size_t size = utf8_bytes(text_, at_);
             if (take("\"")) {
                 return true;
             }
-            if (is_free) {
-                at_ += now() == '\\' && at_ + 1 < text_.size() ? 2 : 1;
-            } else if (take("\\")) {
+            if (take("\\")) {
                 if (!escape(to)) {
                     return false;
                 }
