@@ -12,6 +12,9 @@ namespace {
 /// Longer strings and numbers are read up to here; far more than any message is long.
 constexpr std::size_t kMaxTokenBytes = 16 * 1024;
 
+/// Of a name that is looked at, however it is escaped.
+constexpr std::size_t kLongestNameBytes = 6 * std::string_view("request_id").size();
+
 /// Of the answer; more than two tokens.
 constexpr std::size_t kMaxHeldBytes = 48 * 1024;
 
@@ -157,12 +160,9 @@ const Answer& AnswerReader::finish() noexcept {
 
 bool AnswerReader::on_key(std::string_view raw) noexcept {
     std::string_view key = raw;
-    if (raw.find('\\') != std::string_view::npos) {
-        char* to = static_cast<char*>(arena_.allocate(raw.size()));
-        if (to == nullptr) {
-            return false;
-        }
-        key = {to, unescape(raw, to)};
+    char unescaped[kLongestNameBytes];
+    if (raw.size() <= sizeof(unescaped) && raw.find('\\') != std::string_view::npos) {
+        key = {unescaped, unescape(raw, unescaped)};
     }
     place_ = Place::kElsewhere;
     if (depth_ == 1) {
