@@ -53,7 +53,7 @@ my $t = Gateway->new(emerg => qr/tokens" is empty/, ports => [ 'SECOND', 'HTTP2'
 
     server {
         listen 127.0.0.1:%%PORT%%;
-        listen 127.0.0.1:%%HTTP2%% http2;
+        listen 127.0.0.1:%%HTTP2%% %%HTTP2_ON%%;
         access_log %%DIR%%/access.log all;
 
         location = /blueking {

@@ -11,14 +11,11 @@ use Flashduty;
 use Gateway;
 use Http2;
 
-# Since 1.25.1 a directive of its own turns it on.
-my $LISTEN = 'listen 127.0.0.1:%%PORT%%' . (Gateway->version < 1_025_001 ? ' http2;' : '; http2 on;');
-
-my $t = Gateway->new(http => <<"EOC")->plan(20)->start;
-    log_format outcome "\$flashduty_alert_key \$flashduty_outcome";
+my $t = Gateway->new(http => <<'EOC')->plan(20)->start;
+    log_format outcome "$flashduty_alert_key $flashduty_outcome";
 
     server {
-        $LISTEN
+        listen 127.0.0.1:%%PORT%% %%HTTP2_ON%%;
         access_log %%DIR%%/access.log outcome;
 
         location = /blueking {

@@ -189,6 +189,9 @@ EOC
 EOC
     LOAD => $ENV{TEST_NGINX_STATIC} ? '' : 'load_module %%DIR%%/module.so;',
     USER => $> == 0                 ? 'user root;' : '',
+
+    # At the end of a `listen`; since 1.25.1 a directive of its own turns it on.
+    HTTP2_ON => version(__PACKAGE__) < 1_025_001 ? 'http2' : '; http2 on',
 );
 
 sub expand {
