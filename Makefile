@@ -1,6 +1,8 @@
 # make run    the gateway on 127.0.0.1:8080, with a sample alert shown on its way through
 # make test   all tests
 # make fuzz   the core fuzzed for FUZZ_SECONDS (60), beginning with t/fuzz/corpus
+# make bench-core   what the core costs, in instructions, held against what it has cost
+# make bench        what a request costs, beside plain nginx, Lua and njs: t/bench/RESULTS.md
 # make module build/ngx_http_flashduty_module.so for the nginx that is installed
 #
 # With NGINX_SRC=dir, an nginx source tree, module and tests are built for that nginx instead;
@@ -38,7 +40,7 @@ endif
 DEBIAN_NGINX := $(BUILD)/debian/nginx
 
 .PHONY: module run test unit nginx-tests test-asan fuzz fuzz-corpus check-memory coverage soak \
-    compat install clean
+    compat bench bench-memory bench-profile bench-core bench-core-update install clean
 
 module: $(MODULE)
 
@@ -125,6 +127,30 @@ compat:
 	    NGINX_SRC='$(or $(NGINX_SRC),$(error compat needs NGINX_SRC=dir, an nginx source tree))' \
 	    nginx-tests
 
+BENCH := $(BUILD)/bench
+BODIES := $(BENCH)/bodies/made
+
+# Fails where a body takes 5 % more instructions than t/bench/core_instructions.txt says. What is
+# meant to cost more: make bench-core-update, in a commit of its own.
+bench-core bench-core-update: $(BENCH)/core_bench $(BODIES) | valgrind-packages
+	perl t/bench/core.pl $(if $(@:bench-core=),update,check) $< $(BENCH) \
+	    t/bench/core_instructions.txt
+
+# These load Debian's modules for Lua and njs, so they measure with Debian's nginx, on two cores that
+# should have nothing else to do. Some minutes each.
+WITH_DEBIAN = $(if $(NGINX_SRC),$(error this measures with Debian's nginx and takes no NGINX_SRC))
+
+bench: $(BENCH)/core_bench $(BODIES) | bench-packages
+	$(WITH_DEBIAN)perl t/bench/bench.pl $(MODULE) $< $(BENCH) t/bench/RESULTS.md
+
+bench-memory: $(MODULE) $(BODIES) | bench-packages
+	$(WITH_DEBIAN)perl t/bench/memory.pl $(MODULE) $(BENCH)
+
+# Where a worker spends its time on bodies of one size: make bench-profile SIZE=16k
+SIZE ?= 3k
+bench-profile: $(MODULE) $(BODIES) | bench-packages profile-packages
+	$(WITH_DEBIAN)perl t/bench/profile.pl $(MODULE) $(BENCH) $(SIZE)
+
 # What was built is installed as it is.
 install: $(if $(wildcard $(MODULE)),,$(MODULE))
 	install -D -m 644 $(MODULE) \
@@ -141,6 +167,9 @@ PACKAGES_valgrind := valgrind
 PACKAGES_fuzz := clang libclang-rt-dev llvm
 PACKAGES_coverage := gcovr
 PACKAGES_source := dpkg-dev
+PACKAGES_bench := perl util-linux wrk libnginx-mod-http-lua lua-cjson libnginx-mod-http-js \
+    libnginx-mod-http-echo
+PACKAGES_profile := linux-perf
 
 # Elsewhere than on Debian the compiler says what is missing. One at a time, for apt has one lock;
 # what an installation starts does not hold it.
@@ -239,3 +268,15 @@ $(BUILD)/fuzz/core/%.o: src/core/%.cpp $(CORE_HEADERS) | build-packages fuzz-pac
 
 $(BUILD)/fuzz/%_fuzz: t/fuzz/%_fuzz.cpp $(wildcard t/fuzz/*.hpp) $(FUZZ_OBJECTS) | build-packages fuzz-packages
 	$(FUZZ_CXX) -fsanitize=fuzzer -Isrc/core -o $@ $< $(FUZZ_OBJECTS) -lyajl -lcrypto
+
+# Of the very objects that the module is made of.
+MODULE_CORE_OBJECTS := $(CORE:src/core/%.cpp=$(BUILD)/nginx/addon/core/%.o)
+
+$(BENCH)/core_bench: t/bench/core_bench.cpp $(MODULE) | valgrind-packages
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 -g -O2 -fno-exceptions -fno-rtti $(WARNINGS) -Isrc/core -o $@ $< \
+	    $(MODULE_CORE_OBJECTS) -lyajl -lcrypto
+
+$(BODIES): t/bench/bodies.pl $(wildcard t/payloads/*.json) | test-packages
+	perl $< $(@D)
+	@touch $@
