@@ -19,13 +19,15 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 CORE := $(wildcard src/core/*.cpp)
 CORE_HEADERS := $(wildcard src/core/*.hpp)
+SPOOL := $(wildcard src/spool/*.cpp)
+SPOOL_HEADERS := $(wildcard src/spool/*.hpp)
 GLUE := $(wildcard src/nginx/*)
 FUZZ_NAMES := $(patsubst t/fuzz/%_fuzz.cpp,%,$(wildcard t/fuzz/*_fuzz.cpp))
 FUZZERS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%_fuzz)
 FUZZ_SECONDS ?= 60
 UNIT_TESTS := $(patsubst t/unit/%.cpp,$(BUILD)/unit/%,$(wildcard t/unit/*_test.cpp))
 
-BUILD_PACKAGES := g++ make libyajl-dev libssl-dev libpcre2-dev zlib1g-dev
+BUILD_PACKAGES := g++ make libyajl-dev libsqlite3-dev libssl-dev libpcre2-dev zlib1g-dev
 ifdef NGINX_SRC
 NGINX_SOURCE := $(BUILD)/nginx-source
 NGINX := $(BUILD)/nginx/nginx
@@ -193,7 +195,7 @@ CC_OPT := $(OPTIMIZE) -g -fno-exceptions $(WARNINGS)
 CONFIGURE := --with-cc-opt='$(CC_OPT)' $(if $(LD_OPT),--with-ld-opt='$(LD_OPT)') \
     --builddir=$(BUILD)/nginx --add-dynamic-module=$(CURDIR)
 
-$(MODULE): $(CORE) $(CORE_HEADERS) $(GLUE) $(BUILD)/nginx/Makefile
+$(MODULE): $(CORE) $(CORE_HEADERS) $(SPOOL) $(SPOOL_HEADERS) $(GLUE) $(BUILD)/nginx/Makefile
 	$(MAKE) -C $(NGINX_SOURCE) -f $(BUILD)/nginx/Makefile $(if $(NGINX_SRC),binary) modules \
 	    >$(BUILD)/make.log
 	cp $(BUILD)/nginx/$(notdir $@) $@
@@ -214,7 +216,7 @@ endif
 
 # Changes when another nginx is asked for, its source is, or the module is made of other files.
 TARGET = $(if $(NGINX_SRC),$(shell ls -lR '$(NGINX_SRC)' | cksum),installed nginx) $(NGINX_FLAGS) \
-    $(CORE) $(CORE_HEADERS) $(GLUE)
+    $(CORE) $(CORE_HEADERS) $(SPOOL) $(SPOOL_HEADERS) $(GLUE)
 
 $(BUILD)/target: FORCE
 	@mkdir -p $(BUILD)
@@ -245,17 +247,21 @@ $(DEBIAN_NGINX): | source-packages
 	    do apt-get $(APT) source nginx=$$version && break; done
 	mv $(@D)/nginx-*/ $@
 
-CORE_OBJECTS := $(CORE:src/core/%.cpp=$(BUILD)/unit/core/%.o)
+UNIT_OBJECTS := $(patsubst src/%.cpp,$(BUILD)/unit/%.o,$(CORE) $(SPOOL))
 
-.SECONDARY: $(CORE_OBJECTS)
+.SECONDARY: $(UNIT_OBJECTS)
 
 $(BUILD)/unit/core/%.o: src/core/%.cpp $(CORE_HEADERS) | build-packages
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) $(SANITIZE) -c -o $@ $<
 
-$(BUILD)/unit/%: t/unit/%.cpp $(wildcard t/unit/*.hpp) $(CORE_OBJECTS) | build-packages test-packages
-	$(CXX) $(CXXFLAGS) $(SANITIZE) -Isrc/core '-DSOURCE_DIR="$(CURDIR)"' -o $@ $< \
-	    $(CORE_OBJECTS) -lcmocka -lyajl -lcrypto
+$(BUILD)/unit/spool/%.o: src/spool/%.cpp $(SPOOL_HEADERS) | build-packages
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) $(SANITIZE) -c -o $@ $<
+
+$(BUILD)/unit/%: t/unit/%.cpp $(wildcard t/unit/*.hpp) $(UNIT_OBJECTS) | build-packages test-packages
+	$(CXX) $(CXXFLAGS) $(SANITIZE) -Isrc/core -Isrc/spool '-DSOURCE_DIR="$(CURDIR)"' -o $@ $< \
+	    $(UNIT_OBJECTS) -lcmocka -lyajl -lcrypto -lsqlite3
 
 FUZZ_OBJECTS := $(CORE:src/core/%.cpp=$(BUILD)/fuzz/core/%.o)
 FUZZ_CXX := clang++ $(CXXFLAGS) $(SANITIZE) -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
