@@ -16,6 +16,7 @@ struct OutcomeRow {
 
 constexpr OutcomeRow kOutcomes[] = {
     {Outcome::kDelivered, "delivered", NGX_HTTP_OK, 0},
+    {Outcome::kSpooled, "spooled", NGX_HTTP_ACCEPTED, NGX_LOG_INFO},
     {Outcome::kTest, "test", NGX_HTTP_OK, 0},
     {Outcome::kPreview, "preview", NGX_HTTP_OK, 0},
     {Outcome::kRefused, "refused", NGX_HTTP_BAD_GATEWAY, NGX_LOG_ERR},
@@ -83,6 +84,12 @@ ngx_int_t send_answer(Delivery& delivery) noexcept {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     return send_json(r, delivery.answer_status, body);
+}
+
+void answer_caller(ngx_http_request_t* r) {
+    Delivery& delivery = *find_delivery(r);
+    r->connection->error = r->connection->error || delivery.has_caller_left;
+    ngx_http_finalize_request(r, send_answer(delivery));
 }
 
 ngx_int_t answer_unread(Delivery& delivery, Outcome outcome, std::string_view reason) noexcept {

@@ -6,9 +6,10 @@
 
 namespace flashduty {
 
-/// The rows of gateway.md, "Answers", that exist without a spool.
+/// The rows of gateway.md, "Answers".
 enum class Outcome {
     kDelivered,
+    kSpooled,
     kTest,
     kPreview,
     kRefused,
@@ -31,6 +32,9 @@ void settle(Delivery& delivery, Outcome outcome, std::string_view reason) noexce
 
 /// Sends what was settled. The result is for ngx_http_finalize_request().
 [[nodiscard]] ngx_int_t send_answer(Delivery& delivery) noexcept;
+
+/// Sends what was settled, and ends the request.
+void answer_caller(ngx_http_request_t* r);
 
 /// Settles and answers a request whose body is not going to be read.
 [[nodiscard]] ngx_int_t answer_unread(Delivery& delivery, Outcome outcome,

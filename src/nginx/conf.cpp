@@ -5,27 +5,16 @@
 
 #include "../core/secret.hpp"
 #include "../core/text.hpp"
+#include "conf_tools.hpp"
 #include "handler.hpp"
 #include "secret_file.hpp"
+#include "spool_conf.hpp"
 
 namespace flashduty {
 
 namespace {
 
-char* const kConfOk = nullptr;                         // NGX_CONF_OK
-char* const kConfError = reinterpret_cast<char*>(-1);  // NGX_CONF_ERROR
-
 constexpr ngx_uint_t kAnyHttpContext = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;
-
-const ngx_str_t& argument(ngx_conf_t* cf, ngx_uint_t i) noexcept {
-    return static_cast<ngx_str_t*>(cf->args->elts)[i];
-}
-
-template <class... Values>
-char* refuse(ngx_conf_t* cf, const char* format, Values... values) noexcept {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, format, values...);
-    return kConfError;
-}
 
 ngx_int_t compile(ngx_conf_t* cf, const ngx_str_t& text, ngx_http_complex_value_t* value) noexcept {
     ngx_str_t source = text;
@@ -36,12 +25,6 @@ ngx_int_t compile(ngx_conf_t* cf, const ngx_str_t& text, ngx_http_complex_value_
     return ngx_http_compile_complex_value(&compilation);
 }
 
-template <class Conf>
-Conf* create(ngx_conf_t* cf) noexcept {
-    void* memory = ngx_palloc(cf->pool, sizeof(Conf));
-    return memory == nullptr ? nullptr : new (memory) Conf{};
-}
-
 constexpr char kOtherHandler[] =
     "a location with \"flashduty_push\" or \"flashduty_preview\" takes no other handler, such as "
     "\"proxy_pass\"";
@@ -49,11 +32,6 @@ constexpr char kOtherHandler[] =
 ngx_http_core_loc_conf_t& core_conf(ngx_conf_t* cf) noexcept {
     return *static_cast<ngx_http_core_loc_conf_t*>(
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
-}
-
-MainConf& main_conf(ngx_conf_t* cf) noexcept {
-    return *static_cast<MainConf*>(
-        ngx_http_conf_get_module_main_conf(cf, ngx_http_flashduty_module));
 }
 
 ngx_http_handler_pt handler_of(const LocationConf& conf) noexcept {
@@ -280,6 +258,12 @@ ngx_command_t commands[] = {
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     {ngx_string("flashduty_integration_key_file"), kAnyHttpContext | NGX_CONF_TAKE1,
      set_integration_key_file, NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+    {ngx_string("flashduty_spool"), NGX_HTTP_MAIN_CONF | NGX_CONF_1MORE, set_spool,
+     NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
+    {ngx_string("flashduty_spool_after"), kAnyHttpContext | NGX_CONF_TAKE1, ngx_conf_set_msec_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocationConf, spool_after_ms), nullptr},
+    {ngx_string("flashduty_rate"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE12, set_rate,
+     NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
     ngx_null_command,
 };
 
@@ -309,6 +293,7 @@ char* merge_location_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
     inherit(&LocationConf::labels);
     inherit(&LocationConf::bearers);
     inherit(&LocationConf::integration_key);
+    ngx_conf_merge_msec_value(conf.spool_after_ms, outer.spool_after_ms, 800);
     return kConfOk;
 }
 

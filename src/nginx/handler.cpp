@@ -8,8 +8,10 @@
 #include "conf.hpp"
 #include "delivery.hpp"
 #include "headers.hpp"
+#include "live_push.hpp"
 #include "log.hpp"
 #include "push.hpp"
+#include "spool.hpp"
 
 namespace flashduty {
 
@@ -180,16 +182,19 @@ bool translate_body(Delivery& delivery) noexcept {
 
 void push_body(ngx_http_request_t* r) {
     Delivery& delivery = *find_delivery(r);
-    if (translate_body(delivery) && start_push(delivery)) {
-        return;  // the push's end goes on
+    if (!translate_body(delivery) || !find_push_uri(delivery)) {
+        answer_caller(r);
+    } else if (main_conf(r).spool != nullptr) {
+        spool(delivery);
+    } else {
+        push_live(delivery);
     }
-    ngx_http_finalize_request(r, send_answer(delivery));
 }
 
 void preview_body(ngx_http_request_t* r) {
     Delivery& delivery = *find_delivery(r);
     if (!translate_body(delivery)) {
-        ngx_http_finalize_request(r, send_answer(delivery));
+        answer_caller(r);
         return;
     }
     settle(delivery, Outcome::kPreview, {});

@@ -1,15 +1,30 @@
 #include "access.hpp"
 #include "conf.hpp"
 #include "push_answer.hpp"
+#include "servers.hpp"
+#include "spool.hpp"
+#include "spool_conf.hpp"
 #include "variables.hpp"
 
 namespace {
 
+/// False when the spool cannot be used as it is configured.
+bool install_spool(ngx_conf_t* cf, flashduty::MainConf& conf) {
+    if (conf.spool == nullptr) {
+        return true;
+    }
+    conf.servers = flashduty::list_servers(cf);
+    return conf.servers != nullptr && flashduty::check_spool(cf);
+}
+
 /// Nothing of ours stands in the way of requests where no location asks for it.
 ngx_int_t install(ngx_conf_t* cf) {
-    const auto& conf = *static_cast<flashduty::MainConf*>(
+    auto& conf = *static_cast<flashduty::MainConf*>(
         ngx_http_conf_get_module_main_conf(cf, ngx_http_flashduty_module));
-    if (!conf.is_used) {
+    if (!install_spool(cf, conf)) {
+        return NGX_ERROR;
+    }
+    if (!conf.is_used && conf.spool == nullptr) {
         return NGX_OK;
     }
     auto* core = static_cast<ngx_http_core_main_conf_t*>(
@@ -44,13 +59,13 @@ ngx_module_t ngx_http_flashduty_module = {
     &module_context,
     flashduty::commands,
     NGX_HTTP_MODULE,
-    nullptr,  // init master
-    nullptr,  // init module
-    nullptr,  // init process
-    nullptr,  // init thread
-    nullptr,  // exit thread
-    nullptr,  // exit process
-    nullptr,  // exit master
+    nullptr,                 // init master
+    nullptr,                 // init module
+    flashduty::start_spool,  // init process
+    nullptr,                 // init thread
+    nullptr,                 // exit thread
+    flashduty::stop_spool,   // exit process
+    nullptr,                 // exit master
     NGX_MODULE_V1_PADDING,
 };
 }

@@ -1,5 +1,5 @@
-// What may leave for which target, and when: order of tries, back-off and budget. Knows no clock, no
-// store and no network.
+// What may leave for which target, and when: order of tries, back-off and budget. Knows no clock,
+// no store and no network.
 #pragma once
 
 #include <cstddef>
@@ -51,13 +51,14 @@ class Schedule {
     /// Something new may wait for that target.
     void wake(std::int64_t target_id) noexcept;
 
-    /// False when what is new for that target waits for certain: it is away, or its budget is spent.
+    /// False when what is new for that target waits for certain: it is away, or its budget is
+    /// spent.
     [[nodiscard]] bool may_leave(std::int64_t target_id, UnixMs now_ms) noexcept;
 
     // ---------------------------------------------------------------- asking the store
 
-    /// What to ask the store for now; nothing for a target that has nothing, may get nothing now, or
-    /// for which the last asks are not answered() yet.
+    /// What to ask the store for now; nothing for a target that has nothing, may get nothing now,
+    /// or for which the last asks are not answered() yet.
     [[nodiscard]] std::vector<Ask> asks(UnixMs now_ms) noexcept;
 
     /// What the store had for an ask: that many events, each of which is started() now. Fewer than
