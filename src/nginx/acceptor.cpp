@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "../core/alert_record.hpp"
+#include "../core/text.hpp"
 #include "answer.hpp"
 #include "conf.hpp"
 #include "live_push.hpp"

@@ -84,7 +84,7 @@ struct Deliverer::Push {
 
 /// What a thread is to do, and what it has found.
 struct Deliverer::Job {
-    std::vector<Outcome> outcomes;
+    std::vector<Pushed> pushed;
     std::vector<std::int64_t> back;
     bool is_tending = false;
     std::vector<std::int64_t> busy_events;
@@ -219,9 +219,9 @@ void Deliverer::run() noexcept {
 /// False when there is nothing to do.
 bool Deliverer::collect(Job& job, UnixMs now_ms) noexcept {
     job.now_ms = now_ms;
-    job.outcomes = std::move(outcomes_);
+    job.pushed = std::move(pushed_);
     job.back = std::move(back_);
-    outcomes_.clear();
+    pushed_.clear();
     back_.clear();
     if (!is_leaving_) {
         job.is_tending = now_ms >= next_tending_ms_;
@@ -234,11 +234,11 @@ bool Deliverer::collect(Job& job, UnixMs now_ms) noexcept {
         for (const auto& [event_id, target_id] : pushing_) {
             job.busy_events.push_back(event_id);
         }
-        for (const Outcome& outcome : job.outcomes) {
-            job.busy_events.push_back(outcome.settlement.event_id);
+        for (const Pushed& pushed : job.pushed) {
+            job.busy_events.push_back(pushed.settlement.event_id);
         }
     }
-    return !job.outcomes.empty() || !job.back.empty() || job.is_tending || !job.asks.empty();
+    return !job.pushed.empty() || !job.back.empty() || job.is_tending || !job.asks.empty();
 }
 
 /// In a thread.
@@ -250,10 +250,10 @@ void Deliverer::work() noexcept {
         }
         return status;
     };
-    if (!job.outcomes.empty() || !job.back.empty()) {
+    if (!job.pushed.empty() || !job.back.empty()) {
         std::vector<Settlement> settlements;
-        for (const Outcome& outcome : job.outcomes) {
-            settlements.push_back(outcome.settlement);
+        for (const Pushed& pushed : job.pushed) {
+            settlements.push_back(pushed.settlement);
         }
         job.settled = keep(store_.settle(settlements, job.back));
     }
@@ -290,7 +290,7 @@ void Deliverer::on_worked() noexcept {
     failures_ = worst == StoreStatus::kOk ? 0 : failures_ + 1;
     not_before_ms_ = worst == StoreStatus::kOk ? 0 : now_ms + kStoreRetryMs;
     is_running_ = true;  // until all is taken
-    take_settled(*job, now_ms);
+    take_settled(*job);
     take_due(*job, now_ms);
     if (job->is_tending) {
         take_tended(*job);
@@ -301,26 +301,25 @@ void Deliverer::on_worked() noexcept {
     run();
 }
 
-void Deliverer::take_settled(Job& job, UnixMs now_ms) noexcept {
-    (void)now_ms;
+void Deliverer::take_settled(Job& job) noexcept {
     if (job.settled != StoreStatus::kOk) {
         // Flashduty's word holds even so; only what comes next has to wait.
-        for (const Outcome& outcome : job.outcomes) {
-            tell(outcome.verdict);
+        for (const Pushed& pushed : job.pushed) {
+            tell(pushed.verdict);
         }
-        outcomes_.insert(outcomes_.begin(), std::make_move_iterator(job.outcomes.begin()),
-                         std::make_move_iterator(job.outcomes.end()));
+        pushed_.insert(pushed_.begin(), std::make_move_iterator(job.pushed.begin()),
+                       std::make_move_iterator(job.pushed.end()));
         back_.insert(back_.begin(), job.back.begin(), job.back.end());
         return;
     }
-    for (const Outcome& outcome : job.outcomes) {
-        schedule_.settled(outcome.target_id, outcome.settlement.alert_id);
-        schedule_.wake(outcome.target_id);
-        if (outcome.settlement.fate == Settlement::Fate::kDead) {
+    for (const Pushed& pushed : job.pushed) {
+        schedule_.settled(pushed.target_id, pushed.settlement.alert_id);
+        schedule_.wake(pushed.target_id);
+        if (pushed.settlement.fate == Settlement::Fate::kDead) {
             log(NGX_LOG_ERR, "flashduty spool: event %L is a dead letter: %s",
-                outcome.settlement.event_id, for_log(outcome.settlement.reason).c_str());
+                pushed.settlement.event_id, for_log(pushed.settlement.reason).c_str());
         }
-        tell(outcome.verdict);
+        tell(pushed.verdict);
     }
 }
 
@@ -330,9 +329,15 @@ void Deliverer::take_due(Job& job, UnixMs now_ms) noexcept {
             schedule_.not_answered(job.asks[i]);
             continue;
         }
-        schedule_.answered(job.asks[i], job.due[i].size(), now_ms);
-        for (DueEvent& event : job.due[i]) {
-            push(std::move(event), now_ms);
+        const std::int64_t target_id = job.asks[i].target_id;
+        const std::size_t count = schedule_.answered(job.asks[i], job.due[i].size(), now_ms);
+        for (std::size_t k = 0; k < count; k++) {
+            // One that failed at once may have sent the target away.
+            if (k != 0 && !schedule_.may_leave(target_id, now_ms)) {
+                schedule_.wake(target_id);
+                break;
+            }
+            push(std::move(job.due[i][k]), now_ms);
         }
     }
 }
@@ -365,7 +370,7 @@ void Deliverer::note(StoreStatus status, const std::string& error) noexcept {
 
 void Deliverer::set_timer(UnixMs now_ms) noexcept {
     if (is_leaving_) {
-        if (!outcomes_.empty() && failures_ < kMostFailures) {
+        if (!pushed_.empty() && failures_ < kMostFailures) {
             retry_.start(static_cast<ngx_msec_t>(std::max<UnixMs>(not_before_ms_ - now_ms, 1)));
         }
         return;
@@ -429,36 +434,36 @@ void Deliverer::on_judged(Push& push, Delivery& delivery) noexcept {
 void Deliverer::end_push(const DueEvent& event, PushResult result, Delivery* delivery,
                          const std::string& reason) noexcept {
     const UnixMs now_ms = clock_.now_ms();
-    const Schedule::Ended ended =
-        schedule_.ended(event.target_id, event.alert_id, result,
-                        delivery == nullptr ? 0 : retry_after_ms(delivery->retry_after), now_ms);
+    const Schedule::Ended ended = schedule_.ended(
+        event.target_id, event.alert_id, result,
+        delivery == nullptr ? 0 : retry_after_ms(delivery->push_retry_after), now_ms);
     log_change(event, ended.change, reason, now_ms);
     if (ended.change.kind == TargetChange::Kind::kBack) {
         back_.push_back(event.target_id);
     }
-    Outcome outcome;
-    outcome.target_id = event.target_id;
-    outcome.settlement.event_id = event.event_id;
-    outcome.settlement.alert_id = event.alert_id;
-    outcome.settlement.fate = result == PushResult::kTaken     ? Settlement::Fate::kDelivered
-                              : result == PushResult::kRefused ? Settlement::Fate::kDead
-                                                               : Settlement::Fate::kRetry;
-    outcome.settlement.settled_ms = now_ms;
-    outcome.settlement.due_ms = ended.due_ms;
-    outcome.settlement.reason = reason;
-    outcome.verdict.event_id = event.event_id;
-    outcome.verdict.kind = result == PushResult::kTaken     ? PushVerdict::Kind::kDelivered
-                           : result == PushResult::kRefused ? PushVerdict::Kind::kRefused
-                                                            : PushVerdict::Kind::kWaits;
-    outcome.verdict.reason = reason;
+    Pushed pushed;
+    pushed.target_id = event.target_id;
+    pushed.settlement.event_id = event.event_id;
+    pushed.settlement.alert_id = event.alert_id;
+    pushed.settlement.fate = result == PushResult::kTaken     ? Settlement::Fate::kDelivered
+                             : result == PushResult::kRefused ? Settlement::Fate::kDead
+                                                              : Settlement::Fate::kRetry;
+    pushed.settlement.settled_ms = now_ms;
+    pushed.settlement.due_ms = ended.due_ms;
+    pushed.settlement.reason = reason;
+    pushed.verdict.event_id = event.event_id;
+    pushed.verdict.kind = result == PushResult::kTaken     ? PushVerdict::Kind::kDelivered
+                          : result == PushResult::kRefused ? PushVerdict::Kind::kRefused
+                                                           : PushVerdict::Kind::kWaits;
+    pushed.verdict.reason = reason;
     if (delivery != nullptr) {
-        outcome.verdict.http_status = delivery->push_end.http_status;
-        outcome.verdict.push_time_ms = delivery->push_time_ms;
-        outcome.verdict.code = std::string(delivery->answer.code);
-        outcome.verdict.request_id = std::string(delivery->answer.request_id);
+        pushed.verdict.http_status = delivery->push_end.http_status;
+        pushed.verdict.push_time_ms = delivery->push_time_ms;
+        pushed.verdict.code = std::string(delivery->answer.code);
+        pushed.verdict.request_id = std::string(delivery->answer.request_id);
     }
     pushing_.erase(event.event_id);
-    outcomes_.push_back(std::move(outcome));
+    pushed_.push_back(std::move(pushed));
     run();
 }
 
@@ -485,7 +490,7 @@ void Deliverer::leave() noexcept {
 }
 
 bool Deliverer::is_done() const noexcept {
-    return !job_.is_out() && pushing_.empty() && (outcomes_.empty() || failures_ >= kMostFailures);
+    return !job_.is_out() && pushing_.empty() && (pushed_.empty() || failures_ >= kMostFailures);
 }
 
 }  // namespace flashduty

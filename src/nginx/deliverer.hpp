@@ -51,7 +51,7 @@ class Deliverer {
     };
 
     /// What came of a push and is not written down yet.
-    struct Outcome {
+    struct Pushed {
         std::int64_t target_id;
         Settlement settlement;
         PushVerdict verdict;
@@ -69,7 +69,7 @@ class Deliverer {
     bool collect(Job& job, UnixMs now_ms) noexcept;
     void work() noexcept;
     void on_worked() noexcept;
-    void take_settled(Job& job, UnixMs now_ms) noexcept;
+    void take_settled(Job& job) noexcept;
     void take_due(Job& job, UnixMs now_ms) noexcept;
     void take_tended(Job& job) noexcept;
     void note(StoreStatus status, const std::string& error) noexcept;
@@ -96,7 +96,7 @@ class Deliverer {
     std::unordered_map<std::int64_t, Listening> listening_;   ///< by event_id
     std::unordered_map<std::int64_t, std::int64_t> pushing_;  ///< event_id to target_id: settled
                                                               ///< ones are not in it
-    std::vector<Outcome> outcomes_;
+    std::vector<Pushed> pushed_;
     std::vector<std::int64_t> back_;  ///< targets that are back, not written down yet
     std::unique_ptr<Job> work_;       ///< belongs to the thread while the job is out
     ThreadJob job_;

@@ -40,7 +40,8 @@ struct Delivery {
     ngx_msec_t push_time_ms = 0;
     void (*finalize_upstream)(ngx_http_request_t* r, ngx_int_t rc) = nullptr;  ///< proxy's own
     Verdict verdict = Verdict::kTransient;
-    std::string_view push_reason;  ///< unless delivered: one sentence
+    std::string_view push_reason;       ///< unless delivered: one sentence
+    std::string_view push_retry_after;  ///< as Flashduty has it; empty where it says nothing
 
     // What the caller is told.
     GatewayAnswer answer;

@@ -31,6 +31,9 @@ Outcome outcome_of(Verdict verdict) noexcept {
 
 void push_live(Delivery& delivery) noexcept {
     delivery.on_push_judged = [](Delivery& judged) {
+        if (judged.verdict == Verdict::kSlowDown) {
+            judged.retry_after = judged.push_retry_after.empty() ? "1" : judged.push_retry_after;
+        }
         settle(judged, outcome_of(judged.verdict), judged.push_reason);
     };
     delivery.on_push_over = answer_caller;

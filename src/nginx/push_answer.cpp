@@ -5,6 +5,7 @@
 #include "../core/secret.hpp"
 #include "../core/text.hpp"
 #include "conf.hpp"
+#include "delivery.hpp"
 #include "headers.hpp"
 
 namespace flashduty {
@@ -64,13 +65,13 @@ std::string_view clean(Delivery& delivery, std::string_view text, std::string_vi
     return repair(delivery.arena, without_keys(delivery.arena, sound, url));
 }
 
-/// How long the caller should wait: what the answer says when that makes sense, else a second.
+/// What the answer says of how long to wait, where that makes sense: seconds, or a date.
 std::string_view retry_after(ngx_http_request_t* sr) noexcept {
     const std::string_view wait = trim(answer_header(sr, "Retry-After"));
     const bool is_seconds =
         !wait.empty() && wait.size() <= 6 && std::all_of(wait.begin(), wait.end(), is_digit);
     const bool is_date = ngx_parse_http_time(to_ngx(wait).data, wait.size()) != NGX_ERROR;
-    return is_seconds || is_date ? wait : "1";
+    return is_seconds || is_date ? wait : std::string_view{};
 }
 
 /// Reads out what the push brought and what that means.
@@ -93,9 +94,7 @@ void judge_push(Delivery& delivery, ngx_http_request_t* sr) noexcept {
             reason = reason_for(delivery, verdict, sr->upstream != nullptr);
         }
     }
-    if (verdict == Verdict::kSlowDown) {
-        delivery.retry_after = retry_after(sr);
-    }
+    delivery.push_retry_after = retry_after(sr);
     delivery.verdict = verdict;
     delivery.push_reason = reason;
 }

@@ -17,6 +17,13 @@ SpooledBody::SpooledBody(SpooledBody&& other) noexcept
       file_parts_(std::move(other.file_parts_)),
       file_(std::exchange(other.file_, -1)) {}
 
+SpooledBody& SpooledBody::operator=(SpooledBody&& other) noexcept {
+    std::swap(body_, other.body_);
+    std::swap(file_parts_, other.file_parts_);
+    std::swap(file_, other.file_);
+    return *this;
+}
+
 bool SpooledBody::take(ngx_http_request_t* r) noexcept {
     const ngx_chain_t* link = r->request_body == nullptr ? nullptr : r->request_body->bufs;
     for (; link != nullptr; link = link->next) {

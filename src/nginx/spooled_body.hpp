@@ -21,7 +21,7 @@ class SpooledBody {
     SpooledBody() = default;
     ~SpooledBody();
     SpooledBody(SpooledBody&& other) noexcept;
-    SpooledBody& operator=(SpooledBody&&) = delete;
+    SpooledBody& operator=(SpooledBody&& other) noexcept;
 
   private:
     struct FilePart {

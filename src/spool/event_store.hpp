@@ -14,10 +14,10 @@ using UnixMs = std::int64_t;
 
 /// An event as it is handed over.
 struct NewEvent {
-    std::string server;     ///< the server block that it belongs to: a listen and its server_name
-    std::string location;   ///< where in that server it is pushed to: a uri without arguments
-    std::string arguments;  ///< of that uri
-    std::string alert_key;  ///< events of one key and target never overtake each other
+    std::string server;        ///< the server block that it belongs to: a listen and its server_name
+    std::string location;      ///< where in that server it is pushed to: a uri without arguments
+    std::string arguments;     ///< of that uri
+    std::string alert_key;     ///< events of one key and target never overtake each other
     std::string event_status;  ///< `Critical`, `Warning`, `Info` or `Ok`
     std::string title;
     std::string event;      ///< what is pushed, JSON
@@ -120,8 +120,8 @@ class EventStore {
                                           const std::vector<std::int64_t>& busy,
                                           std::vector<DueEvent>& due) noexcept = 0;
 
-    /// The same for one event to find out with whether its target is back: one that is due, else
-    /// the one that was tried longest ago.
+    /// The same for one event to find out with whether its target is back: one that is due, else the
+    /// one that was tried longest ago.
     [[nodiscard]] virtual StoreStatus probe(std::int64_t target_id, UnixMs now_ms,
                                             const std::vector<std::int64_t>& busy,
                                             std::vector<DueEvent>& due) noexcept = 0;
@@ -132,9 +132,9 @@ class EventStore {
     [[nodiscard]] virtual StoreStatus settle(const std::vector<Settlement>& settlements,
                                              const std::vector<std::int64_t>& back) noexcept = 0;
 
-    /// Makes dead letters of what is too old and not among `busy`, which are event_ids; deletes
-    /// dead letters that are too old or too many; lets those wait again that an operator has
-    /// marked. Some at a time.
+    /// Makes dead letters of what is too old and not among `busy`, which are event_ids; deletes dead
+    /// letters that are too old or too many; lets those wait again that an operator has marked. Some
+    /// at a time.
     [[nodiscard]] virtual StoreStatus expire(UnixMs now_ms, const std::vector<std::int64_t>& busy,
                                              Tended& tended) noexcept = 0;
 
