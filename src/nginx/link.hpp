@@ -9,6 +9,9 @@
 
 namespace flashduty {
 
+/// What the name of the socket has behind that of the spool.
+inline constexpr std::string_view kSocketSuffix = ".sock";
+
 /// One end of a line. Closed when it is destroyed.
 class Link {
   public:

@@ -10,11 +10,13 @@
 #include "conf.hpp"
 #include "deliverer.hpp"
 #include "link.hpp"
-#include "spool_files.hpp"
 
 namespace flashduty {
 
 namespace {
+
+/// Whoever holds the lock of this file is the deliverer.
+constexpr std::string_view kLockSuffix = ".lock";
 
 /// How often a worker without a line to the deliverer tries for one, or to become it.
 constexpr ngx_msec_t kElectionMs = 100;

@@ -8,7 +8,7 @@
 
 #include "../core/text.hpp"
 #include "conf_tools.hpp"
-#include "spool_files.hpp"
+#include "link.hpp"
 
 namespace flashduty {
 
