@@ -284,7 +284,8 @@ std::size_t Schedule::busy_count() const noexcept {
 // -------------------------------------------------------------------- time
 
 UnixMs Schedule::next_look_ms(const Target& target, UnixMs now_ms) noexcept {
-    const UnixMs due_ms = target.due_ms.empty() ? kNever : target.due_ms.top();
+    // A probe takes what is not due, too.
+    const UnixMs due_ms = target.is_away || target.due_ms.empty() ? kNever : target.due_ms.top();
     // Else it is looked at when the store answers, or something is settled.
     if (!target.is_wanted || target.is_asked || slots(target) == 0) {
         return due_ms;
