@@ -4,19 +4,24 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
+#include <functional>
+#include <limits>
+#include <map>
+#include <queue>
 #include <unordered_map>
 #include <vector>
 
+#include "budget.hpp"
 #include "event_store.hpp"
 
 namespace flashduty {
 
-/// What is sent to one target at most; 0: no limit.
-struct Rate {
-    std::uint32_t per_second = 100;
-    std::uint32_t per_minute = 1000;
-};
+/// So many pushes are under way to one target at most, those included whose end is not written
+/// down.
+inline constexpr std::size_t kMaxInFlight = 64;
+
+/// A time that does not come.
+inline constexpr UnixMs kNever = std::numeric_limits<UnixMs>::max();
 
 /// What a push came to, as far as its target is concerned.
 enum class PushResult {
@@ -40,6 +45,15 @@ struct TargetChange {
     UnixMs since_ms = 0;  ///< with kBack: when it had gone away
 };
 
+/// A target as the status shows it.
+struct TargetState {
+    std::int64_t target_id = 0;
+    bool is_away = false;
+    UnixMs since_ms = 0;       ///< when it went away or came back; 0: it was never away
+    UnixMs next_probe_ms = 0;  ///< 0 when it is not away
+    std::size_t in_flight = 0;
+};
+
 /// Used by one deliverer. All times are of one clock, which does not go back.
 class Schedule {
   public:
@@ -53,7 +67,10 @@ class Schedule {
 
     /// False when what is new for that target waits for certain: it is away, or its budget is
     /// spent.
-    [[nodiscard]] bool may_leave(std::int64_t target_id, UnixMs now_ms) noexcept;
+    [[nodiscard]] bool may_leave(std::int64_t target_id, UnixMs now_ms) const noexcept;
+
+    /// All targets that are known, in the order of their ids.
+    [[nodiscard]] std::vector<TargetState> targets() const noexcept;
 
     // ---------------------------------------------------------------- asking the store
 
@@ -61,12 +78,13 @@ class Schedule {
     /// or for which the last asks are not answered() yet.
     [[nodiscard]] std::vector<Ask> asks(UnixMs now_ms) noexcept;
 
-    /// What the store had for an ask: that many events, each of which is started() now. Fewer than
-    /// were asked for: nothing else is due there before wake(), or before a time passes that
-    /// ended() gave.
-    void answered(const Ask& ask, std::size_t found, UnixMs now_ms) noexcept;
+    /// The store had `found` events for an ask. Gives how many of them, from the first, are to be
+    /// started() now: all, unless the target has changed meanwhile; the others will be asked for
+    /// again. Fewer than were asked for: nothing else is due there before wake(), or before a time
+    /// passes that ended() gave.
+    [[nodiscard]] std::size_t answered(const Ask& ask, std::size_t found, UnixMs now_ms) noexcept;
 
-    /// The store could not be asked: the same will be asked for again.
+    /// The store could not be asked: the same will be asked for again, a moment later.
     void not_answered(const Ask& ask) noexcept;
 
     // ---------------------------------------------------------------- pushes
@@ -93,11 +111,78 @@ class Schedule {
 
     // ---------------------------------------------------------------- time
 
-    /// When to call asks() again if nothing else happens before; far away when nothing waits.
+    /// When to call asks() again if nothing else happens before; kNever when nothing waits.
     [[nodiscard]] UnixMs next_look_ms(UnixMs now_ms) const noexcept;
 
     /// When the next probe of a target that is away will be; 0 when it is not away.
     [[nodiscard]] UnixMs next_probe_ms(std::int64_t target_id) const noexcept;
+
+  private:
+    /// To a target of which nothing is known yet, or that is just back.
+    static constexpr std::size_t kFirstWindow = 4;
+
+    /// A key that is busy.
+    struct Push {
+        std::int64_t alert_id;
+        std::uint64_t era;  ///< of its target, when it started
+        bool is_probe;
+        bool has_ended;
+    };
+
+    /// A key whose push has failed while its target was up.
+    struct Suspect {
+        unsigned failures = 0;
+        UnixMs last_ms = 0;
+    };
+
+    struct Target {
+        explicit Target(Rate rate) noexcept : budget(rate) {}
+
+        Budget budget;
+        std::vector<Push> pushes;
+
+        bool is_wanted = false;  ///< the store may have something that it was not asked for
+        bool is_asked = false;
+        UnixMs asked_ms = 0;      ///< when last
+        UnixMs ask_again_ms = 0;  ///< not before, after the store could not be asked
+
+        std::uint64_t era = 0;              ///< a new one begins when it comes back
+        std::size_t window = kFirstWindow;  ///< so many pushes of this era are busy at most
+        std::size_t successes = 0;          ///< since the window has grown
+
+        bool is_away = false;
+        UnixMs since_ms = 0;
+        unsigned failed_probes = 0;
+        UnixMs next_probe_ms = 0;
+        UnixMs quiet_until_ms = 0;  ///< what Retry-After asked for
+
+        std::unordered_map<std::int64_t, Suspect> suspects;  ///< by alert_id
+        /// When suspects may be tried again: the next first.
+        std::priority_queue<UnixMs, std::vector<UnixMs>, std::greater<>> due_ms;
+    };
+
+    /// A wait with full jitter, after so many doublings.
+    UnixMs draw_wait_ms(unsigned doublings) noexcept;
+
+    Target& target_of(std::int64_t target_id) noexcept;
+    [[nodiscard]] const Target* find(std::int64_t target_id) const noexcept;
+
+    /// How many more may be busy.
+    static std::size_t slots(const Target& target) noexcept;
+    /// How many may leave now.
+    static std::size_t room(const Target& target, UnixMs now_ms) noexcept;
+    static std::size_t ask(Target& target, UnixMs now_ms) noexcept;
+    static UnixMs next_look_ms(const Target& target, UnixMs now_ms) noexcept;
+    void forget_idle(UnixMs now_ms) noexcept;
+
+    static TargetChange succeed(Target& target, const Push& push, UnixMs now_ms) noexcept;
+    Ended fail(Target& target, const Push& push, UnixMs retry_after_ms, UnixMs now_ms) noexcept;
+    UnixMs suspect(Target& target, std::int64_t alert_id, UnixMs now_ms) noexcept;
+
+    Rate rate_;
+    std::uint64_t random_;
+    std::map<std::int64_t, Target> targets_;
+    std::int64_t first_asked_ = 0;  ///< the target that was first when last some were asked for
 };
 
 }  // namespace flashduty
