@@ -41,6 +41,7 @@ sub in_test {
     replace(\$conf, 'user www-data;',            '%%USER%%');
     replace(\$conf, '/run/nginx.pid',            '%%DIR%%/nginx.pid');
     replace(\$conf, '/var/log/nginx/',           '%%DIR%%/');
+    $conf =~ s{/var/lib/nginx/flashduty/}{%%DIR%%/}g;
     replace(\$conf, 'listen 8080;',              'listen 127.0.0.1:%%PORT%%;');
     if ($dns) {
         replace(\$conf, 'resolver 10.0.0.2 10.0.0.3 ipv6=off;', "resolver 127.0.0.1:$dns ipv6=off;");
