@@ -21,6 +21,8 @@ CORE := $(wildcard src/core/*.cpp)
 CORE_HEADERS := $(wildcard src/core/*.hpp)
 SPOOL := $(wildcard src/spool/*.cpp)
 SPOOL_HEADERS := $(wildcard src/spool/*.hpp)
+STATUS := $(wildcard src/status/*.cpp)
+STATUS_HEADERS := $(wildcard src/status/*.hpp)
 GLUE := $(wildcard src/nginx/*)
 FUZZ_NAMES := $(patsubst t/fuzz/%_fuzz.cpp,%,$(wildcard t/fuzz/*_fuzz.cpp))
 FUZZERS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%_fuzz)
@@ -195,7 +197,8 @@ CC_OPT := $(OPTIMIZE) -g -fno-exceptions $(WARNINGS)
 CONFIGURE := --with-cc-opt='$(CC_OPT)' $(if $(LD_OPT),--with-ld-opt='$(LD_OPT)') \
     --builddir=$(BUILD)/nginx --add-dynamic-module=$(CURDIR)
 
-$(MODULE): $(CORE) $(CORE_HEADERS) $(SPOOL) $(SPOOL_HEADERS) $(GLUE) $(BUILD)/nginx/Makefile
+$(MODULE): $(CORE) $(CORE_HEADERS) $(SPOOL) $(SPOOL_HEADERS) $(STATUS) $(STATUS_HEADERS) $(GLUE) \
+    $(BUILD)/nginx/Makefile
 	$(MAKE) -C $(NGINX_SOURCE) -f $(BUILD)/nginx/Makefile $(if $(NGINX_SRC),binary) modules \
 	    >$(BUILD)/make.log
 	cp $(BUILD)/nginx/$(notdir $@) $@
@@ -216,7 +219,7 @@ endif
 
 # Changes when another nginx is asked for, its source is, or the module is made of other files.
 TARGET = $(if $(NGINX_SRC),$(shell ls -lR '$(NGINX_SRC)' | cksum),installed nginx) $(NGINX_FLAGS) \
-    $(CORE) $(CORE_HEADERS) $(SPOOL) $(SPOOL_HEADERS) $(GLUE)
+    $(CORE) $(CORE_HEADERS) $(SPOOL) $(SPOOL_HEADERS) $(STATUS) $(STATUS_HEADERS) $(GLUE)
 
 $(BUILD)/target: FORCE
 	@mkdir -p $(BUILD)
@@ -247,7 +250,7 @@ $(DEBIAN_NGINX): | source-packages
 	    do apt-get $(APT) source nginx=$$version && break; done
 	mv $(@D)/nginx-*/ $@
 
-UNIT_OBJECTS := $(patsubst src/%.cpp,$(BUILD)/unit/%.o,$(CORE) $(SPOOL))
+UNIT_OBJECTS := $(patsubst src/%.cpp,$(BUILD)/unit/%.o,$(CORE) $(SPOOL) $(STATUS))
 
 .SECONDARY: $(UNIT_OBJECTS)
 
@@ -259,8 +262,12 @@ $(BUILD)/unit/spool/%.o: src/spool/%.cpp $(SPOOL_HEADERS) | build-packages
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) $(SANITIZE) -c -o $@ $<
 
+$(BUILD)/unit/status/%.o: src/status/%.cpp $(STATUS_HEADERS) $(CORE_HEADERS) | build-packages
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) $(SANITIZE) -c -o $@ $<
+
 $(BUILD)/unit/%: t/unit/%.cpp $(wildcard t/unit/*.hpp) $(UNIT_OBJECTS) | build-packages test-packages
-	$(CXX) $(CXXFLAGS) $(SANITIZE) -Isrc/core -Isrc/spool '-DSOURCE_DIR="$(CURDIR)"' -o $@ $< \
+	$(CXX) $(CXXFLAGS) $(SANITIZE) -Isrc/core -Isrc/spool -Isrc/status '-DSOURCE_DIR="$(CURDIR)"' -o $@ $< \
 	    $(UNIT_OBJECTS) -lcmocka -lyajl -lcrypto -lsqlite3
 
 FUZZ_OBJECTS := $(CORE:src/core/%.cpp=$(BUILD)/fuzz/core/%.o)
