@@ -1,4 +1,4 @@
-// The core can be built and tested without nginx, and stays so.
+// The core, and the status on top of it, can be built and tested without nginx, and stay so.
 #include <filesystem>
 
 #include "support.hpp"
@@ -10,15 +10,18 @@ struct Source {
     std::string text;
 };
 
-std::vector<Source> read_core() {
+std::vector<Source> read_folder(const std::string& folder) {
     std::vector<Source> sources;
     std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(SOURCE_DIR "/src/core", error)) {
+    for (const auto& entry :
+         std::filesystem::directory_iterator(SOURCE_DIR "/src/" + folder, error)) {
         const std::string name = entry.path().filename().string();
-        sources.push_back({name, read_file("src/core/" + name)});
+        sources.push_back({name, read_file("src/" + folder + "/" + name)});
     }
     return sources;
 }
+
+std::vector<Source> read_core() { return read_folder("core"); }
 
 /// The names of included files, with their quotes or brackets.
 std::vector<std::string> includes_of(const std::string& text) {
@@ -37,19 +40,23 @@ bool starts_with(std::string_view text, std::string_view start) {
 }
 
 void the_core_is_there(void**) {
-    std::size_t includes = 0;
-    for (const Source& source : read_core()) {
-        includes += includes_of(source.text).size();
+    for (const char* folder : {"core", "status"}) {
+        std::size_t includes = 0;
+        for (const Source& source : read_folder(folder)) {
+            includes += includes_of(source.text).size();
+        }
+        assert_true(includes > 20);
     }
-    assert_true(includes > 20);
 }
 
 void no_file_of_the_core_names_ngx(void**) {
     std::string found;
-    for (const Source& source : read_core()) {
-        for (const char* name : {"ngx_", "NGX_", "ngx.hpp"}) {
-            if (source.text.find(name) != std::string::npos) {
-                found += source.name + " names " + name + "\n";
+    for (const char* folder : {"core", "status"}) {
+        for (const Source& source : read_folder(folder)) {
+            for (const char* name : {"ngx_", "NGX_", "ngx.hpp"}) {
+                if (source.text.find(name) != std::string::npos) {
+                    found += source.name + " names " + name + "\n";
+                }
             }
         }
     }
@@ -74,6 +81,21 @@ void the_core_includes_nothing_but_what_it_is_made_of(void**) {
     assert_text(found, "");
 }
 
+/// Its own files, the core's and the standard library.
+void the_status_includes_nothing_but_itself_and_the_core(void**) {
+    std::string found;
+    for (const Source& source : read_folder("status")) {
+        for (const std::string& include : includes_of(source.text)) {
+            const std::string file = include.substr(1, include.size() - 2);
+            const bool is_known = include[0] == '<' ? file.find_first_of("./") == std::string::npos
+                                                    : starts_with(file, "../core/") ||
+                                                          !read_file("src/status/" + file).empty();
+            found += is_known ? "" : source.name + " includes " + include + "\n";
+        }
+    }
+    assert_text(found, "");
+}
+
 }  // namespace
 
 int main() {
@@ -81,6 +103,7 @@ int main() {
         cmocka_unit_test(the_core_is_there),
         cmocka_unit_test(no_file_of_the_core_names_ngx),
         cmocka_unit_test(the_core_includes_nothing_but_what_it_is_made_of),
+        cmocka_unit_test(the_status_includes_nothing_but_itself_and_the_core),
     };
     return run("core_is_alone", tests);
 }
