@@ -1,0 +1,399 @@
+#include "spool_database.hpp"
+
+#include <stdio.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "schema.hpp"
+
+namespace flashduty {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+/// How much longer the WAL gets before what it holds is copied. The deliverer's store does that
+/// sooner, so that mostly nobody who waits for an answer waits for that too.
+constexpr int kDelivererFrames = 1000;
+constexpr int kOthersFrames = 4000;
+
+/// What the mark of a failed sync says: of a commit nothing was confirmed, but of a checkpoint
+/// anything may be missing in the database, even what an earlier one had copied.
+constexpr std::string_view kOfCommit = "commit";
+constexpr std::string_view kOfCheckpoint = "checkpoint";
+
+constexpr milliseconds kBetweenRecoveries{1000};
+
+constexpr std::string_view kAdvice = ": it and its folder must belong to the workers' user";
+
+StoreStatus status_of(int code) noexcept {
+    switch (code & 0xFF) {
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+        case SQLITE_PROTOCOL:
+            return StoreStatus::kBusy;
+        case SQLITE_FULL:
+            return StoreStatus::kFull;
+        case SQLITE_READONLY:
+        case SQLITE_CANTOPEN:
+        case SQLITE_PERM:
+        case SQLITE_AUTH:
+            return StoreStatus::kReadOnly;
+        case SQLITE_NOTADB:
+        case SQLITE_CORRUPT:
+        case SQLITE_FORMAT:
+            return StoreStatus::kCorrupt;
+        default:
+            return StoreStatus::kFailed;
+    }
+}
+
+StoreStatus status_of_system(int error) noexcept {
+    switch (error) {
+        case EWOULDBLOCK:
+            return StoreStatus::kBusy;
+        case ENOSPC:
+        case EDQUOT:
+            return StoreStatus::kFull;
+        case EROFS:
+        case EACCES:
+        case EPERM:
+        case ENOENT:
+        case ENOTDIR:
+        case EISDIR:
+            return StoreStatus::kReadOnly;
+        default:
+            return StoreStatus::kFailed;
+    }
+}
+
+std::string text_of(const FileIdentity& identity) noexcept {
+    return std::to_string(identity.device) + ":" + std::to_string(identity.inode);
+}
+
+bool use_wal(Connection& connection) noexcept {
+    bool is_wal = false;
+    {
+        Query mode = connection.query("PRAGMA journal_mode = WAL");
+        is_wal = mode.next() && mode.text(0) == "wal";
+    }
+    connection.script(
+        "PRAGMA synchronous = FULL;"
+        "PRAGMA cache_size = -4096;"
+        "PRAGMA mmap_size = 0;"
+        // A WAL that is there already lets a full disk settle something still.
+        "PRAGMA journal_size_limit = 33554432;");
+    return is_wal;
+}
+
+UnixMs unix_ms() noexcept {
+    return std::chrono::duration_cast<milliseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
+}  // namespace
+
+StoreStatus SpoolDatabase::begin(Access access) noexcept {
+    deadline_ = steady_clock::now() + milliseconds(options_.busy_ms);
+    connection_.wait_until(deadline_);
+    began_anew_ = false;
+    if (access == Access::kWrite || !is_sound()) {
+        StoreStatus status = lock();
+        status = status == StoreStatus::kOk ? repair() : status;
+        if (status != StoreStatus::kOk) {
+            return status;
+        }
+    }
+    if (access == Access::kRead) {
+        files_.unlock();
+    }
+    connection_.run(access == Access::kWrite ? "BEGIN IMMEDIATE" : "BEGIN");
+    return connection_.failed()
+               ? judge(access == Access::kWrite ? Doing::kWriting : Doing::kReading)
+               : StoreStatus::kOk;
+}
+
+StoreStatus SpoolDatabase::end(Access access, StoreStatus status) noexcept {
+    if (status == StoreStatus::kOk || connection_.failed()) {
+        connection_.run("COMMIT");
+    } else {
+        connection_.run("ROLLBACK");
+    }
+    if (connection_.failed()) {
+        return judge(access == Access::kWrite ? Doing::kWriting : Doing::kReading);
+    }
+    return access == Access::kWrite && status == StoreStatus::kOk ? checkpoint() : status;
+}
+
+StoreStatus SpoolDatabase::checkpoint() noexcept {
+    const int frames = connection_.wal_frames();
+    if (frames < checkpointed_) {
+        checkpointed_ = 0;  // it has begun anew
+    }
+    if (frames - checkpointed_ < (options_.may_set_aside ? kDelivererFrames : kOthersFrames)) {
+        return StoreStatus::kOk;
+    }
+    checkpointed_ = frames;
+    connection_.checkpoint(SQLITE_CHECKPOINT_PASSIVE);
+    if (connection_.failed() && status_of(connection_.code()) == StoreStatus::kFull) {
+        connection_.forgive();  // the WAL just gets longer
+    }
+    return connection_.failed() ? judge(Doing::kCheckpoint) : StoreStatus::kOk;
+}
+
+bool SpoolDatabase::was_replaced() const noexcept {
+    FileIdentity there;
+    return !files_.identify(there) || !(there == identity_);
+}
+
+bool SpoolDatabase::is_sound() const noexcept {
+    return connection_.is_open() && owed_mark_.empty() && !was_replaced() &&
+           !files_.has(SpoolFiles::Mark::kUnsynced) && !files_.has(SpoolFiles::Mark::kCorrupt);
+}
+
+// ---------------------------------------------------------------- failures
+
+StoreStatus SpoolDatabase::refuse(StoreStatus status, std::string_view reason) noexcept {
+    error_ = "\"" + options_.path + "\" " + std::string(reason);
+    return status;
+}
+
+StoreStatus SpoolDatabase::refuse_system(std::string_view doing, int error) noexcept {
+    return refuse(status_of_system(error), "cannot be " + std::string(doing) + ": " +
+                                               std::generic_category().message(error));
+}
+
+/// What became of the connection's failure, which is over then. An open one is as good as before.
+StoreStatus SpoolDatabase::judge(Doing doing) noexcept {
+    const int code = connection_.code();
+    const std::string message = connection_.message();
+    const StoreStatus status = status_of(code);
+    connection_.forgive();
+    if (connection_.is_in_transaction()) {
+        connection_.run("ROLLBACK");
+    }
+    const bool may_stay = status == StoreStatus::kBusy || status == StoreStatus::kFull;
+    if (!may_stay || connection_.failed()) {
+        connection_.close();
+        connection_.forgive();
+    }
+    if ((code & 0xFF) == SQLITE_IOERR && doing != Doing::kReading) {
+        mark_unsynced(doing == Doing::kCheckpoint ? kOfCheckpoint : kOfCommit);
+    }
+    switch (status) {
+        case StoreStatus::kBusy:
+            return refuse(status, "is locked by another program (" + message + ")");
+        case StoreStatus::kFull:
+            return refuse(status, "has no room left on its disk (" + message + ")");
+        case StoreStatus::kReadOnly:
+            return refuse(status, "cannot be written (" + message + ")" + std::string(kAdvice));
+        case StoreStatus::kCorrupt:
+            refuse(status, "is damaged (" + message + ")");
+            give_up_corrupt(message);
+            return status;
+        default:
+            return refuse(status, "failed (" + message + ")");
+    }
+}
+
+void SpoolDatabase::mark_unsynced(std::string_view kind) noexcept {
+    if (owed_mark_ != kOfCheckpoint && files_.read(SpoolFiles::Mark::kUnsynced) != kOfCheckpoint) {
+        owed_mark_ = kind;
+    }
+    if (!owed_mark_.empty() && files_.put(SpoolFiles::Mark::kUnsynced, owed_mark_) == 0) {
+        owed_mark_.clear();
+    }
+}
+
+/// Has it set aside, here or by one who may.
+void SpoolDatabase::give_up_corrupt(std::string_view reason) noexcept {
+    const std::string error = error_;
+    // Reading goes without the lock.
+    if (lock() != StoreStatus::kOk) {
+        error_ = error;
+        return;
+    }
+    began_anew_ = was_replaced();
+    if (began_anew_) {
+        return;
+    }
+    if (options_.may_set_aside) {
+        set_aside("corrupt", reason);
+    } else {
+        (void)files_.put(SpoolFiles::Mark::kCorrupt, text_of(identity_));
+        error_ = error + ", the deliverer will set it aside";
+    }
+}
+
+void SpoolDatabase::set_aside(std::string_view why, std::string_view reason) noexcept {
+    std::string to;
+    const int error = files_.set_aside(why, to);
+    if (error != 0) {
+        refuse_system("set aside", error);
+        return;
+    }
+    (void)files_.remove(SpoolFiles::Mark::kUnsynced);
+    (void)files_.remove(SpoolFiles::Mark::kCorrupt);
+    owed_mark_.clear();
+    began_anew_ = true;
+    notice_ += (notice_.empty() ? "\"" : "; \"") + options_.path + "\" was set aside as \"" + to +
+               "\": " + std::string(reason);
+}
+
+// ---------------------------------------------------------------- under the lock
+
+StoreStatus SpoolDatabase::lock() noexcept {
+    const int error = files_.lock(deadline_);
+    if (error == EWOULDBLOCK) {
+        return refuse(StoreStatus::kBusy, "is locked by another process of the gateway");
+    }
+    return error == 0 ? StoreStatus::kOk : refuse_system("locked", error);
+}
+
+StoreStatus SpoolDatabase::repair() noexcept {
+    if (connection_.is_open() && was_replaced()) {
+        connection_.close();
+    }
+    FileIdentity there;
+    if (files_.has(SpoolFiles::Mark::kCorrupt) && files_.identify(there)) {
+        if (files_.read(SpoolFiles::Mark::kCorrupt) != text_of(there)) {
+            (void)files_.remove(SpoolFiles::Mark::kCorrupt);  // it spoke of another one
+        } else if (options_.may_set_aside) {
+            connection_.close();
+            set_aside("corrupt", "a worker has found it damaged");
+        } else {
+            return refuse(StoreStatus::kCorrupt, "is damaged, the deliverer will set it aside");
+        }
+    }
+    if (!owed_mark_.empty() || files_.has(SpoolFiles::Mark::kUnsynced)) {
+        return recover();
+    }
+    return connection_.is_open() ? StoreStatus::kOk : open();
+}
+
+StoreStatus SpoolDatabase::open() noexcept {
+    if (!files_.identify(identity_)) {
+        const int error = files_.create();
+        if (error != 0) {
+            return refuse_system("created", error);
+        }
+        if (!files_.identify(identity_)) {
+            return refuse(StoreStatus::kFailed, "has disappeared");
+        }
+    }
+    checkpointed_ = 0;
+    connection_.open(options_.path, options_.vfs);
+    const StoreStatus status = configure(connection_);
+    if (connection_.failed()) {
+        return judge(Doing::kWriting);
+    }
+    if (status != StoreStatus::kOk) {
+        connection_.close();
+    }
+    return status;
+}
+
+/// What kept it from that, unless the connection has failed.
+StoreStatus SpoolDatabase::configure(Connection& connection) noexcept {
+    if (!connection.failed() && connection.is_read_only()) {
+        return refuse(StoreStatus::kReadOnly, "cannot be written" + std::string(kAdvice));
+    }
+    if (!use_wal(connection)) {
+        return refuse(StoreStatus::kFailed, "cannot have a WAL where it is");
+    }
+    switch (bring_up_to_date(connection)) {
+        case SchemaState::kNewer:
+            return refuse(StoreStatus::kNewer, "was made by a newer version of the gateway");
+        case SchemaState::kForeign:
+            return refuse(StoreStatus::kFailed, "is the database of another program");
+        case SchemaState::kUnknown:
+            return StoreStatus::kFailed;
+        case SchemaState::kKnown:
+            break;
+    }
+    return StoreStatus::kOk;
+}
+
+/// After a failed sync. Its handle is gone; the kernel has forgotten what it could not write.
+StoreStatus SpoolDatabase::recover() noexcept {
+    connection_.close();
+    if (!owed_mark_.empty()) {
+        mark_unsynced(owed_mark_);
+    }
+    StoreStatus status = open();
+    status = status == StoreStatus::kOk ? prove_sync() : status;
+    if (status != StoreStatus::kFailed) {
+        failed_recoveries_ = 0;
+        return status;
+    }
+    const Deadline now = steady_clock::now();
+    if (failed_recoveries_++ == 0) {
+        failing_since_ = now;
+    }
+    if (options_.may_set_aside && failed_recoveries_ > 1 &&
+        now - failing_since_ >= kBetweenRecoveries) {
+        return begin_anew();
+    }
+    return status;
+}
+
+StoreStatus SpoolDatabase::prove_sync() noexcept {
+    // Page for page through the WAL again.
+    if (owed_mark_ == kOfCheckpoint || files_.read(SpoolFiles::Mark::kUnsynced) == kOfCheckpoint) {
+        connection_.run("VACUUM");
+    }
+    // Something to sync, in both files.
+    connection_.run("UPDATE counter SET resync_ms = ?", unix_ms());
+    const bool is_done = connection_.checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+    if (connection_.failed()) {
+        return judge(Doing::kCheckpoint);
+    }
+    if (!is_done) {
+        return refuse(StoreStatus::kBusy, "is being read, which holds up its checkpoint");
+    }
+    const int error = files_.remove(SpoolFiles::Mark::kUnsynced);
+    if (error != 0) {
+        return refuse_system("freed of its mark \".unsynced\"", error);
+    }
+    owed_mark_.clear();
+    return StoreStatus::kOk;
+}
+
+/// Where a new database can be written, the old one is the trouble and not the disk.
+StoreStatus SpoolDatabase::begin_anew() noexcept {
+    const std::string reason = error_;
+    const std::string fresh = options_.path + ".new";
+    connection_.close();
+    const bool is_made = make_new(fresh);
+    if (is_made) {
+        set_aside("unsynced", reason);
+    }
+    if (!is_made || !began_anew_ || ::rename(fresh.c_str(), options_.path.c_str()) != 0) {
+        SpoolFiles::remove_database(fresh);
+        error_ = reason;
+        return StoreStatus::kFailed;
+    }
+    failed_recoveries_ = 0;
+    const int error = files_.sync_folder();
+    return error == 0 ? open() : refuse_system("synced with its folder", error);
+}
+
+bool SpoolDatabase::make_new(const std::string& path) noexcept {
+    SpoolFiles::remove_database(path);
+    Connection connection;
+    const bool is_made = SpoolFiles(path).create() == 0 && connection.open(path, options_.vfs) &&
+                         configure(connection) == StoreStatus::kOk &&
+                         connection.checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+    connection.close();
+    if (is_made) {
+        ::remove((path + "-wal").c_str());
+        ::remove((path + "-shm").c_str());
+    }
+    return is_made;
+}
+
+}  // namespace flashduty
