@@ -79,9 +79,9 @@ struct Acceptor::Batch {
     std::string error;
 };
 
-Acceptor::Acceptor(const SqliteStore::Options& options, ngx_thread_pool_t* threads,
+Acceptor::Acceptor(const SqliteStoreOptions& options, ngx_thread_pool_t* threads,
                    const Waker& waker) noexcept
-    : store_(options), threads_(threads), waker_(waker) {
+    : store_(options, false), threads_(threads), waker_(waker) {
     job_.set<&Acceptor::write_down, &Acceptor::on_written>(*this);
 }
 

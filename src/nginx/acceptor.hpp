@@ -24,7 +24,7 @@ class Acceptor {
         void* owner;
     };
 
-    Acceptor(const SqliteStore::Options& options, ngx_thread_pool_t* threads,
+    Acceptor(const SqliteStoreOptions& options, ngx_thread_pool_t* threads,
              const Waker& waker) noexcept;
     ~Acceptor();
     Acceptor(const Acceptor&) = delete;

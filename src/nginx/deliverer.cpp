@@ -105,11 +105,7 @@ struct Deliverer::Job {
 Deliverer::Deliverer(const Options& options, const Owner& owner) noexcept
     : options_(options),
       owner_(owner),
-      store_([&options] {
-          SqliteStore::Options store = options.store;
-          store.may_set_aside = true;
-          return store;
-      }()),
+      store_(options.store, true),
       schedule_(options.rate, seed()) {
     job_.set<&Deliverer::work, &Deliverer::on_worked>(*this);
     look_.set<&Deliverer::run>(*this, true);

@@ -20,7 +20,7 @@ namespace flashduty {
 class Deliverer {
   public:
     struct Options {
-        SqliteStore::Options store;
+        SqliteStoreOptions store;
         Rate rate;
         const ngx_array_t* servers;
         ngx_thread_pool_t* threads;

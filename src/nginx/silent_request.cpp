@@ -75,6 +75,7 @@ bool furnish(ngx_connection_t& c, ngx_socket_t other_end, ngx_http_conf_ctx_t* s
     c.recv_chain = ngx_recv_chain;
     c.send_chain = ngx_send_chain;
     c.log_error = NGX_ERROR_INFO;
+    c.tcp_nodelay = NGX_TCP_NODELAY_DISABLED;  // there is no TCP
     c.sockaddr = &address;
     c.socklen = sizeof(address);
     c.local_sockaddr = &address;

@@ -47,10 +47,10 @@ class SpoolWorker {
     void accept(Delivery& delivery) noexcept { acceptor_.accept(delivery); }
 
   private:
-    [[nodiscard]] SqliteStore::Options store_options() const noexcept {
+    [[nodiscard]] SqliteStoreOptions store_options() const noexcept {
         constexpr std::int64_t kSecond = 1000;
         const SpoolConf& spool = *conf_.spool;
-        SqliteStore::Options options;
+        SqliteStoreOptions options;
         options.path = to_view(spool.path);
         options.max_size_bytes = static_cast<std::uint64_t>(spool.max_size_bytes);
         options.max_age_ms = spool.max_age_s * kSecond;
