@@ -75,9 +75,10 @@ sub goes_on {
 sub finish {
     my ($self) = @_;
 
-    close $self->{goes_on};
-    waitpid $self->{pid}, 0;
-    die "the callers have died\n" if $?;
+    if (delete $self->{goes_on}) {
+        waitpid $self->{pid}, 0;
+        die "the callers have died\n" if $?;
+    }
     return $self->answers;
 }
 

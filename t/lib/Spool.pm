@@ -56,7 +56,7 @@ sub bytes {
 
 # --- what is in it -----------------------------------------------------------
 
-# The rows that a statement gives, as hashes.
+# The rows that a statement gives, as hashes of bytes.
 sub query {
     my ($self, $sql) = @_;
 
@@ -66,7 +66,7 @@ sub query {
     local $/;
     my $text = <$output>;
     close $output or die "sqlite3 fails: $sql\n";
-    return length $text ? @{ JSON::PP->new->utf8->decode($text) } : ();
+    return length $text ? @{ JSON::PP->new->decode($text) } : ();
 }
 
 # How many events wait.
