@@ -10,6 +10,7 @@
 #include "live_push.hpp"
 #include "push.hpp"
 #include "servers.hpp"
+#include "stats_zone.hpp"
 
 namespace flashduty {
 
@@ -19,6 +20,9 @@ namespace {
 constexpr std::size_t kMaxBatchEvents = 256;
 
 constexpr std::string_view kWritten = "the event is on disk and will be delivered";
+
+/// So many at most are remembered whose verdict may still come.
+constexpr std::size_t kMostKept = 256;
 
 /// Answers a caller outside of any event of its own connection.
 void answer(Delivery& delivery, Outcome outcome, std::string_view reason) noexcept {
@@ -59,6 +63,7 @@ struct Acceptor::Waiter {
     void on_timer() noexcept {
         has_waited = true;
         if (event_id != 0) {
+            acceptor->keep(*this);
             acceptor->answer_late(*this);
         }
     }
@@ -96,14 +101,15 @@ void Acceptor::on_request_end(void* data) {
         return;
     }
     delivery.owner = nullptr;
-    waiter->delivery = nullptr;
     waiter->timer.stop();
     if (waiter->event_id == 0) {
+        waiter->delivery = nullptr;
         settle(delivery, Outcome::kBroken,
                "nginx ended the request before the event was written down");
         return;
     }
     settle(delivery, Outcome::kSpooled, kWritten);
+    waiter->acceptor->keep(*waiter);
     waiter->acceptor->waiters_.erase(waiter->event_id);
 }
 
@@ -193,14 +199,18 @@ void Acceptor::on_written() noexcept {
 }
 
 void Acceptor::note(StoreStatus status, const std::string& error) noexcept {
-    if (status != StoreStatus::kOk && status_ == StoreStatus::kOk) {
-        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
-                      "flashduty spool cannot be used, events are pushed without it: %s",
-                      error.c_str());
-    } else if (status == StoreStatus::kOk && status_ != StoreStatus::kOk) {
+    if (status != StoreStatus::kOk) {
+        if (begin_trouble(stats(), SpoolUser::kAcceptor, error, status_now_ms())) {
+            ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
+                          "flashduty spool cannot be used, events are pushed without it: %s",
+                          error.c_str());
+        }
+        return;
+    }
+    count_commit(stats());
+    if (end_trouble(stats(), SpoolUser::kAcceptor, status_now_ms())) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0, "flashduty spool can be used again");
     }
-    status_ = status;
 }
 
 void Acceptor::take_written(Entry& entry, const Appended& appended) noexcept {
@@ -241,6 +251,7 @@ void Acceptor::push_instead(Entry& entry) noexcept {
 void Acceptor::hear(const PushVerdict& verdict) noexcept {
     const auto found = waiters_.find(verdict.event_id);
     if (found == waiters_.end()) {
+        hear_of_kept(verdict);
         return;
     }
     const std::unique_ptr<Waiter> waiter = std::move(found->second);
@@ -269,6 +280,36 @@ void Acceptor::hear(const PushVerdict& verdict) noexcept {
 
 void Acceptor::answer_late(Waiter& waiter) noexcept {
     hear({waiter.event_id, PushVerdict::Kind::kWaits, 0, 0, {}, {}, {}});
+}
+
+void Acceptor::keep(const Waiter& waiter) noexcept {
+    if (kept_.size() == kMostKept) {
+        kept_.erase(kept_.begin());
+    }
+    Delivery& delivery = *waiter.delivery;
+    kept_.insert_or_assign(waiter.event_id, Kept{KeptAlert(delivery), delivery.arrived_ms});
+}
+
+/// Nobody waits for it any more, but it is to be seen.
+void Acceptor::hear_of_kept(const PushVerdict& verdict) noexcept {
+    const auto found = kept_.find(verdict.event_id);
+    const bool is_pushed = verdict.http_status != 0;
+    if (verdict.kind == PushVerdict::Kind::kWaits) {
+        if (is_pushed) {
+            count_replay(stats(), Replay::kRetry);
+        }
+    } else {
+        const bool is_delivered = verdict.kind == PushVerdict::Kind::kDelivered;
+        count_replay(stats(), is_delivered ? Replay::kDelivered : Replay::kDead);
+        if (found != kept_.end()) {
+            found->second.alert.record(is_delivered ? AnsweredAs::kDelivered : AnsweredAs::kRefused,
+                                       verdict.code, verdict.request_id,
+                                       ngx_current_msec - found->second.arrived_ms);
+        }
+    }
+    if (found != kept_.end()) {
+        kept_.erase(found);
+    }
 }
 
 std::vector<Woken> Acceptor::waiting() const noexcept {

@@ -10,6 +10,7 @@
 #include "../spool/link_message.hpp"
 #include "../spool/sqlite_store.hpp"
 #include "delivery.hpp"
+#include "recorder.hpp"
 #include "spool_clock.hpp"
 #include "spooled_body.hpp"
 #include "thread_job.hpp"
@@ -44,12 +45,20 @@ class Acceptor {
     struct Entry;
     struct Batch;
 
+    /// An alert whose caller has not waited for its verdict, which may still come.
+    struct Kept {
+        KeptAlert alert;
+        ngx_msec_t arrived_ms;
+    };
+
     void post() noexcept;
     void write_down() noexcept;
     void on_written() noexcept;
     void note(StoreStatus status, const std::string& error) noexcept;
     void take_written(Entry& entry, const Appended& appended) noexcept;
     void answer_late(Waiter& waiter) noexcept;
+    void keep(const Waiter& waiter) noexcept;
+    void hear_of_kept(const PushVerdict& verdict) noexcept;
     void push_instead(Entry& entry) noexcept;
     static void on_request_end(void* data);
 
@@ -61,7 +70,7 @@ class Acceptor {
     std::vector<Entry> queue_;
     std::unique_ptr<Batch> batch_;  ///< belongs to the thread while the job is out
     std::unordered_map<std::int64_t, std::unique_ptr<Waiter>> waiters_;  ///< by event_id
-    StoreStatus status_ = StoreStatus::kOk;
+    std::unordered_map<std::int64_t, Kept> kept_;                        ///< by event_id
 };
 
 }  // namespace flashduty

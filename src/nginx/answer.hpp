@@ -44,4 +44,8 @@ void answer_caller(ngx_http_request_t* r);
 [[nodiscard]] ngx_int_t send_json(ngx_http_request_t* r, ngx_uint_t status,
                                   std::string_view body) noexcept;
 
+/// The same for any `type` of text in UTF-8.
+[[nodiscard]] ngx_int_t send_body(ngx_http_request_t* r, ngx_uint_t status, std::string_view type,
+                                  std::string_view body) noexcept;
+
 }  // namespace flashduty

@@ -9,6 +9,7 @@
 #include "handler.hpp"
 #include "secret_file.hpp"
 #include "spool_conf.hpp"
+#include "status.hpp"
 
 namespace flashduty {
 
@@ -26,8 +27,9 @@ ngx_int_t compile(ngx_conf_t* cf, const ngx_str_t& text, ngx_http_complex_value_
 }
 
 constexpr char kOtherHandler[] =
-    "a location with \"flashduty_push\" or \"flashduty_preview\" takes no other handler, such as "
-    "\"proxy_pass\"";
+    "a location with \"flashduty_push\", \"flashduty_preview\" or \"flashduty_status\" takes no "
+    "other "
+    "handler, such as \"proxy_pass\"";
 
 ngx_http_core_loc_conf_t& core_conf(ngx_conf_t* cf) noexcept {
     return *static_cast<ngx_http_core_loc_conf_t*>(
@@ -35,15 +37,18 @@ ngx_http_core_loc_conf_t& core_conf(ngx_conf_t* cf) noexcept {
 }
 
 ngx_http_handler_pt handler_of(const LocationConf& conf) noexcept {
-    return conf.is_preview ? preview_handler : conf.push_uri != nullptr ? push_handler : nullptr;
+    return conf.is_preview                      ? preview_handler
+           : conf.push_uri != nullptr           ? push_handler
+           : conf.status != StatusFormat::kNone ? status_handler
+                                                : nullptr;
 }
 
 /// Makes the location one of ours.
 char* take_location(ngx_conf_t* cf, LocationConf& conf, ngx_http_handler_pt handler) noexcept {
     if (handler_of(conf) != nullptr) {
         return refuse(cf,
-                      "\"flashduty_push\" and \"flashduty_preview\" exclude each other, "
-                      "and a location takes only one of them, once");
+                      "\"flashduty_push\", \"flashduty_preview\" and \"flashduty_status\" exclude "
+                      "each other, and a location takes only one of them, once");
     }
     ngx_http_core_loc_conf_t& core = core_conf(cf);
     if (core.handler != nullptr) {
@@ -52,7 +57,6 @@ char* take_location(ngx_conf_t* cf, LocationConf& conf, ngx_http_handler_pt hand
     core.handler = handler;
     conf.file = cf->conf_file->file.name;
     conf.line = cf->conf_file->line;
-    main_conf(cf).is_used = true;
     return kConfOk;
 }
 
@@ -60,6 +64,7 @@ char* set_push(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
     LocationConf& conf = *static_cast<LocationConf*>(data);
     ngx_str_t uri = argument(cf, 1);
     const std::string_view text = to_view(uri);
+    main_conf(cf).is_used = true;
     char* result = take_location(cf, conf, push_handler);
     if (result != kConfOk) {
         return result;
@@ -89,9 +94,43 @@ char* set_push(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
 
 char* set_preview(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
     LocationConf& conf = *static_cast<LocationConf*>(data);
+    main_conf(cf).is_used = true;
     char* result = take_location(cf, conf, preview_handler);
     conf.is_preview = true;
     return result;
+}
+
+struct FormatName {
+    std::string_view name;
+    StatusFormat format;
+};
+
+constexpr FormatName kFormats[] = {
+    {"json", StatusFormat::kJson},
+    {"prometheus", StatusFormat::kPrometheus},
+    {"html", StatusFormat::kHtml},
+    {"health", StatusFormat::kHealth},
+};
+
+char* set_status(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
+    LocationConf& conf = *static_cast<LocationConf*>(data);
+    main_conf(cf).has_status = true;
+    char* result = take_location(cf, conf, status_handler);
+    if (result != kConfOk) {
+        return result;
+    }
+    conf.status = StatusFormat::kByAccept;
+    if (cf->args->nelts == 1) {
+        return kConfOk;
+    }
+    for (const FormatName& row : kFormats) {
+        if (row.name == to_view(argument(cf, 1))) {
+            conf.status = row.format;
+            return kConfOk;
+        }
+    }
+    return refuse(cf, "\"flashduty_status\" shows json, prometheus, html or health, not \"%V\"",
+                  &argument(cf, 1));
 }
 
 char* add_label(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
@@ -216,6 +255,7 @@ void inherit_handler(ngx_conf_t* cf, const LocationConf& outer, LocationConf& co
     }
     conf.is_preview = outer.is_preview;
     conf.push_uri = outer.push_uri;
+    conf.status = outer.status;
     if (core.lmt_excpt) {
         core.handler = handler_of(conf);
     }
@@ -240,6 +280,8 @@ ngx_command_t commands[] = {
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     {ngx_string("flashduty_preview"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_preview,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+    {ngx_string("flashduty_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS | NGX_CONF_TAKE1,
+     set_status, NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     {ngx_string("flashduty_title"), kAnyHttpContext | NGX_CONF_TAKE1,
      ngx_http_set_complex_value_slot, NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocationConf, title),
      nullptr},

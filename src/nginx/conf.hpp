@@ -3,6 +3,7 @@
 
 #include "../core/bearer.hpp"
 #include "../spool/schedule.hpp"
+#include "../status/status_format.hpp"
 #include "ngx.hpp"
 
 extern "C" ngx_module_t ngx_http_flashduty_module;
@@ -33,15 +34,18 @@ struct SpoolConf {
 struct MainConf {
     bool is_used;      ///< a location has a handler of ours: the filters are needed
     bool has_bearers;  ///< callers have to show a token somewhere
+    bool has_status;   ///< a location shows the figures
     bool has_rate;
     Rate rate;
     const SpoolConf* spool;      ///< nullptr: there is none
-    const ngx_array_t* servers;  ///< see list_servers(); with a spool
+    const ngx_array_t* servers;  ///< see list_servers(); where a location has a handler of ours
+    ngx_shm_zone_t* stats_zone;  ///< nullptr: nothing is counted
 };
 
 struct LocationConf {
     bool is_preview;
-    ngx_http_complex_value_t* push_uri;  ///< nullptr unless the location pushes
+    StatusFormat status = StatusFormat::kNone;  ///< what the location shows
+    ngx_http_complex_value_t* push_uri;         ///< nullptr unless the location pushes
     ngx_http_complex_value_t* title;
     ngx_http_complex_value_t* description;
     ngx_http_complex_value_t* alert_key;

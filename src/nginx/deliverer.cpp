@@ -8,8 +8,10 @@
 #include "../core/text.hpp"
 #include "conf.hpp"
 #include "push.hpp"
+#include "recorder.hpp"
 #include "servers.hpp"
 #include "silent_request.hpp"
+#include "stats_zone.hpp"
 
 namespace flashduty {
 
@@ -24,6 +26,8 @@ constexpr unsigned kMostFailures = 5;
 
 /// Whoever has not asked for so long is not waiting any more.
 constexpr UnixMs kForgetMs = 60 * 1000;
+
+constexpr UnixMs kShowTargetMs = UnixMs{24} * 60 * 60 * 1000;
 
 constexpr UnixMs kMaxRetryAfterMs = 10 * 60 * 1000;
 
@@ -95,6 +99,7 @@ struct Deliverer::Job {
     StoreStatus tended = StoreStatus::kOk;
     StoreStatus found = StoreStatus::kOk;  ///< the first of `asks` that failed, else kOk
     Tended tending;
+    StoreSize size;  ///< with is_tending
     std::vector<std::int64_t> targets;
     std::vector<std::vector<DueEvent>> due;  ///< for each ask that was answered
     std::string error;
@@ -254,6 +259,9 @@ void Deliverer::work() noexcept {
         if (job.tended == StoreStatus::kOk) {
             job.tended = keep(store_.targets(job.targets));
         }
+        if (job.tended == StoreStatus::kOk) {
+            job.tended = keep(store_.size(job.size));
+        }
     }
     for (std::size_t i = 0; i < job.asks.size() && job.found == StoreStatus::kOk; i++) {
         const Ask& ask = job.asks[i];
@@ -303,6 +311,9 @@ void Deliverer::take_settled(Job& job) noexcept {
                        std::make_move_iterator(job.pushed.end()));
         back_.insert(back_.begin(), job.back.begin(), job.back.end());
         return;
+    }
+    if (!job.pushed.empty() || !job.back.empty()) {
+        count_commit(stats());
     }
     for (const Pushed& pushed : job.pushed) {
         schedule_.settled(pushed.target_id, pushed.settlement.alert_id);
@@ -354,15 +365,24 @@ void Deliverer::take_tended(Job& job) noexcept {
     for (const std::int64_t target_id : job.targets) {
         schedule_.wake(target_id);
     }
+    show_targets();
+    if (job.tended == StoreStatus::kOk) {
+        publish_spool(stats(),
+                      {job.size.waiting, job.size.dead, job.size.used_bytes,
+                       static_cast<StatusMs>(job.size.oldest_ms)},
+                      status_now_ms());
+    }
 }
 
 void Deliverer::note(StoreStatus status, const std::string& error) noexcept {
-    if (status != StoreStatus::kOk && status_ == StoreStatus::kOk) {
-        log(NGX_LOG_CRIT, "flashduty spool cannot be used, nothing leaves it: %s", error.c_str());
-    } else if (status == StoreStatus::kOk && status_ != StoreStatus::kOk) {
+    if (status != StoreStatus::kOk) {
+        if (begin_trouble(stats(), SpoolUser::kDeliverer, error, status_now_ms())) {
+            log(NGX_LOG_CRIT, "flashduty spool cannot be used, nothing leaves it: %s",
+                error.c_str());
+        }
+    } else if (end_trouble(stats(), SpoolUser::kDeliverer, status_now_ms())) {
         log(NGX_LOG_NOTICE, "flashduty spool delivers again");
     }
-    status_ = status;
 }
 
 void Deliverer::set_timer(UnixMs now_ms) noexcept {
@@ -382,6 +402,11 @@ void Deliverer::set_timer(UnixMs now_ms) noexcept {
 void Deliverer::push(DueEvent&& event, UnixMs now_ms) noexcept {
     schedule_.started(event.target_id, event.alert_id, now_ms);
     pushing_.emplace(event.event_id, event.target_id);
+    TargetText& text =
+        target_texts_
+            .try_emplace(event.target_id, TargetText{event.server, event.location, {}, 0, 0})
+            .first->second;
+    text.pushed_ms = now_ms;
     ngx_http_conf_ctx_t* server = find_server(*options_.servers, event.server);
     if (server == nullptr) {
         end_push(event, PushResult::kNotTaken, nullptr,
@@ -435,6 +460,10 @@ void Deliverer::end_push(const DueEvent& event, PushResult result, Delivery* del
         event.target_id, event.alert_id, result,
         delivery == nullptr ? 0 : retry_after_ms(delivery->push_retry_after), now_ms);
     log_change(event, ended.change, reason, now_ms);
+    record_end(event, result, delivery, reason, now_ms);
+    if (ended.change.kind != TargetChange::Kind::kNone) {
+        show_targets();
+    }
     if (ended.change.kind == TargetChange::Kind::kBack) {
         back_.push_back(event.target_id);
     }
@@ -476,6 +505,64 @@ void Deliverer::log_change(const DueEvent& event, const TargetChange& change,
         log(NGX_LOG_NOTICE, "flashduty target \"%s\" is back after %L s",
             target_name(event).c_str(), (now_ms - change.since_ms) / 1000);
     }
+}
+
+// ---------------------------------------------------------------- what is to be seen
+
+void Deliverer::record_end(const DueEvent& event, PushResult result, Delivery* delivery,
+                           const std::string& reason, UnixMs now_ms) noexcept {
+    const bool is_delivered = result == PushResult::kTaken;
+    const auto delay_ms =
+        static_cast<std::uint64_t>(std::max<UnixMs>(now_ms - event.accepted_ms, 0));
+    if (is_delivered) {
+        count_delivery(stats(), delay_ms, status_now_ms());
+    } else {
+        publish_last_error(stats(), for_log(reason));
+    }
+    if (result == PushResult::kNotTaken) {
+        target_texts_[event.target_id].reason = for_log(reason);
+    }
+    const bool is_pushed = delivery != nullptr && delivery->push_end.http_status != 0;
+    if (!is_pushed || listening_.count(event.event_id) != 0) {
+        return;  // its caller counts it
+    }
+    if (result == PushResult::kNotTaken) {
+        count_replay(stats(), Replay::kRetry);
+        return;
+    }
+    count_replay(stats(), is_delivered ? Replay::kDelivered : Replay::kDead);
+    KeptAlert(*delivery).record(is_delivered ? AnsweredAs::kDelivered : AnsweredAs::kRefused,
+                                delivery->answer.code, delivery->answer.request_id, delay_ms);
+}
+
+/// Of a target that the schedule has forgotten nothing is wrong, and it is shown for a day.
+void Deliverer::show_targets() noexcept {
+    const UnixMs now_ms = clock_.now_ms();
+    std::unordered_map<std::int64_t, TargetState> states;
+    for (const TargetState& target : schedule_.targets()) {
+        states.emplace(target.target_id, target);
+    }
+    std::vector<TargetFact> facts;
+    for (auto at = target_texts_.begin(); at != target_texts_.end();) {
+        TargetText& text = at->second;
+        const auto state = states.find(at->first);
+        if (state == states.end() && now_ms - text.pushed_ms > kShowTargetMs) {
+            at = target_texts_.erase(at);
+            continue;
+        }
+        TargetFact fact;
+        if (state != states.end()) {
+            text.since_ms = state->second.since_ms;
+            fact.is_away = state->second.is_away;
+            fact.next_try_ms = static_cast<StatusMs>(state->second.next_probe_ms);
+        }
+        fact.name = {text.server, text.location};
+        fact.since_ms = static_cast<StatusMs>(text.since_ms);
+        fact.reason = text.reason;
+        facts.push_back(fact);
+        ++at;
+    }
+    publish_targets(stats(), facts.data(), facts.size(), status_now_ms());
 }
 
 // ---------------------------------------------------------------- the end

@@ -43,6 +43,15 @@ class Deliverer {
     struct Push;
     struct Job;
 
+    /// A target as the status names it.
+    struct TargetText {
+        std::string server;
+        std::string location;
+        std::string reason;  ///< why the last push that failed did
+        UnixMs pushed_ms;
+        UnixMs since_ms;  ///< see TargetState
+    };
+
     /// A caller that waits for the verdict of an event, in the worker at the other end of a link.
     struct Listening {
         Link* link;
@@ -83,6 +92,11 @@ class Deliverer {
     void log_change(const DueEvent& event, const TargetChange& change, const std::string& reason,
                     UnixMs now_ms) noexcept;
 
+    // What is to be seen.
+    void record_end(const DueEvent& event, PushResult result, Delivery* delivery,
+                    const std::string& reason, UnixMs now_ms) noexcept;
+    void show_targets() noexcept;
+
     void leave() noexcept;
     [[nodiscard]] bool is_done() const noexcept;
 
@@ -93,19 +107,19 @@ class Deliverer {
     SpoolClock clock_;
     std::unique_ptr<LinkServer> server_;
     std::unordered_map<Link*, std::unique_ptr<Link>> links_;
-    std::unordered_map<std::int64_t, Listening> listening_;   ///< by event_id
-    std::unordered_map<std::int64_t, std::int64_t> pushing_;  ///< event_id to target_id: settled
-                                                              ///< ones are not in it
+    std::unordered_map<std::int64_t, Listening> listening_;      ///< by event_id
+    std::unordered_map<std::int64_t, std::int64_t> pushing_;     ///< event_id to target_id: settled
+                                                                 ///< ones are not in it
+    std::unordered_map<std::int64_t, TargetText> target_texts_;  ///< by target_id
     std::vector<Pushed> pushed_;
     std::vector<std::int64_t> back_;  ///< targets that are back, not written down yet
     std::unique_ptr<Job> work_;       ///< belongs to the thread while the job is out
     ThreadJob job_;
     Timer look_;
     Timer retry_;  ///< keeps a leaving worker until its last outcome is written down
-    StoreStatus status_ = StoreStatus::kOk;
     UnixMs next_tending_ms_ = 0;
-    UnixMs not_before_ms_ = 0;  ///< the store could not be used
-    unsigned failures_ = 0;     ///< of the store, one after the other
+    UnixMs not_before_ms_ = 0;    ///< the store could not be used
+    unsigned failures_ = 0;       ///< of the store, one after the other
     bool knows_targets_ = false;  ///< that had events when it began
     bool is_leaving_ = false;
     bool is_running_ = false;

@@ -21,6 +21,7 @@ struct Delivery {
     std::string_view alert_record;         ///< of an event from the spool, see alert_of()
     FlashdutyEvent event;
     std::string_view event_json;
+    ngx_msec_t arrived_ms = 0;  ///< when its body had
 
     // The push. It is known by its request, because an error_page clears module contexts.
     ngx_str_t push_uri = ngx_null_string;  ///< without its arguments

@@ -2,6 +2,7 @@
 
 #include "answer.hpp"
 #include "push.hpp"
+#include "recorder.hpp"
 
 namespace flashduty {
 
@@ -31,6 +32,7 @@ Outcome outcome_of(Verdict verdict) noexcept {
 
 void push_live(Delivery& delivery) noexcept {
     delivery.on_push_judged = [](Delivery& judged) {
+        record_live_push(judged);
         if (judged.verdict == Verdict::kSlowDown) {
             judged.retry_after = judged.push_retry_after.empty() ? "1" : judged.push_retry_after;
         }

@@ -7,6 +7,7 @@
 #include "conf.hpp"
 #include "headers.hpp"
 #include "push_answer.hpp"
+#include "recorder.hpp"
 
 namespace flashduty {
 
@@ -61,6 +62,7 @@ void on_request_end(void* data) {
         delivery.is_judged = true;
         delivery.verdict = Verdict::kTransient;
         delivery.push_reason = "nginx ended the request before the push was over";
+        record_push(delivery, nullptr);
         delivery.on_push_judged(delivery);
     }
 }

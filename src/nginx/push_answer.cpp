@@ -7,6 +7,7 @@
 #include "conf.hpp"
 #include "delivery.hpp"
 #include "headers.hpp"
+#include "recorder.hpp"
 
 namespace flashduty {
 
@@ -183,6 +184,7 @@ ngx_int_t on_push_end(ngx_http_request_t* sr, void* data, ngx_int_t rc) {
     }
     judge_push(delivery, sr);
     delivery.is_judged = true;
+    record_push(delivery, sr);
     delivery.on_push_judged(delivery);
     delivery.request->write_event_handler = delivery.on_push_over;
     if (ngx_http_post_request(delivery.request, nullptr) != NGX_OK) {

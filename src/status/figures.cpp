@@ -135,7 +135,7 @@ void list_figures(const StatusView& view, FigureSink& sink) noexcept {
               {}},
              Digits::seconds(figures.last_delivery_ms));
     sink.begin({"flashduty_build_info", kGauge, "Version of the module and of nginx.", {}});
-    sink.build(view.context.version, view.context.nginx_version);
+    sink.build(view.context.version, view.context.nginx);
     sink.end();
 }
 

@@ -266,7 +266,10 @@ void publish_targets(Stats& stats, const TargetFact* targets, std::size_t count,
         Target<StatsWord>& target = stats.targets[i];
         if (!is_known[i] && target.is_spooled_to.load(kRelaxed) != 0) {
             target.is_spooled_to.store(0, kRelaxed);
-            target.seen_ms.store(0, kRelaxed);
+            target.next_try_ms.store(0, kRelaxed);
+            if (target.is_away.exchange(0, kRelaxed) != 0) {
+                target.since_ms.store(now_ms, kRelaxed);
+            }
         }
     }
 }

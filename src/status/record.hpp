@@ -94,7 +94,7 @@ struct TargetFact {
     std::string_view reason;
 };
 
-/// By the deliverer: all targets that it knows.
+/// By the deliverer: all targets that it knows. Those that one before it knew count as back.
 void publish_targets(Stats& stats, const TargetFact* targets, std::size_t count,
                      StatusMs now_ms) noexcept;
 

@@ -5,8 +5,8 @@ namespace flashduty {
 namespace {
 
 /// Another number with every change of what the figures mean.
-constexpr std::uint64_t kVersion = 1;
-constexpr std::uint64_t kLayout = kVersion << 32 | sizeof(Stats);
+constexpr std::uint64_t kLayoutVersion = 1;
+constexpr std::uint64_t kLayout = kLayoutVersion << 32 | sizeof(Stats);
 
 constexpr std::size_t kWords = sizeof(Stats) / sizeof(StatsWord);
 

@@ -38,7 +38,7 @@ struct AlertView {
 struct StatusContext {
     bool has_spool = false;
     std::string_view version;  ///< of the module
-    std::string_view nginx_version;
+    std::string_view nginx;
     StatusMs now_ms = 0;
 };
 
