@@ -163,8 +163,10 @@ CutFields cut_fields(const FlashdutyEvent& event) noexcept {
     fields.alert_key = event.alert_key.size() == kDigestPrefix.size() + 2 * kSha256Bytes &&
                        event.alert_key.substr(0, kDigestPrefix.size()) == kDigestPrefix;
     fields.labels =
-        std::any_of(event.labels, event.labels + event.label_count,
-                    [](const Label& label) { return is_cut(label.value, kMaxLabelCharacters); });
+        std::any_of(event.labels, event.labels + event.label_count, [](const Label& label) {
+            return label.value.size() >= kMaxLabelCharacters &&
+                   is_cut(label.value, kMaxLabelCharacters);
+        });
     return fields;
 }
 

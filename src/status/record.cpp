@@ -60,14 +60,22 @@ static_assert(kAlertNumbers + AlertWriter::room_for(kBizIdBytes) +
 
 std::uint64_t mix(std::uint64_t hash, std::string_view text) noexcept {
     constexpr std::uint64_t kPrime = 0x9E3779B97F4A7C15;
-    for (std::size_t at = 0; at < text.size(); at += sizeof(std::uint64_t)) {
-        const std::string_view some = text.substr(at, sizeof(std::uint64_t));
-        std::uint64_t word = 0;
-        std::memcpy(&word, some.data(), some.size());
+    const auto add = [&hash](std::uint64_t word) {
         hash = (hash ^ word) * kPrime;
         hash ^= hash >> 32;
+    };
+    add(text.size());
+    std::uint64_t word = 0;
+    for (; text.size() >= sizeof(word); text.remove_prefix(sizeof(word))) {
+        std::memcpy(&word, text.data(), sizeof(word));
+        add(word);
     }
-    return (hash ^ text.size()) * kPrime;
+    word = 0;
+    for (const char c : text) {
+        word = word << 8 | static_cast<unsigned char>(c);
+    }
+    add(word);
+    return hash;
 }
 
 std::uint64_t key_of(const TargetName& name) noexcept {

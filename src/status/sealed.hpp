@@ -19,15 +19,21 @@ struct Sealed {
     Word words[Words];
 };
 
-[[nodiscard]] inline std::uint64_t seal_of(const std::uint64_t* words, std::size_t size) noexcept {
-    constexpr std::uint64_t kPrime = 0x9E3779B97F4A7C15;
-    std::uint64_t seal = size + 1;
-    for (std::size_t i = 0; i < size; i++) {
-        seal = (seal ^ words[i]) * kPrime;
-        seal ^= seal >> 32;
-    }
-    return seal | 1;
-}
+/// What words add up to: no single word can change and leave it as it was.
+class Sum {
+  public:
+    explicit Sum(std::size_t size) noexcept : sum_(size + 1) {}
+
+    void add(std::uint64_t word) noexcept { sum_ = (sum_ ^ word) * kOdd; }
+
+    /// Never 0.
+    [[nodiscard]] std::uint64_t seal() const noexcept { return sum_ == 0 ? 1 : sum_; }
+
+  private:
+    static constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15;
+
+    std::uint64_t sum_;
+};
 
 /// The start of valid UTF-8 that fits, no character split.
 [[nodiscard]] inline std::string_view whole_start(std::string_view text,
@@ -68,11 +74,13 @@ class SealWriter {
     }
 
     void seal(Sealed<std::atomic<std::uint64_t>, Words>& sealed) const noexcept {
+        Sum sum(size_);
         for (std::size_t i = 0; i < size_; i++) {
             sealed.words[i].store(words_[i], std::memory_order_relaxed);
+            sum.add(words_[i]);
         }
         sealed.size.store(size_, std::memory_order_relaxed);
-        sealed.seal.store(seal_of(words_, size_), std::memory_order_release);
+        sealed.seal.store(sum.seal(), std::memory_order_release);
     }
 
     /// The words that a text of at most so many bytes takes, its size among them.
@@ -96,7 +104,11 @@ class SealReader {
     template <std::size_t Words>
     explicit SealReader(const Sealed<std::uint64_t, Words>& sealed) noexcept
         : words_(sealed.words), left_(sealed.size) {
-        is_whole_ = sealed.seal != 0 && left_ <= Words && sealed.seal == seal_of(words_, left_);
+        Sum sum(left_);
+        for (std::size_t i = 0; left_ <= Words && i < left_; i++) {
+            sum.add(words_[i]);
+        }
+        is_whole_ = left_ <= Words && sealed.seal == sum.seal();
         left_ = is_whole_ ? left_ : 0;
     }
 
