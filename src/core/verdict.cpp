@@ -71,6 +71,16 @@ Verdict judge_status(unsigned status) noexcept {
 }  // namespace
 
 void AnswerReader::feed(std::string_view piece) noexcept {
+    if (!is_followed_ && held_bytes_ + piece.size() <= kMaxTokenBytes) {
+        hold(piece);  // nothing in a short answer is long
+        return;
+    }
+    if (!is_followed_) {
+        is_followed_ = true;
+        for (const char c : std::string_view(held_, held_bytes_)) {
+            (void)keeps(c);
+        }
+    }
     std::size_t from = 0;
     for (std::size_t i = 0; i < piece.size(); i++) {
         if (!keeps(piece[i])) {
