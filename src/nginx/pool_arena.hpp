@@ -16,7 +16,8 @@ struct Room {
 };
 
 /// A worker's rooms that no alert is using, some of which it keeps: the heap that malloc gives back
-/// to the system after one burst of alerts has to be fetched anew for the next.
+/// to the system after one burst of alerts has to be fetched anew for the next. For the worker
+/// itself, not for threads of its pools.
 class SpareRooms {
   public:
     [[nodiscard]] static Room* take(ngx_log_t* log) noexcept {
