@@ -159,27 +159,6 @@ bool parse_hex4(std::string_view digits, unsigned& value) noexcept {
     return bits >= 0;
 }
 
-std::size_t sound_string_bytes(std::string_view raw) noexcept {
-    for (std::size_t i = 0; i < raw.size(); i++) {
-        if (static_cast<unsigned char>(raw[i]) < 0x20 || raw[i] == '"') {
-            return i;
-        }
-        if (raw[i] != '\\') {
-            continue;
-        }
-        unsigned unit = 0;
-        const std::string_view escape = raw.substr(i);
-        if (parse_unit(escape, unit)) {
-            i += 5;
-        } else if (escape.size() > 1 && find_short_escape(escape[1]) != nullptr) {
-            i += 1;
-        } else {
-            return i;
-        }
-    }
-    return raw.size();
-}
-
 std::size_t unescape(std::string_view raw, char* to) noexcept {
     char* end = to;
     for_each_part(raw, [&end](std::string_view part) {

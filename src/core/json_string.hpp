@@ -18,9 +18,6 @@ namespace flashduty {
     return (unit & 0xFC00) == 0xDC00;
 }
 
-/// The bytes before the first one that may not stand in a string; all of `raw` when it is one.
-[[nodiscard]] std::size_t sound_string_bytes(std::string_view raw) noexcept;
-
 /// Writes what a sound string stands for to `to`, which may be where it stands itself, and gives
 /// its size in bytes, which is never larger. An escaped surrogate without its other half is
 /// U+FFFD; raw bytes stay what they are.
