@@ -61,28 +61,31 @@ inline std::size_t escape_bytes(const char* at, const char* end) noexcept {
                : 0;
 }
 
-/// Where a string ends: at its closing quote, at what may not stand in it, or at `end`.
-struct StringEnd {
-    const char* at;
-    bool is_plain;
-};
-
-inline StringEnd find_string_end(const char* at, const char* end) noexcept {
-    bool is_plain = true;
-    for (;;) {
-        at = skip_plain(at, end, is_plain);
-        if (at == end || *at != '\\') {
-            return {at, is_plain};
+/// Where a string ends that has a backslash at `at`: at its closing quote, at what may not stand in
+/// it, or at `end`.
+const char* find_escaped_end(const char* at, const char* end) noexcept {
+    bool is_ascii = true;
+    while (at != end && *at == '\\') {
+        const std::size_t escape = escape_bytes(at, end);
+        if (escape == 0) {
+            break;
         }
-        is_plain = false;
-        do {
-            const std::size_t escape = escape_bytes(at, end);
-            if (escape == 0) {
-                return {at, false};
-            }
-            at += escape;
-        } while (at != end && *at == '\\');
+        at += escape;
+        if (at != end && *at != '\\') {
+            at = skip_plain(at, end, is_ascii);
+        }
     }
+    return at;
+}
+
+/// The same of any string, from behind its opening quote.
+inline const char* find_string_end(const char* at, const char* end, bool& is_plain) noexcept {
+    at = skip_plain(at, end, is_plain);
+    if (at == end || *at != '\\') {
+        return at;
+    }
+    is_plain = false;
+    return find_escaped_end(at, end);
 }
 
 const char* skip_digits(const char* at, const char* end) noexcept {
@@ -118,68 +121,170 @@ bool is_number(std::string_view word) noexcept {
     return at == end;
 }
 
-bool is_literal(std::string_view word) noexcept {
-    return word == "null" || word == "true" || word == "false";
+/// Whether `word` is a number or a literal, and which.
+bool is_sound(std::string_view word, JsonConstants constants, JsonScalar::Kind& kind) noexcept {
+    if (is_number(word) || (constants == JsonConstants::kRead && is_constant(word))) {
+        kind = JsonScalar::kNumber;
+        return true;
+    }
+    kind = word == "true"    ? JsonScalar::kTrue
+           : word == "false" ? JsonScalar::kFalse
+                             : JsonScalar::kNull;
+    return kind != JsonScalar::kNull || word == "null";
+}
+
+inline const char* skip_space(const char* at, const char* end) noexcept {
+    while (at != end && is_json_space(*at)) {
+        at++;
+    }
+    return at;
+}
+
+inline bool is_at(const char* at, const char* end, char c) noexcept {
+    return at != end && *at == c;
 }
 
 }  // namespace
 
-std::string_view JsonOutline::draw(std::string_view text, std::size_t most_bytes) noexcept {
+std::string_view JsonOutline::draw(std::string_view text) noexcept {
     const char* at = text.data();
-    const char* const end = at + text.size();
-    kept_[0] = kept_[size_bytes_];
-    char* to = kept_ + 1;
-    const char* const full = to + most_bytes;
-    while (at != end && to < full) {
+    end_ = at + text.size();
+    drawn_[0] = drawn_[size_bytes_];
+    behind_[0] = at;
+    size_bytes_ = 0;
+    count_ = 0;
+    while (at != end_ && has_room()) {
         const Begins begins = kCharacters.begins[byte(*at)];
-        if (begins == Begins::kMark) {
-            *to++ = *at++;
-        } else if (begins == Begins::kSpace) {
+        if (begins == Begins::kSpace) {
             at++;
-        } else if (begins == Begins::kString) {
-            const StringEnd string = find_string_end(at + 1, end);
-            if (string.at == end || *string.at != '"') {
-                break;
-            }
-            scalars_[(to - kept_) / 2] = {at + 1, static_cast<std::size_t>(string.at - at - 1),
-                                          string.is_plain};
-            *to++ = '"';
-            *to++ = '"';
-            at = string.at + 1;
-        } else if (begins == Begins::kWord) {
-            const char* behind = at + 1;
-            while (behind != end && kCharacters.in_word[byte(*behind)]) {
-                behind++;
-            }
-            const std::string_view word(at, static_cast<std::size_t>(behind - at));
-            if (is_number(word) || (constants_ == JsonConstants::kRead && is_constant(word))) {
-                scalars_[(to - kept_) / 2] = {word.data(), word.size(), false};
-                *to++ = '0';
-            } else if (is_literal(word)) {
-                to += word.copy(to, word.size());
-            } else {
+        } else if (begins == Begins::kMark) {
+            put(*at, at + 1);
+            at++;
+        } else {
+            const char* behind = begins == Begins::kNothing ? nullptr : draw_scalar(at);
+            if (behind == nullptr) {
                 break;
             }
             at = behind;
-        } else {
-            break;
         }
     }
-    if (to[-1] == '0') {
-        *to++ = ' ';  // only what follows a number ends it
+    if (drawn_[size_bytes_] == '0') {
+        put(' ', at);  // only what follows a number ends it
     }
-    size_bytes_ = static_cast<std::size_t>(to - kept_) - 1;
-    return {at, static_cast<std::size_t>(end - at)};
+    return {at, static_cast<std::size_t>(end_ - at)};
 }
 
-const JsonScalar* JsonOutline::misplaced_string(std::size_t end_bytes) const noexcept {
-    const char* const behind = kept_ + 1 + end_bytes;
-    const bool is_string = end_bytes >= 2 && behind[-1] == '"';
-    return is_string && behind[-3] != ':' ? &scalar(behind - 2) : nullptr;
+/// Reads the scalar at `at` as the `place`-th: gives what is behind it, nullptr when there is no
+/// sound one or no room for it.
+const char* JsonOutline::read_scalar(const char* at, std::size_t place) noexcept {
+    if (at == end_ || place == kMostScalars) {
+        return nullptr;
+    }
+    if (*at != '"') {
+        return read_word(at, scalars_[place]);
+    }
+    JsonScalar& scalar = scalars_[place];
+    scalar.begin = at + 1;
+    scalar.kind = JsonScalar::kString;
+    bool is_plain = true;
+    const char* const quote = find_string_end(at + 1, end_, is_plain);
+    scalar.is_plain = is_plain;
+    scalar.size_bytes = static_cast<std::size_t>(quote - at - 1);
+    return is_at(quote, end_, '"') ? quote + 1 : nullptr;
+}
+
+const char* JsonOutline::read_word(const char* at, JsonScalar& scalar) const noexcept {
+    const char* behind = at;
+    while (behind != end_ && kCharacters.in_word[byte(*behind)]) {
+        behind++;
+    }
+    const std::string_view word(at, static_cast<std::size_t>(behind - at));
+    scalar = {at, word.size(), JsonScalar::kNull, false};
+    return !word.empty() && is_sound(word, constants_, scalar.kind) ? behind : nullptr;
+}
+
+/// Draws the scalar at `at`, and what stands in the outline with it. Gives what is behind, nullptr
+/// when there is no sound scalar.
+const char* JsonOutline::draw_scalar(const char* at) noexcept {
+    const char* behind = read_scalar(at, count_);
+    if (behind == nullptr) {
+        return nullptr;
+    }
+    const bool is_string = *at == '"';
+    const bool is_first_element = drawn_[size_bytes_] == '[';
+    std::uint8_t* const bounds = bounds_ + size_bytes_ + 1;
+    bounds[0] = static_cast<std::uint8_t>(count_++);
+    if (is_string) {
+        drawn_[++size_bytes_] = '"';
+    }
+    put(is_string ? '"' : '0', behind);
+    const char* const colon = skip_space(behind, end_);
+    if (is_string && is_at(colon, end_, ':')) {
+        put(':', colon + 1);
+        behind = draw_members(colon + 1);
+    } else if (is_first_element) {
+        behind = draw_elements(behind);
+    }
+    bounds[1] = static_cast<std::uint8_t>(count_);
+    return behind;
+}
+
+/// Draws the value at `at` when it is a scalar, and takes in the members behind it that have one.
+/// Gives what is behind.
+const char* JsonOutline::draw_members(const char* at) noexcept {
+    const char* behind = read_scalar(skip_space(at, end_), count_);
+    if (behind == nullptr) {
+        return at;
+    }
+    std::uint8_t* const bounds = bounds_ + size_bytes_ + 1;
+    put('0', behind);
+    do {
+        count_++;
+        at = behind;
+        behind = read_member(at);
+    } while (behind != nullptr);
+    behind_[size_bytes_] = at;
+    bounds[0] = bounds[1] = static_cast<std::uint8_t>(count_);  // told with its name
+    return at;
+}
+
+/// Reads a comma, a name, a colon and a scalar. Gives what is behind them; nullptr when that is not
+/// what comes next.
+const char* JsonOutline::read_member(const char* at) noexcept {
+    const char* const comma = skip_space(at, end_);
+    const char* const name = is_at(comma, end_, ',') ? skip_space(comma + 1, end_) : end_;
+    const char* colon = is_at(name, end_, '"') ? read_scalar(name, count_) : nullptr;
+    colon = colon == nullptr ? end_ : skip_space(colon, end_);
+    const char* const behind =
+        is_at(colon, end_, ':') ? read_scalar(skip_space(colon + 1, end_), count_ + 1) : nullptr;
+    count_ += behind == nullptr ? 0 : 1;
+    return behind;
+}
+
+/// Takes in the elements behind the first one that are scalars. Gives what is behind.
+const char* JsonOutline::draw_elements(const char* at) noexcept {
+    for (;;) {
+        const char* const comma = skip_space(at, end_);
+        const char* const behind =
+            is_at(comma, end_, ',') ? read_scalar(skip_space(comma + 1, end_), count_) : nullptr;
+        if (behind == nullptr) {
+            behind_[size_bytes_] = at;
+            return at;
+        }
+        count_++;
+        at = behind;
+    }
+}
+
+const JsonScalar* JsonOutline::lone_string(std::size_t size_bytes) const noexcept {
+    const bool is_string = size_bytes >= 2 && drawn_[size_bytes] == '"';
+    return is_string && drawn_[size_bytes - 2] != ':' ? scalars(drawn_ + size_bytes - 1).begin
+                                                      : nullptr;
 }
 
 std::size_t sound_string_bytes(std::string_view text) noexcept {
-    const char* end = find_string_end(text.data(), text.data() + text.size()).at;
+    bool is_plain = true;
+    const char* end = find_string_end(text.data(), text.data() + text.size(), is_plain);
     return static_cast<std::size_t>(end - text.data());
 }
 

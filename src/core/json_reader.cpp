@@ -43,48 +43,67 @@ struct JsonReader::Callbacks {
         }
         if (reader.skip_from_ == depth) {
             reader.skip_from_ = 0;
-            reader.callbacks_.yajl_map_key = key;
-            reader.hear_scalars(reader.scalars_heard_);
+            reader.callbacks_ = kAll;
         }
         return 1;
     }
 
-    /// yajl tells of a string what stands behind its opening quote.
-    static std::string_view raw_string(JsonReader& reader, const unsigned char* text) noexcept {
-        const auto* at = reinterpret_cast<const char*>(text) - 1;
-        const JsonScalar& string = reader.outline_.scalar(at);
-        reader.is_plain_ = string.is_plain;
-        return string.text();
+    static bool tell(JsonReader& reader, const JsonScalar& scalar) noexcept {
+        switch (scalar.kind) {
+            case JsonScalar::kString:
+                reader.is_plain_ = scalar.is_plain;
+                return reader.handler_.on_string(scalar.text());
+            case JsonScalar::kNumber:
+                return reader.handler_.on_number(scalar.text());
+            case JsonScalar::kNull:
+                return reader.handler_.on_null();
+            default:
+                return reader.handler_.on_boolean(scalar.kind == JsonScalar::kTrue);
+        }
     }
 
+    static bool tell_name(JsonReader& reader, const JsonScalar& name) noexcept {
+        reader.is_plain_ = name.is_plain;
+        return reader.handler_.on_key(name.text());
+    }
+
+    /// Tells a name, and the members that it stands for.
     static int key(void* context, const unsigned char* text, std::size_t) noexcept {
         JsonReader& reader = of(context);
-        return answer(reader, reader.handler_.on_key(raw_string(reader, text)));
+        auto [at, end] = reader.outline_.scalars(reinterpret_cast<const char*>(text) - 1);
+        bool go_on = true;
+        for (bool is_name = true; at != end && go_on; at++) {
+            if (is_name) {
+                go_on = tell_name(reader, *at);
+            } else if (reader.scalars_heard_) {
+                go_on = tell(reader, *at);
+            }
+            is_name = !is_name;
+        }
+        return answer(reader, go_on);
+    }
+
+    static int scalars(JsonReader& reader, const char* text) noexcept {
+        auto [at, end] = reader.outline_.scalars(text);
+        bool go_on = true;
+        while (at != end && go_on && reader.scalars_heard_) {
+            go_on = tell(reader, *at);
+            at++;
+        }
+        return answer(reader, go_on);
     }
 
     static int string(void* context, const unsigned char* text, std::size_t) noexcept {
-        JsonReader& reader = of(context);
-        return answer(reader, reader.handler_.on_string(raw_string(reader, text)));
+        return scalars(of(context), reinterpret_cast<const char*>(text) - 1);
     }
 
     static int number(void* context, const char* text, std::size_t) noexcept {
-        JsonReader& reader = of(context);
-        return answer(reader, reader.handler_.on_number(reader.outline_.scalar(text).text()));
-    }
-
-    static int boolean(void* context, int value) noexcept {
-        JsonReader& reader = of(context);
-        return answer(reader, reader.handler_.on_boolean(value != 0));
-    }
-
-    static int null(void* context) noexcept {
-        JsonReader& reader = of(context);
-        return answer(reader, reader.handler_.on_null());
+        return scalars(of(context), text);
     }
 
     static constexpr yajl_callbacks kAll = {
-        null,
-        boolean,
+        nullptr,  // all that is no string is a number in the outline
+        nullptr,
         nullptr,
         nullptr,
         number,
@@ -148,21 +167,11 @@ void JsonReader::yajl_release(void* reader, void* memory) noexcept {
     }
 }
 
-void JsonReader::hear_scalars(bool is_heard) noexcept {
-    scalars_heard_ = is_heard;
-    const yajl_callbacks& from = Callbacks::kAll;
-    callbacks_.yajl_null = is_heard ? from.yajl_null : nullptr;
-    callbacks_.yajl_boolean = is_heard ? from.yajl_boolean : nullptr;
-    callbacks_.yajl_number = is_heard ? from.yajl_number : nullptr;
-    callbacks_.yajl_string = is_heard ? from.yajl_string : nullptr;
-}
-
 void JsonReader::skip_this() noexcept {
     skip_from_ = depth_;
-    const bool were_heard = scalars_heard_;
-    hear_scalars(false);
-    scalars_heard_ = were_heard;
     callbacks_.yajl_map_key = nullptr;
+    callbacks_.yajl_string = nullptr;
+    callbacks_.yajl_number = nullptr;
 }
 
 JsonStatus JsonReader::feed(JsonChunk piece) noexcept {
@@ -246,15 +255,15 @@ bool JsonReader::parse(std::string_view text) noexcept {
 std::size_t JsonReader::stop_bytes(std::string_view text) noexcept {
     const std::size_t consumed = yajl_get_bytes_consumed(yajl_);
     const bool is_before = stopped_before_token();
-    const JsonScalar* string = is_before ? outline_.misplaced_string(consumed) : nullptr;
+    const JsonScalar* string = is_before ? outline_.lone_string(consumed) : nullptr;
     if (string != nullptr) {
         return static_cast<std::size_t>(string->begin - text.data()) + 1;
     }
-    std::string_view rest = outline_.draw(text, consumed);
-    while (is_before && is_json_space(rest[0])) {
-        rest.remove_prefix(1);
+    const char* at = outline_.behind(consumed);
+    while (is_before && is_json_space(*at)) {
+        at++;
     }
-    return text.size() - rest.size();
+    return static_cast<std::size_t>(at - text.data());
 }
 
 /// yajl counts back the size of a token that stands where the end of a member should be, of a

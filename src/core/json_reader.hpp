@@ -82,7 +82,7 @@ class JsonReader {
     [[nodiscard]] bool is_plain() const noexcept { return is_plain_; }
 
     /// Whether strings, numbers, booleans and null are heard from here on; at first they are.
-    void hear_scalars(bool is_heard) noexcept;
+    void hear_scalars(bool are_heard) noexcept { scalars_heard_ = are_heard; }
 
     /// From on_start_object() or on_start_array(): nothing of what is in it will be heard, its end
     /// included.
