@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "bytes.hpp"
 #include "text.hpp"
 
 namespace flashduty {
@@ -170,9 +169,6 @@ std::size_t unescape(std::string_view raw, char* to) noexcept {
 
 std::string_view read_string(Arena& arena, std::string_view raw,
                              std::size_t enough_bytes) noexcept {
-    if (is_plain(raw)) {
-        return raw;
-    }
     const std::size_t sound = sound_prefix(raw);
     const bool has_escapes = raw.find('\\') != std::string_view::npos;
     if (!has_escapes) {

@@ -63,10 +63,6 @@ std::size_t control_size(std::string_view text) noexcept {
 
 }  // namespace
 
-bool is_blank(std::string_view text) noexcept {
-    return std::all_of(text.begin(), text.end(), is_space);
-}
-
 std::string_view trim(std::string_view text) noexcept {
     while (!text.empty() && is_space(text.front())) {
         text.remove_prefix(1);
