@@ -134,7 +134,7 @@ bool is_sound(std::string_view word, JsonConstants constants, JsonScalar::Kind& 
 }
 
 inline const char* skip_space(const char* at, const char* end) noexcept {
-    while (at != end && is_json_space(*at)) {
+    while (at != end && *at <= ' ' && is_json_space(*at)) {
         at++;
     }
     return at;

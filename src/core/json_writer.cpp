@@ -21,6 +21,38 @@ constexpr char escape_letter(char c) noexcept {
     }
 }
 
+/// Not less than escaped_size_bytes(), and of a short text found without looking at it.
+std::size_t most_escaped_bytes(std::string_view text) noexcept {
+    constexpr std::size_t kShortBytes = 512;
+    return text.size() <= kShortBytes ? 2 * text.size() : escaped_size_bytes(text);
+}
+
+char* write_escaped(std::string_view text, char* to) noexcept {
+    bool is_ascii = true;
+    const char* const end = text.data() + text.size();
+    for (const char* at = text.data(); at != end;) {
+        const char* const behind = skip_plain(at, end, is_ascii);
+        to = copy_short({at, static_cast<std::size_t>(behind - at)}, to);
+        at = behind;
+        for (; at != end && needs_escape(*at); at++) {
+            const char letter = escape_letter(*at);
+            if (letter != 0) {
+                *to++ = '\\';
+            }
+            *to++ = letter != 0 ? letter : *at;
+        }
+    }
+    return to;
+}
+
+/// Gives what is behind what it wrote.
+char* write_quoted(std::string_view text, char* to) noexcept {
+    *to++ = '"';
+    to = is_plain(text) ? copy_short(text, to) : write_escaped(text, to);
+    *to++ = '"';
+    return to;
+}
+
 }  // namespace
 
 void JsonSink::raw(std::string_view text) noexcept {
@@ -32,32 +64,9 @@ void JsonSink::raw(std::string_view text) noexcept {
 
 void JsonSink::string(std::string_view text) noexcept {
     if (to_ == nullptr) {
-        size_ += 2 + escaped_size_bytes(text);
-        return;
-    }
-    to_[size_++] = '"';
-    if (is_plain(text)) {
-        raw(text);
+        size_ += 2 + most_escaped_bytes(text);
     } else {
-        write_escaped(text);
-    }
-    to_[size_++] = '"';
-}
-
-void JsonSink::write_escaped(std::string_view text) noexcept {
-    bool is_ascii = true;
-    const char* const end = text.data() + text.size();
-    for (const char* at = text.data(); at != end;) {
-        const char* const behind = skip_plain(at, end, is_ascii);
-        raw({at, static_cast<std::size_t>(behind - at)});
-        at = behind;
-        for (; at != end && needs_escape(*at); at++) {
-            const char letter = escape_letter(*at);
-            if (letter != 0) {
-                to_[size_++] = '\\';
-            }
-            to_[size_++] = letter != 0 ? letter : *at;
-        }
+        size_ = static_cast<std::size_t>(write_quoted(text, to_ + size_) - to_);
     }
 }
 

@@ -194,7 +194,7 @@ class MessageExtractor {
             frame.wanted = false;
             return nullptr;
         }
-        JsonValue* value = arena_.make<JsonValue>();
+        JsonValue* value = new_value();
         if (value == nullptr) {
             return nullptr;
         }
@@ -210,8 +210,24 @@ class MessageExtractor {
         return value;
     }
 
+    /// They are taken from the arena a few at a time.
+    JsonValue* new_value() noexcept {
+        constexpr std::size_t kValues = 3;
+        if (spare_values_ == 0) {
+            values_at_ = arena_.make_array<JsonValue>(kValues);
+            spare_values_ = values_at_ == nullptr ? 0 : kValues;
+        }
+        if (spare_values_ == 0) {
+            return nullptr;
+        }
+        spare_values_--;
+        return values_at_++;
+    }
+
     Arena& arena_;
     BlueKingMessage& message_;
+    JsonValue* values_at_ = nullptr;
+    std::size_t spare_values_ = 0;
     std::size_t field_values_ = 0;
     std::size_t values_ = 0;
     std::string_view key_;  ///< of the value that is kept next
