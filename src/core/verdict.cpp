@@ -15,8 +15,8 @@ constexpr std::size_t kMaxTokenBytes = 16 * 1024;
 /// Of a name that is looked at, however it is escaped.
 constexpr std::size_t kLongestNameBytes = 6 * std::string_view("request_id").size();
 
-/// Of the answer; more than two tokens.
-constexpr std::size_t kMaxHeldBytes = 48 * 1024;
+/// Of the answer; more than any token: a number has three runs of digits.
+constexpr std::size_t kMaxHeldBytes = 4 * kMaxTokenBytes;
 
 struct CodeMeaning {
     std::string_view code;
