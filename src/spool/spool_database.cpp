@@ -54,6 +54,10 @@ Unsynced read_mark(const SpoolFiles& files) noexcept {
 
 constexpr milliseconds kBetweenRecoveries{1000};
 
+/// How long to queue for the lock, each holder of which commits once and lets go: many workers on a
+/// slow disk are no program that locks it. Less than a caller waits for an answer.
+constexpr milliseconds kMostQueueing{500};
+
 constexpr std::string_view kAdvice = ": it and its folder must belong to the workers' user";
 
 StoreStatus status_of(int code) noexcept {
@@ -125,8 +129,7 @@ UnixMs unix_ms() noexcept {
 }  // namespace
 
 StoreStatus SpoolDatabase::begin(Access access) noexcept {
-    deadline_ = steady_clock::now() + milliseconds(options_.busy_ms);
-    connection_.wait_until(deadline_);
+    wait_from_now();
     began_anew_ = false;
     next_id_ = 0;
     if (access == Access::kWrite || !is_sound()) {
@@ -176,6 +179,10 @@ StoreStatus SpoolDatabase::checkpoint() noexcept {
         connection_.forgive();  // the WAL just gets longer
     }
     return connection_.failed() ? judge(Doing::kCheckpoint) : StoreStatus::kOk;
+}
+
+void SpoolDatabase::wait_from_now() noexcept {
+    connection_.wait_until(steady_clock::now() + milliseconds(options_.busy_ms));
 }
 
 bool SpoolDatabase::was_replaced() const noexcept {
@@ -287,7 +294,8 @@ void SpoolDatabase::set_aside(std::string_view why, std::string_view reason) noe
 // ---------------------------------------------------------------- under the lock
 
 StoreStatus SpoolDatabase::lock() noexcept {
-    const int error = files_.lock(deadline_);
+    const int error = files_.lock(steady_clock::now() + kMostQueueing);
+    wait_from_now();
     if (error == EWOULDBLOCK) {
         return refuse(StoreStatus::kBusy, "is locked by another process of the gateway");
     }

@@ -91,6 +91,8 @@ class SpoolDatabase {
     void give_up_corrupt(std::string_view reason) noexcept;
     void mark_unsynced(bool of_checkpoint) noexcept;
 
+    /// For the locks of other programs.
+    void wait_from_now() noexcept;
     [[nodiscard]] bool is_sound() const noexcept;
     [[nodiscard]] bool was_replaced() const noexcept;
     StoreStatus judge(Doing doing) noexcept;
@@ -99,7 +101,6 @@ class SpoolDatabase {
     Options options_;
     SpoolFiles files_;
     Connection connection_;
-    Deadline deadline_;          ///< of the locks of this call
     FileIdentity identity_;      ///< of the file that is open
     int checkpointed_ = 0;       ///< frames of the WAL
     bool began_anew_ = false;    ///< the file that was found damaged is no longer there
