@@ -43,7 +43,7 @@ NGINX := nginx
 endif
 DEBIAN_NGINX := $(BUILD)/debian/nginx
 
-.PHONY: module run test unit nginx-tests test-asan fuzz fuzz-corpus check-memory coverage soak \
+.PHONY: module run test unit nginx-tests test-asan test-promtool fuzz fuzz-corpus check-memory coverage soak \
     compat bench bench-memory bench-profile bench-core bench-core-update install clean
 
 module: $(MODULE)
@@ -110,6 +110,21 @@ coverage: | test-packages coverage-packages
 # minutes.
 soak: $(MODULE) | test-packages valgrind-packages
 	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) prove -v -It/lib t/soak/memory.t
+
+# What Prometheus's own tool says of the metrics and of conf.example's rules. Debian's package is
+# only unpacked: installed, it would start a server.
+PROMTOOL := $(or $(shell command -v promtool),$(BUILD)/prometheus/usr/bin/promtool)
+
+test-promtool: $(MODULE) $(PROMTOOL) | test-packages
+	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) TEST_PROMTOOL=$(PROMTOOL) \
+	    prove -It/lib t/promtool/promtool.t
+
+$(BUILD)/prometheus/usr/bin/promtool:
+	@mkdir -p $(BUILD)/prometheus
+	cd $(BUILD)/prometheus && { apt-get download -q prometheus || \
+	    { apt-get update -q && apt-get download -q prometheus; }; }
+	dpkg-deb -x $(BUILD)/prometheus/prometheus_*.deb $(BUILD)/prometheus
+	@touch $@
 
 .PHONY: unit-programs
 unit-programs: $(UNIT_TESTS)
