@@ -9,9 +9,11 @@
 
 namespace {
 
-constexpr UnixMs kMaxAge = 24 * kHour;
-constexpr UnixMs kDeadAge = 48 * kHour;
+constexpr UnixMs kMaxAge = 30 * kMinute;
+constexpr UnixMs kDeadAge = 2 * kHour;
 constexpr std::int64_t kMaxBytes = 400'000;
+/// How time goes by, and how long a key has to wait: from time to time to the millisecond.
+constexpr UnixMs kSteps[] = {1, kSecond, kMinute, kMinute, 10 * kMinute, 29 * kMinute, 2 * kHour};
 constexpr const char* kStatuses[] = {"Critical", "Warning", "Info", "Ok"};
 
 /// A location and an alert key.
@@ -138,8 +140,7 @@ class Sequence {
             case 11:
                 return compare_dead();
             default:
-                constexpr UnixMs kSteps[] = {kSecond, kMinute, 11 * kMinute, 7 * kHour, 25 * kHour};
-                now_ms_ += kSteps[below(5)];
+                now_ms_ += kSteps[below(std::size(kSteps))];
         }
     }
 
@@ -151,7 +152,7 @@ class Sequence {
         for (std::size_t i = 0; i < count; i++) {
             NewEvent event =
                 new_event(std::string(1, static_cast<char>('p' + below(4))), kStatuses[below(4)],
-                          now_ms_ - static_cast<UnixMs>(below(3) * kMinute));
+                          now_ms_ - (below(2) == 0 ? kSteps[below(5)] : 0));
             event.location = below(3) == 0 ? "/b" : "/a";
             events.push_back(event);
         }
@@ -273,8 +274,8 @@ class Sequence {
                 model_.delivered[one.key] = one.event_id;
                 break;
             case Settlement::Fate::kRetry:
-                settlement.due_ms = below(2) == 0 ? flashduty::kUntilBack + now_ms_
-                                                  : now_ms_ + static_cast<UnixMs>(below(90'000));
+                settlement.due_ms =
+                    below(2) == 0 ? flashduty::kUntilBack + now_ms_ : now_ms_ + kSteps[below(5)];
                 alert.events[one.event_id].attempts++;
                 alert.due_ms = settlement.due_ms;
                 alert.tried_ms = now_ms_;
@@ -289,7 +290,7 @@ class Sequence {
 
     void mark() {
         for (auto& [id, letter] : model_.dead) {
-            if (below(3) == 0) {
+            if (below(2) == 0) {
                 letter.is_marked = true;
                 assert_text(
                     shell_.run("UPDATE dead SET again = 1 WHERE event_id = " + std::to_string(id)),
@@ -422,10 +423,11 @@ class Sequence {
                         (model_.is_superseded(id) ? "superseded"
                          : letter.is_marked       ? "to be sent again"
                                                   : "dead") +
-                        "|" + std::to_string(letter.event.attempts);
+                        "|" + (letter.is_marked ? "1" : "0") + "|" +
+                        std::to_string(letter.event.attempts);
         }
-        assert_text(shell_.run("SELECT event_id, alert_key, state, attempts FROM dead_letters"
-                               " ORDER BY event_id"),
+        assert_text(shell_.run("SELECT event_id, v.alert_key, state, again, v.attempts"
+                               " FROM dead_letters v JOIN dead USING (event_id) ORDER BY event_id"),
                     expected);
     }
 
