@@ -116,6 +116,7 @@ class Sequence {
 
   private:
     std::size_t below(std::size_t limit) { return random_() % limit; }
+    std::string location() { return below(2) == 0 ? "/a" : locations_ == 2 ? "/b" : "/a"; }
 
     void step() {
         switch (below(13)) {
@@ -151,9 +152,9 @@ class Sequence {
         const std::size_t count = 1 + below(4);
         for (std::size_t i = 0; i < count; i++) {
             NewEvent event =
-                new_event(std::string(1, static_cast<char>('p' + below(4))), kStatuses[below(4)],
-                          now_ms_ - (below(2) == 0 ? kSteps[below(5)] : 0));
-            event.location = below(3) == 0 ? "/b" : "/a";
+                new_event(std::string(1, static_cast<char>('p' + below(keys_))),
+                          kStatuses[below(4)], now_ms_ - (below(2) == 0 ? kSteps[below(5)] : 0));
+            event.location = location();
             events.push_back(event);
         }
         const std::vector<Appended> appended = append(*store_, events);
@@ -212,7 +213,7 @@ class Sequence {
     }
 
     void ask(bool is_probe) {
-        const std::string location = below(3) == 0 ? "/b" : "/a";
+        const std::string location = this->location();
         const std::size_t most = is_probe ? 1 : 1 + below(5);
         Ids busy, found;
         Ids expected = expected_due(location, most, busy);
@@ -235,7 +236,7 @@ class Sequence {
             assert_text(event.event_status, kStatuses[known.severity]);
             assert_true(event.accepted_ms == known.accepted_ms);
             assert_int_equal(event.attempts, known.attempts);
-            if (below(2) == 0) {
+            if (below(4) > 0) {
                 leaving_.push_back({event.event_id, event.alert_id, key});
             }
         }
@@ -435,6 +436,9 @@ class Sequence {
     const SqliteStoreOptions& options_;
     Shell& shell_;
     std::mt19937_64& random_;
+    // Few, so that much happens to each.
+    const std::size_t keys_ = 1 + below(4);
+    const std::size_t locations_ = 1 + below(2);
     UnixMs now_ms_ = kNow;
     Model model_;
     std::map<std::string, std::int64_t> targets_;
