@@ -19,8 +19,6 @@ use constant { PER_SECOND => 20, PER_MINUTE => 100 };
 use constant LATE => 0.2;
 
 my $t = Spool->new(workers => 2, rate => sprintf('%dr/s %dr/m', PER_SECOND, PER_MINUTE), server => <<'EOC')->plan(13)->start;
-        flashduty_spool_after 60s;
-
         location = /blueking {
             flashduty_push /flashduty;
         }

@@ -31,7 +31,6 @@ my $t = Spool->new(workers => 2, peers => ['SECOND'], http => <<'EOC')->plan(33)
     server {
         listen 127.0.0.1:%%PORT%%;
         error_page 500 502 503 504 /sorry;
-        flashduty_spool_after 5s;
 
         location = /sorry {
             internal;

@@ -14,8 +14,6 @@ use Gateway;
 use Spool;
 
 my $t = Spool->new(workers => 2, main => 'worker_shutdown_timeout 2s;', server => <<'EOC')->plan(25)->start;
-        flashduty_spool_after 60s;
-
         location = /blueking {
             flashduty_push /flashduty;
         }

@@ -13,7 +13,7 @@ use Gateway;
 use Oracle;
 use Spool;
 
-my $t = Spool->new(daemon => 1, workers => 2, http => <<'EOC')->plan(33)->start;
+my $t = Spool->new(daemon => 1, workers => 2, after => '800ms', http => <<'EOC')->plan(33)->start;
     upstream flashduty {
         server 127.0.0.1:%%PEER%%;
         keepalive 8;
