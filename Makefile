@@ -164,7 +164,7 @@ clean:
 # ---------------------------------------------------------------- what is missing
 
 PACKAGES_build = $(BUILD_PACKAGES)
-PACKAGES_test := libcmocka-dev perl ca-certificates
+PACKAGES_test := libcmocka-dev perl ca-certificates sqlite3
 PACKAGES_valgrind := valgrind
 PACKAGES_fuzz := clang libclang-rt-dev llvm
 PACKAGES_coverage := gcovr

@@ -1,0 +1,107 @@
+package Spool;
+
+# A gateway with a spool, and what a test wants to know of it.
+
+use strict;
+use warnings;
+
+use parent 'Gateway';
+
+use File::Path qw(make_path);
+use JSON::PP;
+
+use Gateway;
+
+my $SERVER = <<'EOC';
+        location = /blueking {
+            flashduty_push /flashduty;
+        }
+        location = /flashduty {
+            internal;
+            proxy_pass %%PUSH_URL%%;
+            proxy_read_timeout %%SHORT%%;
+        }
+EOC
+
+# As Gateway's. Also: spool (parameters of flashduty_spool; undef: none is there);
+# rate (off, unless a test is about it). Without server and http it has one server that pushes.
+sub new {
+    my ($class, %config) = @_;
+
+    $config{server} //= $SERVER if !defined $config{http};
+    my $self = $class->SUPER::new(spool => '', rate => 'off', %config);
+    make_path($self->folder, { mode => 0700 });
+    return $self;
+}
+
+sub configuration {
+    my ($self, %part) = @_;
+
+    my $text   = $self->SUPER::configuration(%part);
+    my $file   = $self->file;
+    my %values = (%$self, %part);
+    return $text if defined $part{conf} || !defined $values{spool};
+    $text =~ s/^http \{\n\K/    flashduty_spool $file $values{spool};\n    flashduty_rate $values{rate};\n/m;
+    return $text;
+}
+
+sub folder { return $_[0]->dir . '/spool' }
+sub file   { return $_[0]->folder . '/spool.db' }
+
+# All that lies on disk, as one text.
+sub bytes {
+    my ($self) = @_;
+    return join '', map { $self->read_file("spool/$_") } map {m{([^/]+)\z}} grep { -f } glob $self->folder . '/*';
+}
+
+# --- what is in it -----------------------------------------------------------
+
+# The rows that a statement gives, as hashes of bytes.
+sub query {
+    my ($self, $sql) = @_;
+
+    return if !-e $self->file;    # sqlite3 would make one
+    open my $output, '-|', 'sqlite3', '-json', '-cmd', '.timeout 5000', $self->file, $sql
+        or die "cannot run sqlite3: $!\n";
+    local $/;
+    my $text = <$output>;
+    close $output or die "sqlite3 fails: $sql\n";
+    return length $text ? @{ JSON::PP->new->decode($text) } : ();
+}
+
+# How many events wait.
+sub waiting {
+    my ($self) = @_;
+
+    my ($row) = $self->query('SELECT count(*) AS count FROM event');
+    return $row ? $row->{count} : 0;
+}
+
+# Whether so many wait, or none.
+sub comes_to_wait {
+    my ($self, $count) = @_;
+    return eventually { $self->waiting == $count };
+}
+
+sub runs_empty { return $_[0]->comes_to_wait(0) }
+
+# The dead letters, their bodies as they came.
+sub dead {
+    my ($self) = @_;
+
+    my @dead = $self->query('SELECT *, hex(body) AS body FROM dead ORDER BY event_id');
+    $_->{body} = pack 'H*', $_->{body} for @dead;
+    return @dead;
+}
+
+# --- who delivers ------------------------------------------------------------
+
+# The process that was elected last, if it still lives.
+sub deliverer {
+    my ($self) = @_;
+
+    my @elected = $self->error_log =~ /(\d+)#\d+: flashduty spool: this process delivers$/mg;
+    return @elected && kill(0, $elected[-1]) ? $elected[-1] : undef;
+}
+
+1;
