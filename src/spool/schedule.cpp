@@ -98,8 +98,8 @@ std::size_t Schedule::room(const Target& target, UnixMs now_ms) noexcept {
 }
 
 std::size_t Schedule::ask(Target& target, UnixMs now_ms) noexcept {
-    while (!target.due_ms.empty() && target.due_ms.top() <= now_ms) {
-        target.due_ms.pop();
+    while (!target.held_until_ms.empty() && target.held_until_ms.top() <= now_ms) {
+        target.held_until_ms.pop();
         target.is_wanted = true;
     }
     if (!target.is_wanted || target.is_asked || now_ms < target.ask_again_ms) {
@@ -115,6 +115,25 @@ std::size_t Schedule::ask(Target& target, UnixMs now_ms) noexcept {
     return most;
 }
 
+std::vector<std::int64_t> Schedule::busy_of(const Target& target) noexcept {
+    std::vector<std::int64_t> alert_ids;
+    for (const Push& push : target.pushes) {
+        alert_ids.push_back(push.alert_id);
+    }
+    return alert_ids;
+}
+
+std::vector<std::int64_t> Schedule::except(const Target& target, UnixMs now_ms) noexcept {
+    std::vector<std::int64_t> alert_ids = busy_of(target);
+    for (const auto& [alert_id, suspect] : target.suspects) {
+        // A probe is to find out about its target, of which a suspect says little.
+        if (target.is_away ? !target.has_only_suspects : suspect.held_until_ms > now_ms) {
+            alert_ids.push_back(alert_id);
+        }
+    }
+    return alert_ids;
+}
+
 std::vector<Ask> Schedule::asks(UnixMs now_ms) noexcept {
     if (targets_.size() > kMostIdleTargets) {
         forget_idle(now_ms);
@@ -123,7 +142,8 @@ std::vector<Ask> Schedule::asks(UnixMs now_ms) noexcept {
     const auto add = [&asks, now_ms](auto from, auto to) {
         for (auto at = from; at != to; ++at) {
             if (const std::size_t most = ask(at->second, now_ms); most > 0) {
-                asks.push_back({at->first, most, at->second.is_away});
+                Target& target = at->second;
+                asks.push_back({at->first, most, target.is_away, except(target, now_ms)});
             }
         }
     };
@@ -141,7 +161,9 @@ std::size_t Schedule::answered(const Ask& ask, std::size_t found, UnixMs now_ms)
     Target& target = target_of(ask.target_id);
     target.is_asked = false;
     const std::size_t leaving = std::min(found, room(target, now_ms));
-    if (found >= ask.most || leaving < found) {
+    const bool has_spared_suspects = ask.is_probe && !target.has_only_suspects;
+    target.has_only_suspects = found == 0 && has_spared_suspects && !target.suspects.empty();
+    if (found >= ask.most || leaving < found || target.has_only_suspects) {
         target.is_wanted = true;
     }
     return leaving;
@@ -158,7 +180,7 @@ void Schedule::forget_idle(UnixMs now_ms) noexcept {
     for (auto at = targets_.begin(); at != targets_.end();) {
         const Target& target = at->second;
         const bool is_idle = !target.is_away && !target.is_wanted && !target.is_asked &&
-                             target.pushes.empty() && target.due_ms.empty() &&
+                             target.pushes.empty() && target.held_until_ms.empty() &&
                              target.budget.is_whole(now_ms);
         at = is_idle ? targets_.erase(at) : std::next(at);
     }
@@ -203,13 +225,24 @@ TargetChange Schedule::succeed(Target& target, const Push& push, UnixMs now_ms) 
         return {};
     }
     const TargetChange change{TargetChange::Kind::kBack, target.since_ms};
+    come_back(target, now_ms);
+    return change;
+}
+
+void Schedule::come_back(Target& target, UnixMs now_ms) noexcept {
+    // Those that were not taken in an earlier era either are not tried at once again.
+    for (auto& [alert_id, suspect] : target.suspects) {
+        if (suspect.last_era == target.era && suspect.eras > 1) {
+            hold(target, suspect, now_ms);
+        }
+    }
     target.is_away = false;
     target.since_ms = now_ms;
+    target.has_only_suspects = false;
     target.is_wanted = true;
     target.era++;
     target.window = kFirstWindow;
     target.successes = 0;
-    return change;
 }
 
 Schedule::Ended Schedule::fail(Target& target, const Push& push, UnixMs retry_after_ms,
@@ -217,6 +250,7 @@ Schedule::Ended Schedule::fail(Target& target, const Push& push, UnixMs retry_af
     const UnixMs quiet_ms = std::clamp(retry_after_ms, UnixMs{0}, kLongestRetryAfterMs);
     target.quiet_until_ms = std::max(target.quiet_until_ms, now_ms + quiet_ms);
     const bool is_of_now = push.era == target.era;
+    Suspect& suspect = suspect_of(target, push.alert_id, now_ms);
     if (target.is_away) {
         // All others were under way when it went away and say nothing new.
         if (push.is_probe && is_of_now) {
@@ -226,33 +260,40 @@ Schedule::Ended Schedule::fail(Target& target, const Push& push, UnixMs retry_af
         target.next_probe_ms = std::max(target.next_probe_ms, target.quiet_until_ms);
         return {kUntilBack + now_ms, {}};
     }
-    const UnixMs due_ms = suspect(target, push.alert_id, now_ms);
+    hold(target, suspect, now_ms);
     // One that started before the target's last success says nothing of it, but what it asks for
     // holds from now on.
     if (!is_of_now && quiet_ms == 0) {
-        return {due_ms, {}};
+        return {suspect.held_until_ms, {}};
     }
     target.is_away = true;
     target.since_ms = now_ms;
     target.failed_probes = 0;
     target.next_probe_ms = std::max(now_ms + draw_wait_ms(0), target.quiet_until_ms);
-    return {due_ms, {TargetChange::Kind::kAway, now_ms}};
+    return {suspect.held_until_ms, {TargetChange::Kind::kAway, now_ms}};
 }
 
-/// Gives when its key may be tried again: the more often it fails, the later, so that one that
-/// cannot be digested does not take the target away from the others again and again.
-UnixMs Schedule::suspect(Target& target, std::int64_t alert_id, UnixMs now_ms) noexcept {
-    Suspect& suspect = target.suspects[alert_id];
-    const UnixMs due_ms = now_ms + draw_wait_ms(suspect.failures);
-    suspect.failures++;
-    suspect.last_ms = now_ms;
-    target.due_ms.push(due_ms);
-    if (target.suspects.size() > kMostSuspects) {
-        target.suspects.erase(std::min_element(
-            target.suspects.begin(), target.suspects.end(),
+Schedule::Suspect& Schedule::suspect_of(Target& target, std::int64_t alert_id,
+                                        UnixMs now_ms) noexcept {
+    auto& suspects = target.suspects;
+    if (suspects.size() >= kMostSuspects && suspects.count(alert_id) == 0) {
+        suspects.erase(std::min_element(
+            suspects.begin(), suspects.end(),
             [](const auto& a, const auto& b) { return a.second.last_ms < b.second.last_ms; }));
     }
-    return due_ms;
+    Suspect& suspect = suspects[alert_id];
+    // However often it is tried in an outage, that is one.
+    suspect.eras += suspect.eras == 0 || suspect.last_era != target.era ? 1 : 0;
+    suspect.last_era = target.era;
+    suspect.last_ms = now_ms;
+    return suspect;
+}
+
+/// The more often it was not taken, the longer, so that one that cannot be digested does not take
+/// the target away from the others again and again.
+void Schedule::hold(Target& target, Suspect& suspect, UnixMs now_ms) noexcept {
+    suspect.held_until_ms = now_ms + draw_wait_ms(suspect.eras - 1);
+    target.held_until_ms.push(suspect.held_until_ms);
 }
 
 void Schedule::settled(std::int64_t target_id, std::int64_t alert_id) noexcept {
@@ -264,13 +305,8 @@ void Schedule::settled(std::int64_t target_id, std::int64_t alert_id) noexcept {
 }
 
 std::vector<std::int64_t> Schedule::busy(std::int64_t target_id) const noexcept {
-    std::vector<std::int64_t> alert_ids;
-    if (const Target* target = find(target_id); target != nullptr) {
-        for (const Push& push : target->pushes) {
-            alert_ids.push_back(push.alert_id);
-        }
-    }
-    return alert_ids;
+    const Target* target = find(target_id);
+    return target != nullptr ? busy_of(*target) : std::vector<std::int64_t>{};
 }
 
 std::size_t Schedule::busy_count() const noexcept {
@@ -285,13 +321,14 @@ std::size_t Schedule::busy_count() const noexcept {
 
 UnixMs Schedule::next_look_ms(const Target& target, UnixMs now_ms) noexcept {
     // A probe takes what is not due, too.
-    const UnixMs due_ms = target.is_away || target.due_ms.empty() ? kNever : target.due_ms.top();
+    const UnixMs held_until_ms =
+        target.is_away || target.held_until_ms.empty() ? kNever : target.held_until_ms.top();
     // Else it is looked at when the store answers, or something is settled.
     if (!target.is_wanted || target.is_asked || slots(target) == 0) {
-        return due_ms;
+        return held_until_ms;
     }
     const UnixMs probe_ms = target.is_away ? target.next_probe_ms : now_ms;
-    return std::min(due_ms,
+    return std::min(held_until_ms,
                     std::max({target.ask_again_ms, probe_ms, target.budget.free_ms(now_ms)}));
 }
 

@@ -35,6 +35,9 @@ struct Ask {
     std::int64_t target_id = 0;
     std::size_t most = 0;
     bool is_probe = false;  ///< EventStore::probe() rather than due(); `most` is 1
+    /// What to give as `busy`: the keys that are busy, and those that are not to be tried now since
+    /// they were not taken before.
+    std::vector<std::int64_t> except;
 };
 
 /// A target that went away or came back.
@@ -80,8 +83,8 @@ class Schedule {
 
     /// The store had `found` events for an ask. Gives how many of them, from the first, are to be
     /// started() now: all, unless the target has changed meanwhile; the others will be asked for
-    /// again. Fewer than were asked for: nothing else is due there before wake(), or before a time
-    /// passes that ended() gave.
+    /// again. Fewer than were asked for: nothing else is due there before wake() or settled(), or
+    /// before next_look_ms() says so.
     [[nodiscard]] std::size_t answered(const Ask& ask, std::size_t found, UnixMs now_ms) noexcept;
 
     /// The store could not be asked: the same will be asked for again, a moment later.
@@ -129,10 +132,12 @@ class Schedule {
         bool has_ended;
     };
 
-    /// A key whose push has failed while its target was up.
+    /// A key of which nothing was taken lately.
     struct Suspect {
-        unsigned failures = 0;
+        unsigned eras = 0;  ///< in so many of its target it was not taken
+        std::uint64_t last_era = 0;
         UnixMs last_ms = 0;
+        UnixMs held_until_ms = 0;  ///< only a probe may take it before
     };
 
     struct Target {
@@ -154,11 +159,12 @@ class Schedule {
         UnixMs since_ms = 0;
         unsigned failed_probes = 0;
         UnixMs next_probe_ms = 0;
-        UnixMs quiet_until_ms = 0;  ///< what Retry-After asked for
+        UnixMs quiet_until_ms = 0;       ///< what Retry-After asked for
+        bool has_only_suspects = false;  ///< the store had nothing else for a probe
 
         std::unordered_map<std::int64_t, Suspect> suspects;  ///< by alert_id
-        /// When suspects may be tried again: the next first.
-        std::priority_queue<UnixMs, std::vector<UnixMs>, std::greater<>> due_ms;
+        /// When suspects are held no longer: the next first.
+        std::priority_queue<UnixMs, std::vector<UnixMs>, std::greater<>> held_until_ms;
     };
 
     /// A wait with full jitter, after so many doublings.
@@ -172,12 +178,16 @@ class Schedule {
     /// How many may leave now.
     static std::size_t room(const Target& target, UnixMs now_ms) noexcept;
     static std::size_t ask(Target& target, UnixMs now_ms) noexcept;
+    static std::vector<std::int64_t> busy_of(const Target& target) noexcept;
+    static std::vector<std::int64_t> except(const Target& target, UnixMs now_ms) noexcept;
     static UnixMs next_look_ms(const Target& target, UnixMs now_ms) noexcept;
     void forget_idle(UnixMs now_ms) noexcept;
 
-    static TargetChange succeed(Target& target, const Push& push, UnixMs now_ms) noexcept;
+    TargetChange succeed(Target& target, const Push& push, UnixMs now_ms) noexcept;
+    void come_back(Target& target, UnixMs now_ms) noexcept;
     Ended fail(Target& target, const Push& push, UnixMs retry_after_ms, UnixMs now_ms) noexcept;
-    UnixMs suspect(Target& target, std::int64_t alert_id, UnixMs now_ms) noexcept;
+    static Suspect& suspect_of(Target& target, std::int64_t alert_id, UnixMs now_ms) noexcept;
+    void hold(Target& target, Suspect& suspect, UnixMs now_ms) noexcept;
 
     Rate rate_;
     std::uint64_t random_;

@@ -287,12 +287,13 @@ void the_pace_begins_anew_when_a_target_is_back(void**) {
     for (std::int64_t alert_id = 1; alert_id <= 64; alert_id++) {
         take(schedule, alert_id, kStart);
     }
-    assert_true(only_ask(schedule, kStart).most > 4);
+    const Ask ask = only_ask(schedule, kStart);
+    assert_true(ask.most > 4);
     Schedule::Ended ended = fail(schedule, 65, kStart);
     assert_true(ended.change.kind == Kind::kAway);
     ended = take(schedule, 66, schedule.next_probe_ms(kTarget));
     assert_true(ended.change.kind == Kind::kBack);
-    schedule.not_answered({kTarget, 8, false});
+    schedule.not_answered(ask);
     assert_int_equal(only_ask(schedule, kStart + kMinute).most, 4);
 }
 
@@ -344,6 +345,19 @@ void those_that_hang_since_before_its_return_take_no_place_of_the_first_window(v
     assert_int_equal(only_ask(schedule, kStart).most, 4);
 }
 
+void their_successes_do_not_widen_it(void**) {
+    Schedule schedule(kOff, 1);
+    for (std::int64_t alert_id = 1; alert_id <= 20; alert_id++) {
+        schedule.started(kTarget, alert_id, kStart);
+    }
+    (void)end(schedule, 1, PushResult::kNotTaken, kStart);
+    for (std::int64_t alert_id = 2; alert_id <= 20; alert_id++) {
+        (void)end(schedule, alert_id, PushResult::kTaken, kStart);
+        schedule.settled(kTarget, alert_id);
+    }
+    assert_int_equal(only_ask(schedule, kStart).most, 4);
+}
+
 void they_count_for_the_most_at_a_time_all_the_same(void**) {
     Schedule schedule(kOff, 1);
     for (std::int64_t alert_id = 1; alert_id <= 64; alert_id++) {
@@ -360,6 +374,8 @@ void a_probe_that_finds_nothing_leaves_its_target_away_until_something_comes(voi
     Schedule schedule(kOff, 1);
     fail(schedule, 1, kStart);
     const UnixMs probe_ms = kStart + kMinute;
+    // With other keys, then with any.
+    assert_int_equal(schedule.answered(only_ask(schedule, probe_ms), 0, probe_ms), 0);
     assert_int_equal(schedule.answered(only_ask(schedule, probe_ms), 0, probe_ms), 0);
     assert_true(schedule.next_look_ms(probe_ms) == kNever);
     assert_true(is_away(schedule));
@@ -375,6 +391,16 @@ void what_the_store_finds_stays_when_its_target_has_gone_away_meanwhile(void**) 
     const Ask ask = only_ask(schedule, kStart);
     assert_true(end(schedule, 1, PushResult::kNotTaken, kStart).change.kind == Kind::kAway);
     assert_int_equal(schedule.answered(ask, ask.most, kStart), 0);
+    assert_true(schedule.next_look_ms(kStart) == schedule.next_probe_ms(kTarget));
+}
+
+void of_fewer_than_were_asked_for_those_that_stay_are_asked_for_again(void**) {
+    Schedule schedule(kOff, 1);
+    schedule.started(kTarget, 1, kStart);
+    schedule.wake(kTarget);
+    const Ask ask = only_ask(schedule, kStart);
+    assert_true(end(schedule, 1, PushResult::kNotTaken, kStart).change.kind == Kind::kAway);
+    assert_int_equal(schedule.answered(ask, 1, kStart), 0);
     assert_true(schedule.next_look_ms(kStart) == schedule.next_probe_ms(kTarget));
 }
 
@@ -437,6 +463,9 @@ void the_wait_begins_anew_after_each_return(void**) {
         assert_true(take(schedule, 20, now_ms).change.kind == Kind::kBack);
         assert_true(fail(schedule, 21, now_ms).change.kind == Kind::kAway);
         assert_true(schedule.next_probe_ms(kTarget) <= now_ms + kSecond);
+        now_ms = schedule.next_probe_ms(kTarget);
+        fail(schedule, 22, now_ms);
+        assert_true(schedule.next_probe_ms(kTarget) <= now_ms + 2 * kSecond);
     }
 }
 
@@ -566,6 +595,85 @@ void its_wait_may_end_while_the_store_is_asked(void**) {
     only_ask(schedule, due_ms);
 }
 
+/// Whether an ask leaves that key out.
+bool leaves_out(const Ask& ask, std::int64_t alert_id) {
+    return std::count(ask.except.begin(), ask.except.end(), alert_id) == 1;
+}
+
+void busy_keys_are_not_asked_for(void**) {
+    Schedule schedule(kOff, 1);
+    schedule.started(kTarget, 1, kStart);
+    schedule.started(kTarget, 2, kStart);
+    (void)end(schedule, 2, PushResult::kTaken, kStart);
+    schedule.wake(kTarget);
+    assert_true(only_ask(schedule, kStart).except == (std::vector<std::int64_t>{1, 2}));
+}
+
+void a_key_that_was_not_taken_once_may_leave_as_soon_as_its_target_is_back(void**) {
+    Schedule schedule(kOff, 1);
+    fail(schedule, 1, kStart);
+    UnixMs now_ms = kStart;
+    // However often it is tried in one outage.
+    for (int i = 0; i < 5; i++) {
+        now_ms = schedule.next_probe_ms(kTarget);
+        fail(schedule, 2, now_ms);
+    }
+    now_ms = schedule.next_probe_ms(kTarget);
+    assert_true(take(schedule, 3, now_ms).change.kind == Kind::kBack);
+    assert_true(only_ask(schedule, now_ms).except.empty());
+}
+
+void one_that_was_not_taken_before_either_waits_longer_than_its_target(void**) {
+    for (std::uint64_t seed = 0; seed < 20; seed++) {
+        Schedule schedule(kOff, seed);
+        UnixMs now_ms = kStart;
+        for (int outage = 0; outage < 2; outage++) {
+            fail(schedule, 1, now_ms);
+            now_ms = schedule.next_probe_ms(kTarget);
+            fail(schedule, 2, now_ms);
+            now_ms = schedule.next_probe_ms(kTarget);
+            assert_true(take(schedule, 3, now_ms).change.kind == Kind::kBack);
+        }
+        const Ask ask = only_ask(schedule, now_ms);
+        assert_true(leaves_out(ask, 1) && leaves_out(ask, 2));
+        assert_int_equal(schedule.answered(ask, 0, now_ms), 0);
+        // It is looked at again as soon as one of them may leave, and in two seconds both may.
+        const UnixMs look_ms = schedule.next_look_ms(now_ms);
+        assert_true(look_ms > now_ms && look_ms <= now_ms + 2 * kSecond);
+        assert_true(only_ask(schedule, now_ms + 2 * kSecond).except.empty());
+    }
+}
+
+void probes_are_made_with_other_keys_first(void**) {
+    Schedule schedule(kOff, 1);
+    fail(schedule, 1, kStart);
+    const UnixMs probe_ms = schedule.next_probe_ms(kTarget);
+    const Ask ask = only_ask(schedule, probe_ms);
+    assert_true(leaves_out(ask, 1));
+    assert_int_equal(schedule.answered(ask, 1, probe_ms), 1);
+    schedule.started(kTarget, 2, probe_ms);
+    (void)end(schedule, 2, PushResult::kNotTaken, probe_ms);
+    schedule.settled(kTarget, 2);
+    const Ask next = only_ask(schedule, schedule.next_probe_ms(kTarget));
+    assert_true(leaves_out(next, 1) && leaves_out(next, 2));
+}
+
+void a_probe_is_made_with_any_key_when_there_is_no_other(void**) {
+    Schedule schedule(kOff, 1);
+    fail(schedule, 1, kStart);
+    for (int i = 0; i < 3; i++) {
+        const UnixMs probe_ms = schedule.next_probe_ms(kTarget);
+        const Ask spares = only_ask(schedule, probe_ms);
+        assert_true(leaves_out(spares, 1));
+        assert_int_equal(schedule.answered(spares, 0, probe_ms), 0);
+        assert_true(schedule.next_look_ms(probe_ms) == probe_ms);
+        const Ask any = only_ask(schedule, probe_ms);
+        assert_true(any.is_probe && any.except.empty());
+        assert_int_equal(schedule.answered(any, 1, probe_ms), 1);
+        fail(schedule, 1, probe_ms);
+    }
+}
+
 void of_very_many_the_one_that_failed_longest_ago_is_forgotten(void**) {
     for (std::uint64_t seed = 0; seed < 3; seed++) {
         Schedule schedule(kOff, seed);
@@ -585,6 +693,20 @@ void of_very_many_the_one_that_failed_longest_ago_is_forgotten(void**) {
         assert_true(longest_ms > kMinute);
         assert_true(suspect_once_more(schedule, 1, kStart + kMinute) <= kSecond);
     }
+}
+
+void the_next_outage_is_probed_with_other_keys_first_again(void**) {
+    Schedule schedule(kOff, 1);
+    schedule.started(kTarget, 1, kStart);
+    schedule.started(kTarget, 2, kStart);
+    (void)end(schedule, 1, PushResult::kNotTaken, kStart);
+    schedule.settled(kTarget, 1);
+    const UnixMs probe_ms = schedule.next_probe_ms(kTarget);
+    assert_int_equal(schedule.answered(only_ask(schedule, probe_ms), 0, probe_ms), 0);
+    assert_true(end(schedule, 2, PushResult::kTaken, probe_ms).change.kind == Kind::kBack);
+    schedule.settled(kTarget, 2);
+    fail(schedule, 3, probe_ms);
+    assert_true(leaves_out(only_ask(schedule, probe_ms + kMinute), 1));
 }
 
 // -------------------------------------------------------------------- what is known
@@ -681,9 +803,11 @@ int main() {
         cmocka_unit_test(one_of_those_that_is_taken_brings_it_back),
         cmocka_unit_test(those_of_before_its_return_do_not_take_it_away_again),
         cmocka_unit_test(those_that_hang_since_before_its_return_take_no_place_of_the_first_window),
+        cmocka_unit_test(their_successes_do_not_widen_it),
         cmocka_unit_test(they_count_for_the_most_at_a_time_all_the_same),
         cmocka_unit_test(a_probe_that_finds_nothing_leaves_its_target_away_until_something_comes),
         cmocka_unit_test(what_the_store_finds_stays_when_its_target_has_gone_away_meanwhile),
+        cmocka_unit_test(of_fewer_than_were_asked_for_those_that_stay_are_asked_for_again),
         cmocka_unit_test(a_probe_leaves_as_any_other_when_its_target_has_come_back_meanwhile),
         cmocka_unit_test(probes_keep_within_the_budget_too),
         cmocka_unit_test(the_wait_doubles_up_to_five_minutes_with_full_jitter),
@@ -696,6 +820,12 @@ int main() {
         cmocka_unit_test(its_success_lets_that_be_forgotten),
         cmocka_unit_test(its_wait_ends_in_a_look_at_the_store),
         cmocka_unit_test(its_wait_may_end_while_the_store_is_asked),
+        cmocka_unit_test(busy_keys_are_not_asked_for),
+        cmocka_unit_test(a_key_that_was_not_taken_once_may_leave_as_soon_as_its_target_is_back),
+        cmocka_unit_test(one_that_was_not_taken_before_either_waits_longer_than_its_target),
+        cmocka_unit_test(probes_are_made_with_other_keys_first),
+        cmocka_unit_test(a_probe_is_made_with_any_key_when_there_is_no_other),
+        cmocka_unit_test(the_next_outage_is_probed_with_other_keys_first_again),
         cmocka_unit_test(of_very_many_the_one_that_failed_longest_ago_is_forgotten),
         cmocka_unit_test(all_targets_can_be_listed),
         cmocka_unit_test(of_very_many_targets_those_are_forgotten_of_which_nothing_is_left_to_know),
