@@ -22,7 +22,10 @@ class Arena {
   public:
     /// Memory aligned for pointers, valid for as long as the arena; nullptr when there is none.
     [[nodiscard]] void* allocate(std::size_t size_bytes) noexcept {
-        void* memory = size_bytes <= limit_bytes_ - in_use_bytes_ ? take(size_bytes) : nullptr;
+        void* memory = nullptr;
+        if (size_bytes <= limit_bytes_ - in_use_bytes_) {
+            memory = size_bytes < room_bytes_ ? take_from_room(size_bytes) : take(size_bytes);
+        }
         if (memory == nullptr) {
             failed_ = true;
             return nullptr;
@@ -34,9 +37,15 @@ class Arena {
     /// A hint that `memory`, `size_bytes` of it from allocate(), is no longer used. nullptr is
     /// allowed.
     void release(void* memory, std::size_t size_bytes) noexcept {
-        if (memory != nullptr) {
+        if (memory == nullptr) {
+            return;
+        }
+        in_use_bytes_ -= size_bytes;
+        if (static_cast<char*>(memory) + aligned(size_bytes) == room_) {
+            room_ -= aligned(size_bytes);
+            room_bytes_ += aligned(size_bytes);
+        } else {
             give_back(memory);
-            in_use_bytes_ -= size_bytes;
         }
     }
 
@@ -90,10 +99,33 @@ class Arena {
   protected:
     ~Arena() = default;
 
+    /// Asked for what does not fit into the room.
     virtual void* take(std::size_t size_bytes) noexcept = 0;
+    /// Told of all but the last piece of the room, which goes back into it.
     virtual void give_back(void* memory) noexcept = 0;
 
+    /// Memory to take pieces from without asking, instead of what is left of the last one; its
+    /// size is a multiple of a pointer's. An arena that gives none is asked for each piece.
+    void set_room(void* memory, std::size_t size_bytes) noexcept {
+        room_ = static_cast<char*>(memory);
+        room_bytes_ = size_bytes;
+    }
+
+    /// Less than what is left of it.
+    [[nodiscard]] void* take_from_room(std::size_t size_bytes) noexcept {
+        char* memory = room_;
+        room_ += aligned(size_bytes);
+        room_bytes_ -= aligned(size_bytes);
+        return memory;
+    }
+
   private:
+    [[nodiscard]] static constexpr std::size_t aligned(std::size_t size_bytes) noexcept {
+        return (size_bytes + alignof(void*) - 1) & ~(alignof(void*) - 1);
+    }
+
+    char* room_ = nullptr;
+    std::size_t room_bytes_ = 0;
     std::size_t in_use_bytes_ = 0;
     std::size_t limit_bytes_ = std::numeric_limits<std::size_t>::max();
     bool failed_ = false;

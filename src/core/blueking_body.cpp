@@ -49,10 +49,9 @@ enum class Look {
 /// One reading of a body, which keeps what is wanted of the message.
 class Pass final : public JsonHandler {
   public:
-    Pass(Arena& arena, std::size_t openings, MessageFinder::Ordinal target, Look look,
-         JsonConstants constants) noexcept
+    Pass(Arena& arena, std::size_t openings, MessageFinder::Ordinal target, Look look) noexcept
         : finder(openings),
-          reader(arena, *this, constants),
+          reader(arena, *this, JsonConstants::kRead),
           arena_(arena),
           openings_(openings),
           target_(target),
@@ -71,7 +70,7 @@ class Pass final : public JsonHandler {
 
     bool on_key(std::string_view raw) noexcept override {
         const bool is_too_long = raw.size() > kMaxNameBytes;
-        const std::string_view key = is_too_long ? std::string_view{} : read_string(arena_, raw);
+        const std::string_view key = is_too_long ? std::string_view{} : read(raw);
         if (follows()) {
             finder.key(key);
         }
@@ -81,7 +80,7 @@ class Pass final : public JsonHandler {
             } else {
                 extractor_.key(key, key.data() != raw.data() || reader.is_lasting());
             }
-            read_value();
+            reader.hear_scalars(look_ == Look::kIntoStrings || extractor_.wanted());
         }
         return !arena_.failed();
     }
@@ -123,23 +122,14 @@ class Pass final : public JsonHandler {
     /// Whether it is still open where the message is.
     [[nodiscard]] bool follows() const noexcept { return !finder.body_is_message(); }
 
-    /// The value of the member that was named last, when it is a string, so that yajl need not
-    /// unescape it. All else is heard in its turn, if it is wanted.
-    void read_value() noexcept {
-        if (look_ == Look::kIntoStrings) {
-            return;  // everything is heard
-        }
-        std::string_view raw;
-        bool is_wanted = extractor_.wanted();
-        if (is_wanted && reader.peek_string(raw)) {
-            keep_string(raw);
-            is_wanted = false;
-        }
-        reader.hear_scalars(is_wanted);
+    /// What the string that is told stands for.
+    std::string_view read(std::string_view raw,
+                          std::size_t enough_bytes = std::string_view::npos) noexcept {
+        return reader.is_plain() ? raw : read_string(arena_, raw, enough_bytes);
     }
 
     void keep_string(std::string_view raw) noexcept {
-        const std::string_view text = read_string(arena_, raw, extractor_.enough_bytes());
+        const std::string_view text = read(raw, extractor_.enough_bytes());
         const bool is_kept = text.data() != raw.data() || reader.is_lasting();
         extractor_.scalar(JsonValue::Kind::kString, is_kept ? text : arena_.copy(text));
     }
@@ -281,18 +271,16 @@ struct PassResult {
     BodyReading reading;
     MessageFinder::Ordinal message = 0;
     bool has_unseen = false;
-    bool at_constant = false;
 };
 
 PassResult read_once(Arena& arena, BodySource& source, std::size_t openings,
-                     MessageFinder::Ordinal target, Look look, JsonConstants constants) noexcept {
-    Pass pass(arena, openings, target, look, constants);
+                     MessageFinder::Ordinal target, Look look) noexcept {
+    Pass pass(arena, openings, target, look);
     PassResult result;
     result.reading.kind = read_all(arena, pass, source);
     result.reading.offset_bytes = pass.reader.offset_bytes();
     result.message = pass.finder.message;
     result.has_unseen = pass.has_unseen;
-    result.at_constant = pass.reader.stopped_at_constant();
     if (result.reading.kind == BodyKind::kNoAlert) {
         if (pass.finder.message != 0) {
             result.reading.kind = BodyKind::kMessage;
@@ -311,16 +299,11 @@ constexpr bool is_json(BodyKind kind) noexcept {
 /// The body or string in `source`, opened at most `openings` times.
 BodyReading read_wrapped(Arena& arena, BodySource& source, std::size_t openings) noexcept {
     constexpr MessageFinder::Ordinal kBodyItself = MessageFinder::kBodyItself;
-    JsonConstants constants = JsonConstants::kRefused;
     const auto read = [&](MessageFinder::Ordinal target, Look look) {
         source.seek(0);
-        return read_once(arena, source, openings, target, look, constants);
+        return read_once(arena, source, openings, target, look);
     };
     PassResult found = read(kBodyItself, Look::kAtBody);
-    if (found.at_constant) {
-        constants = JsonConstants::kRead;
-        found = read(kBodyItself, Look::kAtBody);
-    }
     if (!is_json(found.reading.kind) || found.message == kBodyItself) {
         return found.reading;
     }

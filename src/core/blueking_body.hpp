@@ -27,8 +27,8 @@ struct BodyReading {
                               ///< lasting pieces of the source
 };
 
-/// Reads `source` to its end, once or, when the message is wrapped in something, twice (and
-/// once more when it holds NaN or Infinity). See translation.md, "Reading".
+/// Reads `source` to its end, once or, when the message is wrapped in something, again. See
+/// translation.md, "Reading".
 [[nodiscard]] BodyReading read_body(Arena& arena, BodySource& source) noexcept;
 
 }  // namespace flashduty

@@ -21,8 +21,8 @@ std::string_view without_templates(Arena& arena, std::string_view text) noexcept
         return equals_ignoring_case(rest.substr(0, kTemplate.size()), kTemplate);
     };
     std::size_t found = 0;
-    for (std::size_t i = 0; i < text.size(); i++) {
-        found += text[i] == '[' && is_template(text.substr(i));
+    for (std::size_t i = text.find('['); i != text.npos; i = text.find('[', i + 1)) {
+        found += is_template(text.substr(i));
     }
     if (found == 0) {
         return text;
@@ -70,6 +70,9 @@ std::string_view sound(Arena& arena, std::string_view text) noexcept {
 
 /// The labels that were set first, then the alert's own; what finds no room is counted.
 void apply_labels(Arena& arena, const Overrides& overrides, FlashdutyEvent& event) noexcept {
+    if (overrides.label_count == 0 && event.label_count <= kMaxLabels) {
+        return;
+    }
     Label* labels = arena.make_array<Label>(kMaxLabels);
     if (labels == nullptr) {
         return;
@@ -117,7 +120,7 @@ std::string_view title_from(Arena& arena, std::string_view text) noexcept {
 }
 
 std::string_view alert_key_from(Arena& arena, std::string_view text) noexcept {
-    if (count_characters(text) <= kMaxAlertKeyCharacters) {
+    if (text.size() <= kMaxAlertKeyCharacters || count_characters(text) <= kMaxAlertKeyCharacters) {
         return text;
     }
     return concat(arena, std::string_view("sha256:"), sha256_hex(arena, text));

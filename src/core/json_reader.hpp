@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "arena.hpp"
+#include "json_outline.hpp"
 
 namespace flashduty {
 
@@ -50,15 +51,10 @@ enum class JsonStatus {
     kOutOfMemory,
 };
 
-/// Whether `NaN`, `Infinity` and `-Infinity` are read. They are rare and looking for them costs,
-/// so a text is first read without; JsonReader::stopped_at_constant() then asks for another go.
-enum class JsonConstants { kRefused, kRead };
-
 /// Reads one JSON text, fed in pieces. Not copyable: yajl holds its address.
 ///
-/// yajl finds the tokens and says whether they are JSON. It is kept from unescaping strings, which
-/// costs it more than all else: it does that only for what has a callback, and looks for that at
-/// every token.
+/// yajl decides what is JSON, from the outline of the text: looking at every byte of a string, and
+/// unescaping it, costs it more than all else.
 class JsonReader {
   public:
     /// Takes all its memory from `arena`; both must outlive it.
@@ -77,20 +73,16 @@ class JsonReader {
     /// The byte at which reading stopped, counted from the start of the text.
     [[nodiscard]] std::size_t offset_bytes() const noexcept { return offset_; }
 
-    /// After kInvalid with constants refused: the offending byte may begin one of them.
-    [[nodiscard]] bool stopped_at_constant() const noexcept { return stopped_at_constant_; }
-
-    /// Within a handler's call: true when what is told stays where it is (see JsonChunk::lasting).
-    [[nodiscard]] bool is_lasting() const noexcept { return piece_.lasting; }
-
     // To be called from a handler.
 
-    /// Within on_key(): the name's value when it is a string, which then is not told again unless
-    /// scalars are heard. False when it is none. It may turn out to be no sound one.
-    [[nodiscard]] bool peek_string(std::string_view& raw) const noexcept;
+    /// True when what is told stays where it is (see JsonChunk::lasting).
+    [[nodiscard]] bool is_lasting() const noexcept { return is_lasting_; }
+
+    /// Within on_key() and on_string(): true when the string stands for itself, all of it ASCII.
+    [[nodiscard]] bool is_plain() const noexcept { return is_plain_; }
 
     /// Whether strings, numbers, booleans and null are heard from here on; at first they are.
-    void hear_scalars(bool is_heard) noexcept;
+    void hear_scalars(bool are_heard) noexcept { scalars_heard_ = are_heard; }
 
     /// From on_start_object() or on_start_array(): nothing of what is in it will be heard, its end
     /// included.
@@ -103,13 +95,11 @@ class JsonReader {
     static void* yajl_reallocate(void* reader, void* memory, std::size_t size_bytes) noexcept;
     static void yajl_release(void* reader, void* memory) noexcept;
 
-    void feed_tokens(std::string_view text) noexcept;
-    void feed_long_string(std::string_view quoted) noexcept;
-    void feed_with_constants(std::string_view text) noexcept;
-    bool reserve_copy(std::size_t size_bytes) noexcept;
-    void parse(std::string_view text, const char* stands_at) noexcept;
-    std::string_view raw_number(const char* text, std::size_t size_bytes) const noexcept;
-    std::string_view raw_string(const unsigned char* text, std::size_t size_bytes) const noexcept;
+    void read_outline(std::string_view text) noexcept;
+    void read_unsound(std::string_view text) noexcept;
+    bool parse(std::string_view text) noexcept;
+    std::size_t stop_bytes(std::string_view text) noexcept;
+    bool stopped_before_token() noexcept;
     void fail(JsonStatus status) noexcept;
 
     Arena& arena_;
@@ -119,29 +109,20 @@ class JsonReader {
     yajl_callbacks callbacks_;
     std::jmp_buf out_of_memory_;
     JsonStatus status_ = JsonStatus::kOk;
-    JsonConstants constants_;
-    bool stopped_at_constant_ = false;
     bool scalars_heard_ = true;
+    bool is_lasting_ = false;
+    bool is_plain_ = false;
     std::size_t offset_ = 0;
     std::size_t depth_ = 0;
     std::size_t skip_from_ = 0;  ///< the depth of the container that is skipped; 0: none
-    JsonChunk piece_;
-    std::string_view parsed_;          ///< what yajl has, and where that stands in the piece: the
-    const char* stands_at_ = nullptr;  ///< same place, unless constants had to be replaced
-    std::string_view long_string_;     ///< what the string that is heard next really is
-    char* copy_ = nullptr;
-    std::size_t copy_bytes_ = 0;
+    JsonOutline outline_;
 };
 
-/// How much of a body is in memory at a time, unless one token is longer. Longer strings are kept
-/// from yajl.
+/// How much of a body is in memory at a time, unless one token is longer.
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 inline std::size_t kPieceBytes = 64 * 1024;  // theirs to choose: few of their bodies fill a piece
 #else
 inline constexpr std::size_t kPieceBytes = 64 * 1024;
 #endif
-
-/// The size of the part of `text` that ends between two tokens; `text` begins between two.
-[[nodiscard]] std::size_t whole_tokens_bytes(std::string_view text) noexcept;
 
 }  // namespace flashduty

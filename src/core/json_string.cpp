@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "bytes.hpp"
 #include "text.hpp"
 
 namespace flashduty {
@@ -13,66 +12,59 @@ namespace {
 constexpr unsigned kReplacementCharacter = 0xFFFD;
 constexpr std::size_t kLongestCharacter = 4;
 
-/// One escape of a sound string.
-struct Escape {
-    std::size_t size_bytes;
-    unsigned code_point;
-};
+/// What an escape of one letter stands for, and the values of hex digits.
+struct Letters {
+    char character[256];
+    std::uint8_t hex_digit[256];
 
-struct ShortEscape {
-    char letter;
-    char character;
-};
-
-constexpr ShortEscape kShortEscapes[] = {
-    {'"', '"'},  {'\\', '\\'}, {'/', '/'},  {'b', '\b'},
-    {'f', '\f'}, {'n', '\n'},  {'r', '\r'}, {'t', '\t'},
-};
-
-/// The values of hex digits, -1 for all else.
-struct HexDigits {
-    std::int8_t value[256];
-
-    constexpr HexDigits() noexcept : value() {
+    constexpr Letters() noexcept : character(), hex_digit() {
         for (int c = 0; c < 256; c++) {
             const int lower = c | 0x20;
-            value[c] = static_cast<std::int8_t>(c >= '0' && c <= '9'           ? c - '0'
-                                                : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10
-                                                                               : -1);
+            character[c] = static_cast<char>(c);
+            hex_digit[c] = static_cast<std::uint8_t>(lower >= 'a' ? lower - 'a' + 10 : c - '0');
         }
+        character['b'] = '\b';
+        character['f'] = '\f';
+        character['n'] = '\n';
+        character['r'] = '\r';
+        character['t'] = '\t';
     }
 };
-constexpr HexDigits kHexDigits;
+constexpr Letters kLetters;
 
-const ShortEscape* find_short_escape(char letter) noexcept {
-    for (const ShortEscape& escape : kShortEscapes) {
-        if (escape.letter == letter) {
-            return &escape;
+constexpr bool is_high_surrogate(unsigned unit) noexcept { return (unit & 0xFC00) == 0xD800; }
+constexpr bool is_low_surrogate(unsigned unit) noexcept { return (unit & 0xFC00) == 0xDC00; }
+
+/// The code unit of the `\uXXXX` at `at`.
+inline unsigned unit_at(const char* at) noexcept {
+    const auto digit = [at](std::size_t i) -> unsigned {
+        return kLetters.hex_digit[static_cast<unsigned char>(at[i])];
+    };
+    return digit(2) << 12 | digit(3) << 8 | digit(4) << 4 | digit(5);
+}
+
+/// Takes the escape that the sound string `raw` begins with off it: the character that it stands
+/// for.
+inline unsigned take_escape(std::string_view& raw) noexcept {
+    constexpr std::size_t kUnitBytes = std::string_view("\\u1234").size();
+    if (raw[1] != 'u') {
+        const char c = kLetters.character[static_cast<unsigned char>(raw[1])];
+        raw.remove_prefix(2);
+        return static_cast<unsigned char>(c);
+    }
+    const unsigned unit = unit_at(raw.data());
+    raw.remove_prefix(kUnitBytes);
+    if (is_high_surrogate(unit) && raw.size() >= kUnitBytes && raw[0] == '\\' && raw[1] == 'u') {
+        const unsigned low = unit_at(raw.data());
+        if (is_low_surrogate(low)) {
+            raw.remove_prefix(kUnitBytes);
+            return 0x10000 + ((unit & 0x3FF) << 10) + (low & 0x3FF);
         }
     }
-    return nullptr;
+    return is_high_surrogate(unit) || is_low_surrogate(unit) ? kReplacementCharacter : unit;
 }
 
-/// The code unit of the `\uXXXX` at the start of `text`; false when there is none.
-bool parse_unit(std::string_view text, unsigned& unit) noexcept {
-    return text.substr(0, 2) == "\\u" && parse_hex4(text.substr(2), unit);
-}
-
-Escape read_escape(std::string_view text) noexcept {
-    unsigned unit = 0;
-    if (!parse_unit(text, unit)) {
-        const ShortEscape* escape = find_short_escape(text[1]);
-        return {2, static_cast<unsigned char>(escape == nullptr ? text[1] : escape->character)};
-    }
-    unsigned low = 0;
-    if (is_high_surrogate(unit) && parse_unit(text.substr(6), low) && is_low_surrogate(low)) {
-        return {12, 0x10000 + ((unit & 0x3FF) << 10) + (low & 0x3FF)};
-    }
-    const bool is_lone = is_high_surrogate(unit) || is_low_surrogate(unit);
-    return {6, is_lone ? kReplacementCharacter : unit};
-}
-
-std::size_t write_utf8(unsigned code_point, char* to) noexcept {
+inline std::size_t write_utf8(unsigned code_point, char* to) noexcept {
     const auto tail = [code_point](unsigned shift) {
         return static_cast<char>(0x80 | ((code_point >> shift) & 0x3F));
     };
@@ -103,16 +95,14 @@ std::size_t write_utf8(unsigned code_point, char* to) noexcept {
 template <class Put>
 void for_each_part(std::string_view raw, Put put) noexcept {
     while (!raw.empty()) {
-        const std::size_t plain = std::min(raw.find('\\'), raw.size());
-        if (plain != 0) {
-            put(raw.substr(0, plain));
-            raw.remove_prefix(plain);
+        if (raw[0] == '\\') {
+            char utf8[kLongestCharacter];
+            put(std::string_view(utf8, write_utf8(take_escape(raw), utf8)));
             continue;
         }
-        const Escape escape = read_escape(raw);
-        raw.remove_prefix(std::min(escape.size_bytes, raw.size()));
-        char utf8[4];
-        put(std::string_view(utf8, write_utf8(escape.code_point, utf8)));
+        const std::size_t plain = std::min(raw.find('\\'), raw.size());
+        put(raw.substr(0, plain));
+        raw.remove_prefix(plain);
     }
 }
 
@@ -121,11 +111,9 @@ std::size_t read_sound(std::string_view raw, std::size_t enough_bytes, char* to)
     std::size_t size = 0;
     while (!raw.empty() && size < enough_bytes) {
         if (raw[0] == '\\') {
-            const Escape escape = read_escape(raw);
-            raw.remove_prefix(std::min(escape.size_bytes, raw.size()));
-            const bool is_dropped =
-                escape.code_point < 0x20 && escape.code_point != '\n' && escape.code_point != '\t';
-            size += is_dropped ? 0 : write_utf8(escape.code_point, to + size);
+            const unsigned c = take_escape(raw);
+            const bool is_dropped = c < 0x20 && c != '\n' && c != '\t';
+            size += is_dropped ? 0 : write_utf8(c, to + size);
             continue;
         }
         std::size_t plain = std::min(raw.find('\\'), raw.size());
@@ -144,42 +132,6 @@ std::size_t read_sound(std::string_view raw, std::size_t enough_bytes, char* to)
 
 }  // namespace
 
-bool parse_hex4(std::string_view digits, unsigned& value) noexcept {
-    if (digits.size() < 4) {
-        return false;
-    }
-    int bits = 0;
-    int found = 0;
-    for (std::size_t i = 0; i < 4; i++) {
-        const int digit = kHexDigits.value[static_cast<unsigned char>(digits[i])];
-        bits |= digit;
-        found = found * 16 + digit;
-    }
-    value = static_cast<unsigned>(found);
-    return bits >= 0;
-}
-
-std::size_t sound_string_bytes(std::string_view raw) noexcept {
-    for (std::size_t i = 0; i < raw.size(); i++) {
-        if (static_cast<unsigned char>(raw[i]) < 0x20 || raw[i] == '"') {
-            return i;
-        }
-        if (raw[i] != '\\') {
-            continue;
-        }
-        unsigned unit = 0;
-        const std::string_view escape = raw.substr(i);
-        if (parse_unit(escape, unit)) {
-            i += 5;
-        } else if (escape.size() > 1 && find_short_escape(escape[1]) != nullptr) {
-            i += 1;
-        } else {
-            return i;
-        }
-    }
-    return raw.size();
-}
-
 std::size_t unescape(std::string_view raw, char* to) noexcept {
     char* end = to;
     for_each_part(raw, [&end](std::string_view part) {
@@ -191,9 +143,6 @@ std::size_t unescape(std::string_view raw, char* to) noexcept {
 
 std::string_view read_string(Arena& arena, std::string_view raw,
                              std::size_t enough_bytes) noexcept {
-    if (is_plain(raw)) {
-        return raw;
-    }
     const std::size_t sound = sound_prefix(raw);
     const bool has_escapes = raw.find('\\') != std::string_view::npos;
     if (!has_escapes) {

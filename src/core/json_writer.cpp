@@ -1,8 +1,5 @@
 #include "json_writer.hpp"
 
-#include <algorithm>
-#include <cstring>
-
 #include "bytes.hpp"
 
 namespace flashduty {
@@ -24,67 +21,70 @@ constexpr char escape_letter(char c) noexcept {
     }
 }
 
-/// The bytes at the start of `text` that need no escape, in steps of eight.
-std::size_t plain_bytes(std::string_view text) noexcept {
-    std::size_t i = 0;
-    while (i + EightBytes::kSize <= text.size()) {
-        const EightBytes bytes(text.data() + i);
-        if (bytes.have_below(0x20) || bytes.have('"') || bytes.have('\\')) {
-            break;
+/// Not less than escaped_size_bytes(), and of a short text found without looking at it.
+std::size_t most_escaped_bytes(std::string_view text) noexcept {
+    constexpr std::size_t kShortBytes = 512;
+    return text.size() <= kShortBytes ? 2 * text.size() : escaped_size_bytes(text);
+}
+
+char* write_escaped(std::string_view text, char* to) noexcept {
+    bool is_ascii = true;
+    const char* const end = text.data() + text.size();
+    for (const char* at = text.data(); at != end;) {
+        const char* const behind = skip_plain(at, end, is_ascii);
+        to = copy_short({at, static_cast<std::size_t>(behind - at)}, to);
+        at = behind;
+        for (; at != end && needs_escape(*at); at++) {
+            const char letter = escape_letter(*at);
+            if (letter != 0) {
+                *to++ = '\\';
+            }
+            *to++ = letter != 0 ? letter : *at;
         }
-        i += EightBytes::kSize;
     }
-    return i;
+    return to;
+}
+
+/// Gives what is behind what it wrote.
+char* write_quoted(std::string_view text, char* to) noexcept {
+    *to++ = '"';
+    to = is_plain(text) ? copy_short(text, to) : write_escaped(text, to);
+    *to++ = '"';
+    return to;
 }
 
 }  // namespace
 
 void JsonSink::raw(std::string_view text) noexcept {
-    if (to_ != nullptr && !text.empty()) {
-        std::memcpy(to_ + size_, text.data(), text.size());
+    if (to_ != nullptr) {
+        copy_short(text, to_ + size_);
     }
     size_ += text.size();
 }
 
 void JsonSink::string(std::string_view text) noexcept {
-    raw("\"");
     if (to_ == nullptr) {
-        size_ += escaped_size_bytes(text);
+        size_ += 2 + most_escaped_bytes(text);
     } else {
-        write_escaped(text);
-    }
-    raw("\"");
-}
-
-void JsonSink::write_escaped(std::string_view text) noexcept {
-    if (is_plain(text)) {
-        raw(text);
-        return;
-    }
-    while (!text.empty()) {
-        const std::size_t plain = plain_bytes(text);
-        raw(text.substr(0, plain));
-        text.remove_prefix(plain);
-        const std::size_t some = std::min(text.size(), EightBytes::kSize);
-        for (const char c : text.substr(0, some)) {
-            const char letter = escape_letter(c);
-            if (letter != 0) {
-                to_[size_++] = '\\';
-            }
-            to_[size_++] = letter != 0 ? letter : c;
-        }
-        text.remove_prefix(some);
+        size_ = static_cast<std::size_t>(write_quoted(text, to_ + size_) - to_);
     }
 }
 
 void JsonSink::name(std::string_view name) noexcept {
-    if (!first_) {
-        raw(",");
-    }
+    const std::size_t comma = first_ ? 0 : 1;
     first_ = false;
-    raw("\"");
-    raw(name);
-    raw("\":");
+    if (to_ == nullptr) {
+        size_ += comma + name.size() + std::string_view("\"\":").size();
+        return;
+    }
+    char* to = to_ + size_;
+    *to = ',';
+    to += comma;
+    *to++ = '"';
+    to = copy_short(name, to);
+    *to++ = '"';
+    *to++ = ':';
+    size_ = static_cast<std::size_t>(to - to_);
 }
 
 void JsonSink::member(std::string_view name, std::string_view value) noexcept {
@@ -107,13 +107,11 @@ std::size_t escaped_size_bytes(std::string_view text) noexcept {
     if (is_plain(text)) {
         return size;
     }
-    while (!text.empty()) {
-        text.remove_prefix(plain_bytes(text));
-        const std::size_t some = std::min(text.size(), EightBytes::kSize);
-        for (const char c : text.substr(0, some)) {
-            size += escape_letter(c) != 0;
-        }
-        text.remove_prefix(some);
+    bool is_ascii = true;
+    const char* const end = text.data() + text.size();
+    for (const char* at = skip_plain(text.data(), end, is_ascii); at != end;
+         at = skip_plain(at + 1, end, is_ascii)) {
+        size += escape_letter(*at) != 0 ? 1 : 0;
     }
     return size;
 }

@@ -1,4 +1,4 @@
-// JSON out: measured first, then written once into a buffer of exactly that size.
+// JSON out: measured first, then written once into a buffer that is large enough.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,8 @@
 
 namespace flashduty {
 
-/// Writes JSON to a buffer that the caller made large enough, or only counts when it has none.
+/// Writes JSON to a buffer that the caller made large enough, or only counts what room it may take
+/// when it has none.
 class JsonSink {
   public:
     /// `to` is borrowed; null to count.
@@ -34,27 +35,25 @@ class JsonSink {
     [[nodiscard]] std::size_t size_bytes() const noexcept { return size_; }
 
   private:
-    void write_escaped(std::string_view text) noexcept;
-
     char* to_;
     std::size_t size_ = 0;
     bool first_ = true;
 };
 
-/// What `write`, called with a JsonSink, writes: first to measure it, then into memory of exactly
-/// that size. Empty when it writes nothing or is out of memory.
+/// What `write`, called with a JsonSink, writes: first to measure it, then into memory. Empty when
+/// it writes nothing or is out of memory.
 template <class Write>
 [[nodiscard]] std::string_view write_json(Arena& arena, Write write) noexcept {
     JsonSink measure(nullptr);
     write(measure);
-    const std::size_t size = measure.size_bytes();
-    char* to = size == 0 ? nullptr : static_cast<char*>(arena.allocate(size));
+    const std::size_t room_bytes = measure.size_bytes();
+    char* to = room_bytes == 0 ? nullptr : static_cast<char*>(arena.allocate(room_bytes));
     if (to == nullptr) {
         return {};
     }
     JsonSink sink(to);
     write(sink);
-    return {to, size};
+    return {to, sink.size_bytes()};
 }
 
 /// The bytes that JsonSink::string() makes of `text`, its quotes not counted.

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 
 #include "arena.hpp"
 #include "blueking_message.hpp"
@@ -14,8 +15,8 @@ namespace flashduty {
 
 /// A list of names; empty means every name.
 struct Names {
-    const std::string_view* names = nullptr;
-    std::size_t count = 0;
+    const std::string_view* names;
+    std::size_t count;
 
     [[nodiscard]] bool has(std::string_view name) const noexcept {
         for (std::size_t i = 0; i < count; i++) {
@@ -80,19 +81,19 @@ class MessageExtractor {
     MessageExtractor(Arena& arena, BlueKingMessage& message) noexcept
         : arena_(arena), message_(message) {}
 
-    [[nodiscard]] bool active() const noexcept { return depth_ != 0; }
+    [[nodiscard]] bool active() const noexcept { return frame_ != frames_; }
 
     /// The object itself has begun.
     void begin() noexcept {
         values_ = 0;
-        depth_ = 1;
-        frames_[1] = {};
-        frames_[1].schema = &message_schema();
+        frame_ = frames_ + 1;
+        *frame_ = {};
+        frame_->schema = &message_schema();
     }
 
     /// A member's name. `is_lasting`: it need not be copied to be kept.
     void key(std::string_view key, bool is_lasting) noexcept {
-        Frame& frame = frames_[depth_];
+        Frame& frame = *frame_;
         frame.member = nullptr;
         frame.wanted = false;
         if (frame.schema != nullptr) {
@@ -100,13 +101,13 @@ class MessageExtractor {
             frame.wanted = frame.member != nullptr && !is_filled(frame.member->field);
         } else if (frame.value != nullptr && frame.inner.has(key) && take_room()) {
             frame.wanted = true;
-            frame.key = is_lasting ? key : arena_.copy(key);
+            key_ = is_lasting ? key : arena_.copy(key);
         }
     }
 
     /// A member whose name is not looked at.
     void pass_over_member() noexcept {
-        Frame& frame = frames_[depth_];
+        Frame& frame = *frame_;
         frame.member = nullptr;
         frame.wanted = false;
         pass_over(frame.value != nullptr);
@@ -122,25 +123,25 @@ class MessageExtractor {
     }
 
     [[nodiscard]] bool wanted() const noexcept {
-        const Frame& frame = frames_[depth_];
+        const Frame& frame = *frame_;
         return frame.wanted && (frame.value != nullptr || frame.member->field != Field::kCount);
     }
 
     /// Of the string that is wanted next.
     [[nodiscard]] std::size_t enough_bytes() const noexcept {
-        const Frame& frame = frames_[depth_];
+        const Frame& frame = *frame_;
         return frame.value == nullptr ? frame.member->enough_bytes : std::string_view::npos;
     }
 
     /// Whether the elements of an array are wanted, which is what comes next.
     [[nodiscard]] bool wants_elements() const noexcept {
-        return frames_[depth_].is_array && frames_[depth_].wanted;
+        return frame_->is_array && frame_->wanted;
     }
 
     /// An array or object within: false when nothing of it is wanted.
     bool start(JsonValue::Kind kind) noexcept {
-        const Frame& frame = frames_[depth_];
-        Frame inside;
+        const Frame& frame = *frame_;
+        Frame inside = {};
         if (frame.wanted && frame.value == nullptr && frame.member->object != nullptr) {
             inside.schema = kind == JsonValue::Kind::kObject ? frame.member->object : nullptr;
         } else if (wanted()) {
@@ -152,22 +153,22 @@ class MessageExtractor {
             inside.wanted = inside.is_array && inside.value != nullptr;
         }
         const bool is_wanted = inside.schema != nullptr || inside.value != nullptr;
-        frames_[++depth_] = inside;
+        *++frame_ = inside;
         return is_wanted;
     }
 
-    void end() noexcept { depth_--; }
+    void end() noexcept { frame_--; }
 
   private:
     struct Frame {
-        const Schema* schema = nullptr;  ///< of an object whose members go their own ways
-        JsonValue* value = nullptr;      ///< of a container that is kept
-        const Member* member = nullptr;
-        std::string_view key;
+        const Schema* schema;  ///< of an object whose members go their own ways
+        JsonValue* value;      ///< of a container that is kept
+        const Member* member;
         Names inner, next_inner;
-        bool wanted = false;  ///< what comes next in it
-        bool is_array = false;
+        bool wanted;  ///< what comes next in it
+        bool is_array;
     };
+    static_assert(std::is_trivially_default_constructible_v<Frame>, "most are never needed");
 
     [[nodiscard]] bool is_filled(Field field) const noexcept {
         return field != Field::kCount && message_[field] != nullptr;
@@ -188,12 +189,12 @@ class MessageExtractor {
 
     /// nullptr when there is no room or no memory. A member's room was taken with its key.
     JsonValue* add(JsonValue::Kind kind, std::string_view text) noexcept {
-        Frame& frame = frames_[depth_];
+        Frame& frame = *frame_;
         if (frame.is_array && !take_room()) {
             frame.wanted = false;
             return nullptr;
         }
-        JsonValue* value = arena_.make<JsonValue>();
+        JsonValue* value = new_value();
         if (value == nullptr) {
             return nullptr;
         }
@@ -203,17 +204,34 @@ class MessageExtractor {
             field_values_ = 0;
             message_.fields[static_cast<std::size_t>(frame.member->field)] = value;
         } else {
-            value->key = frame.key;
+            value->key = key_;
             frame.value->append(value);
         }
         return value;
     }
 
+    /// They are taken from the arena a few at a time.
+    JsonValue* new_value() noexcept {
+        constexpr std::size_t kValues = 3;
+        if (spare_values_ == 0) {
+            values_at_ = arena_.make_array<JsonValue>(kValues);
+            spare_values_ = values_at_ == nullptr ? 0 : kValues;
+        }
+        if (spare_values_ == 0) {
+            return nullptr;
+        }
+        spare_values_--;
+        return values_at_++;
+    }
+
     Arena& arena_;
     BlueKingMessage& message_;
+    JsonValue* values_at_ = nullptr;
+    std::size_t spare_values_ = 0;
     std::size_t field_values_ = 0;
     std::size_t values_ = 0;
-    std::size_t depth_ = 0;
+    std::string_view key_;  ///< of the value that is kept next
+    Frame* frame_ = frames_;
     Frame frames_[kMaxJsonDepth + 2];
 };
 

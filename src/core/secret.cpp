@@ -22,6 +22,12 @@ constexpr bool is_unreserved(char c) noexcept {  // RFC 3986, 2.3
            c == '~';
 }
 
+/// The place of the first character that `is_it`; the size of `text` when there is none.
+template <class IsIt>
+std::size_t find_if(std::string_view text, IsIt is_it) noexcept {
+    return static_cast<std::size_t>(std::find_if(text.begin(), text.end(), is_it) - text.begin());
+}
+
 /// One character of a URL, unescaped; `url` is cut to what follows it.
 char take_character(std::string_view& url) noexcept {
     const bool is_escape =
@@ -95,17 +101,19 @@ std::string_view mask(Arena& arena, std::string_view text, std::string_view secr
 }  // namespace
 
 std::string_view take_integration_key(std::string_view& url) noexcept {
-    std::size_t from = url.find_first_of("?&");
-    while (from != std::string_view::npos) {
+    const auto begins_argument = [](char c) { return c == '?' || c == '&'; };
+    const auto ends_argument = [](char c) { return c == '&' || c == '?' || c == '#' || c == ' '; };
+    std::size_t from = find_if(url, begins_argument);
+    while (from != url.size()) {
         url.remove_prefix(from + 1);
-        const std::string_view argument = url.substr(0, url.find_first_of("&?# "));
+        const std::string_view argument = url.substr(0, find_if(url, ends_argument));
         const std::size_t equals = argument.find('=');
         url.remove_prefix(argument.size());
         if (equals != std::string_view::npos && equals + 1 < argument.size() &&
             is_key_name(argument.substr(0, equals))) {
             return argument.substr(equals + 1);
         }
-        from = url.find_first_of("?&");
+        from = find_if(url, begins_argument);
     }
     url = {};
     return {};

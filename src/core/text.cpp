@@ -63,10 +63,6 @@ std::size_t control_size(std::string_view text) noexcept {
 
 }  // namespace
 
-bool is_blank(std::string_view text) noexcept {
-    return std::all_of(text.begin(), text.end(), is_space);
-}
-
 std::string_view trim(std::string_view text) noexcept {
     while (!text.empty() && is_space(text.front())) {
         text.remove_prefix(1);
@@ -221,6 +217,9 @@ std::string_view cut(Arena& arena, std::string_view text, std::size_t max_charac
 }
 
 std::string_view first_characters(std::string_view text, std::size_t characters) noexcept {
+    if (text.size() <= characters) {
+        return text;
+    }
     std::size_t end = 0;
     for (std::size_t count = 0; end < text.size(); end++) {
         if (!is_continuation(text[end]) && count++ == characters) {
@@ -234,11 +233,14 @@ std::string_view collapse_spaces(Arena& arena, std::string_view text,
                                  std::size_t characters) noexcept {
     constexpr std::size_t kLongestCharacter = 4;
     text = trim(text);
-    bool as_it_is = true;
-    for (std::size_t i = 0; i < text.size() && as_it_is; i++) {
-        as_it_is = !is_space(text[i]) || (text[i] == ' ' && !is_space(text[i + 1]));
+    const auto is_alone = [text](std::size_t i) {
+        return !is_space(text[i]) || (text[i] == ' ' && !is_space(text[i + 1]));
+    };
+    std::size_t i = 0;
+    while (i < text.size() && (static_cast<unsigned char>(text[i]) > ' ' || is_alone(i))) {
+        i++;
     }
-    if (as_it_is) {
+    if (i == text.size()) {
         return first_characters(text, characters);
     }
     const std::size_t room = std::min(text.size(), characters * kLongestCharacter);
@@ -247,7 +249,7 @@ std::string_view collapse_spaces(Arena& arena, std::string_view text,
         return {};
     }
     std::size_t size = 0;
-    for (std::size_t i = 0; i < text.size() && size < room; i++) {
+    for (i = 0; i < text.size() && size < room; i++) {
         if (!is_space(text[i])) {
             to[size++] = text[i];
         } else if (!is_space(text[i + 1])) {  // trimmed: a space is never the last one

@@ -24,7 +24,14 @@ inline constexpr std::string_view kEllipsis = "\xE2\x80\xA6";
 }
 
 /// True for a text of nothing but ASCII white space, the empty one included.
-[[nodiscard]] bool is_blank(std::string_view text) noexcept;
+[[nodiscard]] inline bool is_blank(std::string_view text) noexcept {
+    for (const char c : text) {
+        if (!is_space(c)) {
+            return false;
+        }
+    }
+    return true;
+}
 
 /// `text` without ASCII white space at its ends.
 [[nodiscard]] std::string_view trim(std::string_view text) noexcept;

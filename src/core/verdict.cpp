@@ -15,8 +15,8 @@ constexpr std::size_t kMaxTokenBytes = 16 * 1024;
 /// Of a name that is looked at, however it is escaped.
 constexpr std::size_t kLongestNameBytes = 6 * std::string_view("request_id").size();
 
-/// Of the answer; more than two tokens.
-constexpr std::size_t kMaxHeldBytes = 48 * 1024;
+/// Of the answer; more than any token: a number has three runs of digits.
+constexpr std::size_t kMaxHeldBytes = 4 * kMaxTokenBytes;
 
 struct CodeMeaning {
     std::string_view code;
@@ -71,6 +71,16 @@ Verdict judge_status(unsigned status) noexcept {
 }  // namespace
 
 void AnswerReader::feed(std::string_view piece) noexcept {
+    if (!is_followed_ && held_bytes_ + piece.size() <= kMaxTokenBytes) {
+        hold(piece);  // nothing in a short answer is long
+        return;
+    }
+    if (!is_followed_) {
+        is_followed_ = true;
+        for (const char c : std::string_view(held_, held_bytes_)) {
+            (void)keeps(c);
+        }
+    }
     std::size_t from = 0;
     for (std::size_t i = 0; i < piece.size(); i++) {
         if (!keeps(piece[i])) {

@@ -64,6 +64,7 @@ class AnswerReader final : private JsonHandler {
     bool broken_ = false;
     std::size_t depth_ = 0;
     // Following strings, to leave out all but the start of long ones.
+    bool is_followed_ = false;
     bool in_string_ = false;
     bool is_cut_ = false;
     bool is_bad_ =

@@ -77,9 +77,12 @@ ngx_int_t send_answer(Delivery& delivery) noexcept {
     const bool has_headers =
         delivery.retry_after.empty() ||
         add_header(&r->headers_out.headers, "Retry-After", delivery.retry_after);
+    std::string_view body = write_answer(delivery.arena, delivery.answer);
     // The arena may have failed for the event; the answer is worth another try.
-    PoolArena arena(r->pool);
-    const std::string_view body = write_answer(arena, delivery.answer);
+    if (delivery.arena.failed()) {
+        PoolArena other(r->pool);
+        body = write_answer(other, delivery.answer);
+    }
     if (body.empty() || !has_headers) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -2,13 +2,47 @@
 
 namespace flashduty {
 
+namespace {
+
+/// Longer bodies are read piece by piece, so that they are not held twice.
+constexpr std::size_t kMaxGatheredBytes = 32 * 1024;
+
+bool is_in_memory(const ngx_chain_t* link) noexcept {
+    while (link != nullptr && ngx_buf_in_memory(link->buf)) {
+        link = link->next;
+    }
+    return link == nullptr;
+}
+
+}  // namespace
+
 void RequestBody::seek(std::size_t offset_bytes) noexcept {
     link_ = r_->request_body == nullptr ? nullptr : r_->request_body->bufs;
     taken_ = static_cast<off_t>(offset_bytes);
     pass_taken();
 }
 
+void RequestBody::gather(Arena& arena) noexcept {
+    const std::size_t size_bytes = left_bytes();
+    if (link_ == nullptr || link_->next == nullptr || size_bytes > kMaxGatheredBytes ||
+        !is_in_memory(link_)) {
+        return;
+    }
+    void* const to = arena.allocate(size_bytes);
+    if (to == nullptr) {
+        return;
+    }
+    auto* end = static_cast<u_char*>(to);
+    for (const ngx_chain_t* link = link_; link != nullptr; link = link->next) {
+        end = ngx_cpymem(end, link->buf->pos, link->buf->last - link->buf->pos);
+    }
+    gathered_ = {static_cast<char*>(to), size_bytes};
+}
+
 JsonChunk RequestBody::whole() const noexcept {
+    if (!gathered_.empty()) {
+        return {gathered_, true};
+    }
     if (link_ == nullptr || link_->next != nullptr || !ngx_buf_in_memory(link_->buf)) {
         return {};
     }

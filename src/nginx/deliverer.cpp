@@ -89,7 +89,6 @@ struct Deliverer::Job {
     bool is_tending = false;
     std::vector<std::int64_t> busy_events;
     std::vector<Ask> asks;
-    std::vector<std::vector<std::int64_t>> busy;  ///< alert_ids, for each ask
     UnixMs now_ms = 0;
 
     StoreStatus settled = StoreStatus::kOk;
@@ -223,9 +222,6 @@ bool Deliverer::collect(Job& job, UnixMs now_ms) noexcept {
         job.is_tending = now_ms >= next_tending_ms_;
         job.asks = schedule_.asks(now_ms);
     }
-    for (const Ask& ask : job.asks) {
-        job.busy.push_back(schedule_.busy(ask.target_id));
-    }
     if (job.is_tending) {
         for (const auto& [event_id, target_id] : pushing_) {
             job.busy_events.push_back(event_id);
@@ -263,8 +259,8 @@ void Deliverer::work() noexcept {
         const Ask& ask = job.asks[i];
         std::vector<DueEvent> due;
         job.found =
-            keep(ask.is_probe ? store_.probe(ask.target_id, job.now_ms, job.busy[i], due)
-                              : store_.due(ask.target_id, job.now_ms, ask.most, job.busy[i], due));
+            keep(ask.is_probe ? store_.probe(ask.target_id, job.now_ms, ask.except, due)
+                              : store_.due(ask.target_id, job.now_ms, ask.most, ask.except, due));
         if (job.found == StoreStatus::kOk) {
             job.due.push_back(std::move(due));
         }
@@ -349,6 +345,11 @@ void Deliverer::take_tended(Job& job) noexcept {
     }
     if (job.tending.requeued != 0) {
         log(NGX_LOG_NOTICE, "flashduty spool: %uz dead letters wait again", job.tending.requeued);
+    }
+    if (!knows_targets_ && job.tended == StoreStatus::kOk) {
+        // Nobody knows any more which of them are away: all count as back.
+        back_.insert(back_.end(), job.targets.begin(), job.targets.end());
+        knows_targets_ = true;
     }
     for (const std::int64_t target_id : job.targets) {
         schedule_.wake(target_id);

@@ -169,6 +169,7 @@ constexpr std::size_t kMemoryBytes = 1 << 20;
 bool translate_body(Delivery& delivery) noexcept {
     RequestBody body(delivery.request);
     delivery.arena.allow_more(kMemoryPerBodyByte * body.left_bytes() + kMemoryBytes);
+    body.gather(delivery.arena);
     const BodyReading reading = read_body(delivery.arena, body);
     if (!accept(delivery, reading)) {
         return false;

@@ -60,6 +60,9 @@ std::string_view reason_for(Delivery& delivery, Verdict verdict, bool was_sent) 
 }
 
 std::string_view clean(Delivery& delivery, std::string_view text, std::string_view url) noexcept {
+    if (text.empty()) {
+        return text;
+    }
     const std::string_view sound = repair(delivery.arena, text);
     // A key may be a part of a character.
     return repair(delivery.arena, without_keys(delivery.arena, sound, url));

@@ -3,6 +3,8 @@
 #include <stdio.h>
 
 #include <cerrno>
+#include <cstdlib>
+#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -20,12 +22,41 @@ using std::chrono::steady_clock;
 constexpr int kDelivererFrames = 1000;
 constexpr int kOthersFrames = 4000;
 
-/// What the mark of a failed sync says: of a commit nothing was confirmed, but of a checkpoint
-/// anything may be missing in the database, even what an earlier one had copied.
-constexpr std::string_view kOfCommit = "commit";
-constexpr std::string_view kOfCheckpoint = "checkpoint";
+constexpr std::int64_t kNone = std::numeric_limits<std::int64_t>::max();
+
+/// What the mark of a failed sync says.
+struct Unsynced {
+    /// Anything may be missing in the database then, even what an earlier one had copied; after a
+    /// commit only what that should have added to the WAL.
+    bool of_checkpoint = true;
+    /// Events from that id on were confirmed to nobody, but may be there.
+    std::int64_t unconfirmed_from = kNone;
+};
+
+constexpr char kNextId[] = "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'event' AND seq > 0";
+
+constexpr std::string_view kOfCommit = "commit ";
+constexpr std::string_view kOfCheckpoint = "checkpoint ";
+
+/// Thinks the worst of what it cannot read.
+Unsynced read_mark(const SpoolFiles& files) noexcept {
+    const std::string text = files.read(SpoolFiles::Mark::kUnsynced);
+    Unsynced mark;
+    mark.of_checkpoint = text.compare(0, kOfCommit.size(), kOfCommit) != 0;
+    const std::size_t space = text.find(' ');
+    const std::int64_t id =
+        space == std::string::npos ? 0 : std::strtoll(text.c_str() + space, nullptr, 10);
+    if (id > 0) {
+        mark.unconfirmed_from = id;
+    }
+    return mark;
+}
 
 constexpr milliseconds kBetweenRecoveries{1000};
+
+/// How long to queue for the lock, each holder of which commits once and lets go: many workers on a
+/// slow disk are no program that locks it. Less than a caller waits for an answer.
+constexpr milliseconds kMostQueueing{500};
 
 constexpr std::string_view kAdvice = ": it and its folder must belong to the workers' user";
 
@@ -98,9 +129,9 @@ UnixMs unix_ms() noexcept {
 }  // namespace
 
 StoreStatus SpoolDatabase::begin(Access access) noexcept {
-    deadline_ = steady_clock::now() + milliseconds(options_.busy_ms);
-    connection_.wait_until(deadline_);
+    wait_from_now();
     began_anew_ = false;
+    next_id_ = 0;
     if (access == Access::kWrite || !is_sound()) {
         StoreStatus status = lock();
         status = status == StoreStatus::kOk ? repair() : status;
@@ -111,7 +142,12 @@ StoreStatus SpoolDatabase::begin(Access access) noexcept {
     if (access == Access::kRead) {
         files_.unlock();
     }
-    connection_.run(access == Access::kWrite ? "BEGIN IMMEDIATE" : "BEGIN");
+    if (access == Access::kWrite) {
+        connection_.run("BEGIN IMMEDIATE");
+        next_id_ = connection_.number(kNextId);
+    } else {
+        connection_.run("BEGIN");
+    }
     return connection_.failed()
                ? judge(access == Access::kWrite ? Doing::kWriting : Doing::kReading)
                : StoreStatus::kOk;
@@ -145,13 +181,17 @@ StoreStatus SpoolDatabase::checkpoint() noexcept {
     return connection_.failed() ? judge(Doing::kCheckpoint) : StoreStatus::kOk;
 }
 
+void SpoolDatabase::wait_from_now() noexcept {
+    connection_.wait_until(steady_clock::now() + milliseconds(options_.busy_ms));
+}
+
 bool SpoolDatabase::was_replaced() const noexcept {
     FileIdentity there;
     return !files_.identify(there) || !(there == identity_);
 }
 
 bool SpoolDatabase::is_sound() const noexcept {
-    return connection_.is_open() && owed_mark_.empty() && !was_replaced() &&
+    return connection_.is_open() && !owes_mark_ && !was_replaced() &&
            !files_.has(SpoolFiles::Mark::kUnsynced) && !files_.has(SpoolFiles::Mark::kCorrupt);
 }
 
@@ -182,7 +222,7 @@ StoreStatus SpoolDatabase::judge(Doing doing) noexcept {
         connection_.forgive();
     }
     if ((code & 0xFF) == SQLITE_IOERR && doing != Doing::kReading) {
-        mark_unsynced(doing == Doing::kCheckpoint ? kOfCheckpoint : kOfCommit);
+        mark_unsynced(doing == Doing::kCheckpoint);
     }
     switch (status) {
         case StoreStatus::kBusy:
@@ -200,13 +240,20 @@ StoreStatus SpoolDatabase::judge(Doing doing) noexcept {
     }
 }
 
-void SpoolDatabase::mark_unsynced(std::string_view kind) noexcept {
-    if (owed_mark_ != kOfCheckpoint && files_.read(SpoolFiles::Mark::kUnsynced) != kOfCheckpoint) {
-        owed_mark_ = kind;
+/// Under the lock, so that nobody writes between the failure and its mark. Where that cannot be
+/// put, others may, and what they have confirmed must stay.
+void SpoolDatabase::mark_unsynced(bool of_checkpoint) noexcept {
+    Unsynced mark;
+    if (files_.has(SpoolFiles::Mark::kUnsynced)) {
+        mark = read_mark(files_);
+        mark.of_checkpoint |= of_checkpoint;
+    } else if (!owes_mark_) {
+        mark.of_checkpoint = of_checkpoint;
+        mark.unconfirmed_from = next_id_ > 0 ? next_id_ : kNone;
     }
-    if (!owed_mark_.empty() && files_.put(SpoolFiles::Mark::kUnsynced, owed_mark_) == 0) {
-        owed_mark_.clear();
-    }
+    const std::string text = std::string(mark.of_checkpoint ? kOfCheckpoint : kOfCommit) +
+                             std::to_string(mark.unconfirmed_from);
+    owes_mark_ = files_.put(SpoolFiles::Mark::kUnsynced, text) != 0;
 }
 
 /// Has it set aside, here or by one who may.
@@ -238,7 +285,7 @@ void SpoolDatabase::set_aside(std::string_view why, std::string_view reason) noe
     }
     (void)files_.remove(SpoolFiles::Mark::kUnsynced);
     (void)files_.remove(SpoolFiles::Mark::kCorrupt);
-    owed_mark_.clear();
+    owes_mark_ = false;
     began_anew_ = true;
     notice_ += (notice_.empty() ? "\"" : "; \"") + options_.path + "\" was set aside as \"" + to +
                "\": " + std::string(reason);
@@ -247,7 +294,8 @@ void SpoolDatabase::set_aside(std::string_view why, std::string_view reason) noe
 // ---------------------------------------------------------------- under the lock
 
 StoreStatus SpoolDatabase::lock() noexcept {
-    const int error = files_.lock(deadline_);
+    const int error = files_.lock(steady_clock::now() + kMostQueueing);
+    wait_from_now();
     if (error == EWOULDBLOCK) {
         return refuse(StoreStatus::kBusy, "is locked by another process of the gateway");
     }
@@ -269,7 +317,7 @@ StoreStatus SpoolDatabase::repair() noexcept {
             return refuse(StoreStatus::kCorrupt, "is damaged, the deliverer will set it aside");
         }
     }
-    if (!owed_mark_.empty() || files_.has(SpoolFiles::Mark::kUnsynced)) {
+    if (owes_mark_ || files_.has(SpoolFiles::Mark::kUnsynced)) {
         return recover();
     }
     return connection_.is_open() ? StoreStatus::kOk : open();
@@ -321,8 +369,8 @@ StoreStatus SpoolDatabase::configure(Connection& connection) noexcept {
 /// After a failed sync. Its handle is gone; the kernel has forgotten what it could not write.
 StoreStatus SpoolDatabase::recover() noexcept {
     connection_.close();
-    if (!owed_mark_.empty()) {
-        mark_unsynced(owed_mark_);
+    if (owes_mark_) {
+        mark_unsynced(true);
     }
     StoreStatus status = open();
     status = status == StoreStatus::kOk ? prove_sync() : status;
@@ -342,9 +390,11 @@ StoreStatus SpoolDatabase::recover() noexcept {
 }
 
 StoreStatus SpoolDatabase::prove_sync() noexcept {
-    // Page for page through the WAL again.
-    if (owed_mark_ == kOfCheckpoint || files_.read(SpoolFiles::Mark::kUnsynced) == kOfCheckpoint) {
-        connection_.run("VACUUM");
+    const Unsynced mark = owes_mark_ ? Unsynced{} : read_mark(files_);
+    // Who was told no has pushed them without the spool.
+    connection_.run("DELETE FROM event WHERE event_id >= ?", mark.unconfirmed_from);
+    if (mark.of_checkpoint) {
+        connection_.run("VACUUM");  // page for page through the WAL again
     }
     // Something to sync, in both files.
     connection_.run("UPDATE counter SET resync_ms = ?", unix_ms());
@@ -359,7 +409,7 @@ StoreStatus SpoolDatabase::prove_sync() noexcept {
     if (error != 0) {
         return refuse_system("freed of its mark \".unsynced\"", error);
     }
-    owed_mark_.clear();
+    owes_mark_ = false;
     return StoreStatus::kOk;
 }
 

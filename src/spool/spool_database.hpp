@@ -89,8 +89,10 @@ class SpoolDatabase {
     bool make_new(const std::string& path) noexcept;
     void set_aside(std::string_view why, std::string_view reason) noexcept;
     void give_up_corrupt(std::string_view reason) noexcept;
-    void mark_unsynced(std::string_view kind) noexcept;
+    void mark_unsynced(bool of_checkpoint) noexcept;
 
+    /// For the locks of other programs.
+    void wait_from_now() noexcept;
     [[nodiscard]] bool is_sound() const noexcept;
     [[nodiscard]] bool was_replaced() const noexcept;
     StoreStatus judge(Doing doing) noexcept;
@@ -99,11 +101,11 @@ class SpoolDatabase {
     Options options_;
     SpoolFiles files_;
     Connection connection_;
-    Deadline deadline_;          ///< of the locks of this call
     FileIdentity identity_;      ///< of the file that is open
     int checkpointed_ = 0;       ///< frames of the WAL
     bool began_anew_ = false;    ///< the file that was found damaged is no longer there
-    std::string owed_mark_;      ///< of a failed sync: could not be put yet
+    bool owes_mark_ = false;     ///< of a failed sync: it could not be put yet
+    std::int64_t next_id_ = 0;   ///< of an event that is being written; 0: none is
     int failed_recoveries_ = 0;  ///< in a row
     Deadline failing_since_;
     std::string error_;

@@ -38,15 +38,22 @@ my %says  = (
     'njs'          => 'njs, `r.subrequest`',
 );
 
+my $memory   = memory();
 my $was_busy = (split ' ', Instance::slurp('/proc/loadavg'))[0];
 my $peer     = start_peer();
 my %contender = map { $_ => start_contender($_, $peer, abs_path($module)) } NAMES;
 
 check_events($_) for @sizes;
+
+# Where the load has a core to itself it idles beside a slow contender, never beside a fast one, and
+# it is the contender whom Linux charges for waking it: a sixth of the floor. So all share one core,
+# where nothing idles.
+$_->run_on(Contenders::LOAD_CORE) for values %contender;
 for my $size (@sizes) {
     cost($_, $size, 1) for NAMES;    # warms up
 }
 my $cpu  = measured([NAMES], sub { cost(@_, $seconds) });
+$_->run_on(Contenders::CONTENDER_CORE) for values %contender;
 my $idle = measured([FLOOR, MODULE], sub { load($contender{ $_[0] }, 1, $seconds, $path{ $_[1] })->{p50_us} });
 my %core = map { my ($name, @ns) = split; $name => \@ns } core_times();
 
@@ -102,6 +109,15 @@ sub core_times {
     my @lines = <$output>;
     close $output or die "$core_bench has failed\n";
     return @lines;
+}
+
+# What memory.pl says; where it fails, the lines that say so are among them.
+sub memory {
+    open my $output, '-|', $^X, dirname(__FILE__) . '/memory.pl', $module, $folder
+        or die "memory.pl: $!\n";
+    my $text = do { local $/; <$output> };
+    close $output;
+    return $text =~ /RSS after.*from before/ ? $text : die "memory.pl has failed:\n$text";
 }
 
 # ---------------------------------------------------------------- showing
@@ -184,21 +200,29 @@ sub report {
 
 Written by `make bench`; do not edit. @{[ machine() ]}
 
-Bodies: `1k` is `t/payloads/v6_doc_sample.json`, `3k` `severity_escalated.json`, the others `dims_90.json` with fewer or more dimensions (`t/bench/bodies.pl`). Contenders: an nginx each with one worker on one core; the load, wrk with @{[CONNECTIONS]} connections, and the peer on the other; keepalive on both sides, bodies in memory (`client_body_buffer_size 256k`). Lua, njs and the module make the same event of each body; that is checked. Medians of $rounds interleaved rounds of $seconds s, in brackets the lowest and the highest; no request failed.
+Bodies: `1k` is `t/payloads/v6_doc_sample.json`, `3k` `severity_escalated.json`, the others `dims_90.json` with fewer or more dimensions (`t/bench/bodies.pl`). Contenders: an nginx each with one worker; keepalive on both sides, bodies in memory (`client_body_buffer_size 256k`). Lua, njs and the module make the same event of each body; that is checked. Medians of $rounds interleaved rounds of $seconds s, in brackets the lowest and the highest; no request failed.
 
 ## Under load
 
-User and system time of the contender's processes.
+User and system time of the contender's processes, while it shares one core with the load, wrk with @{[CONNECTIONS]} connections, and the peer.
 
 $cpu_table$ratio_table## One alert on an idle gateway
 
-One connection, one request at a time.
+One connection, one request at a time; the contender on one core, the load and the peer on the other.
 
 $idle_table## The core alone
 
 The best of 200 tries.
 
-$core_table## Targets
+$core_table## Memory
+
+What `make bench-memory` says: the most that a worker takes for one body, and whether it keeps any of it.
+
+```
+@{[ $memory =~ s/^\n+|\n+$//gr ]}
+```
+
+## Targets
 
 $target_table
 END

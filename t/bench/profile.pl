@@ -25,6 +25,7 @@ die "usage: profile.pl MODULE FOLDER SIZE [CONTENDER]\n" if !defined $size;
 my $peer      = start_peer();
 my $contender = start_contender($name // 'this module', $peer, abs_path($module));
 my $body      = "$folder/bodies/$size.json";
+$contender->run_on(Contenders::LOAD_CORE);    # as bench.pl measures it, and why
 load($contender, CONNECTIONS, 1, $body);    # warms up
 
 my $perf = fork // die "cannot fork: $!\n";

@@ -75,7 +75,8 @@ sub goes_on {
 sub finish {
     my ($self) = @_;
 
-    if (delete $self->{goes_on}) {
+    if (my $goes_on = delete $self->{goes_on}) {
+        syswrite $goes_on, '.';    # other callers may hold that end as well
         waitpid $self->{pid}, 0;
         die "the callers have died\n" if $?;
     }

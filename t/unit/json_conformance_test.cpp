@@ -8,59 +8,45 @@ using flashduty::JsonStatus;
 
 namespace {
 
-/// Whether constants are read from the start, or only once one was met, as bodies are.
-enum class Go { kWhenMet, kAtOnce };
-
-JsonReading read_through(const Pieces& pieces, Stay stay, Go go) {
+JsonReading read_through(const Pieces& pieces, Stay stay) {
     HeapArena arena;
-    JsonReading reading{};
-    if (go == Go::kWhenMet) {
-        reading = read_json(arena, pieces, stay, JsonConstants::kRefused);
-    }
-    if (go == Go::kAtOnce || reading.stopped_at_constant) {
-        reading = read_json(arena, pieces, stay, JsonConstants::kRead);
-    }
-    return reading;
+    return read_json(arena, pieces, stay, JsonConstants::kRead);
 }
 
 /// What is heard, or what is wrong and at which byte.
-std::string outcome_of(const Pieces& pieces, Stay stay, Go go) {
-    const JsonReading reading = read_through(pieces, stay, go);
+std::string outcome_of(const Pieces& pieces, Stay stay) {
+    const JsonReading reading = read_through(pieces, stay);
     return reading.status == JsonStatus::kOk
                ? reading.listener.heard
                : name_of(reading.status) + (" at " + std::to_string(reading.offset));
 }
 
 void check_however_it_is_cut(std::string_view json, std::string_view expected) {
-    for (Go go : {Go::kWhenMet, Go::kAtOnce}) {
-        for (Stay stay : {Stay::kLasting, Stay::kPassing}) {
-            assert_text(outcome_of({json}, stay, go), expected);
-            assert_text(outcome_of(in_pieces(json, 1), stay, go), expected);
-            for (std::size_t at = 1; at < json.size(); at++) {
-                assert_text(outcome_of(in_two(json, at), stay, go), expected);
-            }
+    for (Stay stay : {Stay::kLasting, Stay::kPassing}) {
+        assert_text(outcome_of({json}, stay), expected);
+        assert_text(outcome_of(in_pieces(json, 1), stay), expected);
+        for (std::size_t at = 1; at < json.size(); at++) {
+            assert_text(outcome_of(in_two(json, at), stay), expected);
         }
     }
 }
 
 const std::string kFiller(flashduty::kPieceBytes, 'x');
 
-/// With its first string or name made so long that it is kept from yajl.
+/// With its first string or name made longer than a piece.
 void check_with_a_long_string(std::string_view json, std::string_view expected) {
     std::string body(json);
     body.insert(body.find('"') + 1, kFiller);
-    for (Go go : {Go::kWhenMet, Go::kAtOnce}) {
-        for (Stay stay : {Stay::kLasting, Stay::kPassing}) {
-            const JsonReading reading = read_through({body}, stay, go);
-            if (reading.status != JsonStatus::kOk) {
-                const std::string_view name = name_of(reading.status);
-                assert_text(name, expected.substr(0, name.size()));
-                continue;
-            }
-            std::string heard = reading.listener.heard;
-            assert_true(heard.find(kFiller) != std::string::npos);
-            assert_text(heard.erase(heard.find(kFiller), kFiller.size()), expected);
+    for (Stay stay : {Stay::kLasting, Stay::kPassing}) {
+        const JsonReading reading = read_through({body}, stay);
+        if (reading.status != JsonStatus::kOk) {
+            const std::string_view name = name_of(reading.status);
+            assert_text(name, expected.substr(0, name.size()));
+            continue;
         }
+        std::string heard = reading.listener.heard;
+        assert_true(heard.find(kFiller) != std::string::npos);
+        assert_text(heard.erase(heard.find(kFiller), kFiller.size()), expected);
     }
 }
 
@@ -658,7 +644,7 @@ void check_row(void** state) {
 
 /// Invalid, and at the same byte however it is cut.
 void check_refused(const std::string& json) {
-    const std::string outcome = outcome_of({json}, Stay::kLasting, Go::kWhenMet);
+    const std::string outcome = outcome_of({json}, Stay::kLasting);
     assert_text(outcome.substr(0, 11), "invalid at ");
     check(json, outcome);
 }
@@ -736,11 +722,9 @@ std::string escaped(unsigned unit) {
 
 void check_array(const std::string& elements, const std::string& heard) {
     const std::string json = "[" + elements.substr(1) + "]";
-    for (Go go : {Go::kWhenMet, Go::kAtOnce}) {
-        for (std::size_t piece_bytes : {json.size(), std::size_t{61}}) {
-            const Pieces pieces = in_pieces(json, piece_bytes);
-            assert_text(outcome_of(pieces, Stay::kPassing, go), "[" + heard + " ]");
-        }
+    for (std::size_t piece_bytes : {json.size(), std::size_t{61}}) {
+        const Pieces pieces = in_pieces(json, piece_bytes);
+        assert_text(outcome_of(pieces, Stay::kPassing), "[" + heard + " ]");
     }
 }
 
@@ -786,7 +770,7 @@ void every_split_into_three_hears_the_same(void**) {
         for (std::size_t second = first + 1; second < kJson.size(); second++) {
             const Pieces pieces = {kJson.substr(0, first), kJson.substr(first, second - first),
                                    kJson.substr(second)};
-            assert_text(outcome_of(pieces, Stay::kPassing, Go::kWhenMet),
+            assert_text(outcome_of(pieces, Stay::kPassing),
                         "[ '😀\uFFFD' -Infinity { \\: '漢' } NaN 'é' ]");
         }
     }

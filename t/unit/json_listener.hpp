@@ -67,7 +67,6 @@ inline const char* name_of(flashduty::JsonStatus status) {
 struct JsonReading {
     flashduty::JsonStatus status;
     std::size_t offset;
-    bool stopped_at_constant;
     Listener listener;
 };
 
@@ -76,7 +75,7 @@ struct JsonReading {
 inline JsonReading read_json(flashduty::Arena& arena, const Pieces& pieces, Stay stay,
                              flashduty::JsonConstants constants, Listener listener = {}) {
     using flashduty::JsonStatus;
-    JsonReading reading{JsonStatus::kOk, 0, false, std::move(listener)};
+    JsonReading reading{JsonStatus::kOk, 0, std::move(listener)};
     flashduty::JsonReader reader(arena, reading.listener, constants);
     reading.listener.reader = &reader;
     const auto feed = [&](std::string_view text) {
@@ -108,6 +107,5 @@ inline JsonReading read_json(flashduty::Arena& arena, const Pieces& pieces, Stay
         reading.status = reader.finish();
     }
     reading.offset = reader.offset_bytes();
-    reading.stopped_at_constant = reader.stopped_at_constant();
     return reading;
 }

@@ -13,6 +13,8 @@ use Instance;
 
 our @EXPORT = qw(start_peer start_contender NAMES);
 
+# The load and the peer have a core; a contender has the other one, or shares
+# theirs.
 use constant {
     CONTENDER_CORE => 0,
     LOAD_CORE      => 1,

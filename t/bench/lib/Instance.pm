@@ -1,7 +1,7 @@
 package Instance;
 
-# An nginx of the bench: one worker, on a core of its own, with what it takes of
-# the processor and of memory.
+# An nginx of the bench: one worker, on one core, with what it takes of the
+# processor and of memory.
 
 use strict;
 use warnings;
@@ -121,6 +121,15 @@ sub post {
 sub worker {
     my ($self) = @_;
     return (slurp("/proc/$self->{pid}/task/$self->{pid}/children") =~ /(\d+)/)[0];
+}
+
+# Moves all its processes to another core.
+sub run_on {
+    my ($self, $core) = @_;
+    for my $pid ($self->{pid}, $self->worker) {
+        system("taskset -acp $core $pid >/dev/null") == 0 or die "$self->{name}: taskset has failed\n";
+    }
+    return;
 }
 
 # utime and stime of all its processes, in nanoseconds, of which /proc/PID/stat
