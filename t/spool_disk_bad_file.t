@@ -24,7 +24,7 @@ $t->flashduty->answer(html(503));
 ok($before->post_until('202 spooled'), 'events wait');
 is($before->verdicts_of(50), '202 spooled', 'many');
 
-syncs_fail(map { $t->file . $_ } '', '-wal');
+syncs_fail(map { (stat $t->file . $_)[1] } '', '-wal');
 ok($before->post_until('502 failed'), 'syncs fail: failed');
 ok($after->post_until('202 spooled'), 'but soon an event is spooled again');
 is($after->verdicts_of(50), '202 spooled', 'and so are the next');

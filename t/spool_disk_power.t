@@ -27,10 +27,10 @@ for my $round (1 .. ROUNDS) {
     $t->flashduty->answer($round % 3 == 0 ? taken() : html(503));
     ok($load->goes_on(30), 'alerts are answered');
     if ($round % 2) {
-        syncs_fail();
+        syncs_fail($round % 4 == 1 ? 'later' : ());
         eventually { failed_syncs() };
         $load->goes_on(int rand 30);
-        syncs_work() if $round % 4 == 1;
+        syncs_work() if $round % 3;
         $load->goes_on(int rand 10);
     }
     $t->crash;

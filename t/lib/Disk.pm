@@ -94,12 +94,13 @@ sub failing_syncs {
     return $code->();
 }
 
-# All of them, or only those of some files.
+# All of them, or those of some inodes; "later": what is lost can be seen until the
+# power fails.
 sub syncs_fail {
-    my (@files) = @_;
+    my (@words) = @_;
 
     open my $file, '>', $failing{FAILING_SYNC_WHEN} or die "cannot let syncs fail: $!\n";
-    print {$file} map { (stat)[1] . "\n" } @files;
+    print {$file} map {"$_\n"} @words;
     return close $file;
 }
 

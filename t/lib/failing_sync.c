@@ -1,12 +1,15 @@
 /*
  * A disk that fails, for the database FAILING_SYNC_FILE and its log; preloaded into nginx.
- * While the file FAILING_SYNC_WHEN exists, fsync and fdatasync give EIO, and what was written to the
- * file since the last sync that did not fail is lost. As with Linux, every descriptor that was open
- * at the time is told once: another process does not get a yes for what one has lost.
  *
- * FAILING_SYNC_STATE is a file that keeps what the lost writes have overwritten. All processes share
- * it, and it outlives them: a program that starts with FAILING_SYNC_POWER_LOSS set undoes whatever is
- * not synced, as if the power had failed, and so may follow upon a kill -9.
+ * While the file FAILING_SYNC_WHEN exists, fsync and fdatasync give EIO, and what was written to the
+ * file since the last sync that did not fail never comes to the disk. Who reads the file sees that at
+ * once, or with "later" in FAILING_SYNC_WHEN not before the power fails, as the kernel does it that
+ * keeps such pages in its cache. Numbers there are the inodes that alone fail. As with Linux every
+ * descriptor that was open at the time is told, once.
+ *
+ * FAILING_SYNC_STATE is a file that has what is on the disk. All processes share it, and it outlives
+ * them: a program that starts with FAILING_SYNC_POWER_LOSS set takes everything else away, as if the
+ * power had failed, and so may follow upon a kill -9.
  */
 
 #define _GNU_SOURCE
@@ -23,23 +26,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_FILES = 16, MAX_DESCRIPTORS = 4096, UNDO_BYTES = 64 << 20 };
-
-/* What one write has overwritten. */
-struct undo {
-    size_t previous; /* in the file's list; 0: it is the first */
-    off_t at, size_before;
-    size_t kept;
-    unsigned char bytes[];
-};
+enum { MAX_FILES = 16, MAX_DESCRIPTORS = 4096, PAGE_BYTES = 4096, MAX_PAGES = 16384 };
 
 struct file {
     dev_t device;
     ino_t inode;
     char path[256];
     unsigned losses;
-    size_t last, end; /* in `undos`, whose first byte is not used */
-    unsigned char undos[UNDO_BYTES];
+    off_t size; /* on the disk */
+    bool is_dirty[MAX_PAGES];
+    unsigned char pages[MAX_PAGES][PAGE_BYTES]; /* on the disk */
 };
 
 struct state {
@@ -100,7 +96,9 @@ static struct file *find_file(const struct stat *found) {
     return NULL;
 }
 
+/* What is there when it is first met is on the disk. */
 static struct file *file_of(int fd, const struct stat *found) {
+    REAL(ssize_t, real_pread64, int, void *, size_t, off_t);
     char link[64];
     struct file *file = find_file(found);
     struct stat nothing = {0};
@@ -111,12 +109,18 @@ static struct file *file_of(int fd, const struct stat *found) {
     snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
     memset(file->path, 0, sizeof(file->path));
     if (readlink(link, file->path, sizeof(file->path) - 1) < 0) fail(link);
+    if (real_pread64(fd, file->pages, sizeof(file->pages), 0) != found->st_size) fail("reading");
     file->device = found->st_dev;
     file->inode = found->st_ino;
+    file->size = found->st_size;
     file->losses = 0;
-    file->last = 0;
-    file->end = sizeof(struct undo);
+    memset(file->is_dirty, 0, sizeof(file->is_dirty));
     return file;
+}
+
+static void forget(struct file *file) {
+    file->device = 0;
+    file->inode = 0;
 }
 
 static void lock(void) {
@@ -127,48 +131,43 @@ static void lock(void) {
 
 static void unlock(void) { pthread_mutex_unlock(&disk.state->lock); }
 
-/* ---------------------------------------------------------------- writing down and undoing */
+/* ---------------------------------------------------------------- what is on the disk */
 
-/* Keeps what is there from `at` on, before it changes. */
-static void keep(int fd, off_t at, size_t count) {
-    REAL(ssize_t, real_pread64, int, void *, size_t, off_t);
+static void touch(int fd, off_t from, off_t end) {
     struct stat found;
     struct file *file;
-    struct undo *undo;
-    ssize_t kept;
 
     if (fstat(fd, &found) != 0) fail("fstat");
     file = file_of(fd, &found);
-    if (file->end + sizeof(*undo) + count > UNDO_BYTES) fail("too much was written without a sync");
-    undo = (struct undo *)(file->undos + file->end);
-    kept = real_pread64(fd, undo->bytes, count, at);
-    if (kept < 0) fail("pread");
-    undo->previous = file->last;
-    undo->at = at;
-    undo->size_before = found.st_size;
-    undo->kept = (size_t)kept;
-    file->last = file->end;
-    file->end += (sizeof(*undo) + (size_t)kept + 15) / 16 * 16;
+    if (end > (off_t)sizeof(file->pages)) fail("the file is too large");
+    for (; from < end; from = (from / PAGE_BYTES + 1) * PAGE_BYTES) {
+        file->is_dirty[from / PAGE_BYTES] = true;
+    }
 }
 
-static void forget(struct file *file) {
-    file->last = 0;
-    file->end = sizeof(struct undo);
+static void bring_to_disk(int fd, struct file *file, off_t size) {
+    REAL(ssize_t, real_pread64, int, void *, size_t, off_t);
+
+    for (off_t i = 0; i < MAX_PAGES; i++) {
+        if (!file->is_dirty[i]) continue;
+        memset(file->pages[i], 0, PAGE_BYTES);
+        if (real_pread64(fd, file->pages[i], PAGE_BYTES, i * PAGE_BYTES) < 0) fail("reading");
+        file->is_dirty[i] = false;
+    }
+    file->size = size;
 }
 
-static void lose(int fd, struct file *file) {
+static void take_from_disk(int fd, const struct file *file, bool is_all) {
     REAL(ssize_t, real_pwrite64, int, const void *, size_t, off_t);
     REAL(int, real_ftruncate64, int, off_t);
 
-    while (file->last != 0) {
-        const struct undo *undo = (const struct undo *)(file->undos + file->last);
-        if (real_pwrite64(fd, undo->bytes, undo->kept, undo->at) != (ssize_t)undo->kept
-            || real_ftruncate64(fd, undo->size_before) != 0) {
-            fail("undoing");
+    for (off_t i = 0; i * PAGE_BYTES < file->size; i++) {
+        if ((is_all || file->is_dirty[i])
+            && real_pwrite64(fd, file->pages[i], PAGE_BYTES, i * PAGE_BYTES) != PAGE_BYTES) {
+            fail("restoring");
         }
-        file->last = undo->previous;
     }
-    forget(file);
+    if (real_ftruncate64(fd, file->size) != 0) fail("restoring");
 }
 
 static void lose_power(void) {
@@ -176,12 +175,12 @@ static void lose_power(void) {
     REAL(int, real_close, int);
 
     for (struct file *file = disk.state->files; file < disk.state->files + MAX_FILES; file++) {
-        int fd = file->last == 0 ? -1 : real_open64(file->path, O_RDWR | O_CLOEXEC);
+        int fd = file->inode == 0 ? -1 : real_open64(file->path, O_RDWR | O_CLOEXEC);
         struct stat found;
-        if (fd != -1 && fstat(fd, &found) == 0 && find_file(&found) == file) lose(fd, file);
+        if (fd != -1 && fstat(fd, &found) == 0 && find_file(&found) == file) {
+            take_from_disk(fd, file, true);
+        }
         if (fd != -1) real_close(fd);
-        file->device = 0;
-        file->inode = 0;
         forget(file);
     }
 }
@@ -194,7 +193,7 @@ ssize_t pwrite64(int fd, const void *data, size_t count, off_t at) {
 
     if (!is_watched(fd)) return real_pwrite64(fd, data, count, at);
     lock();
-    keep(fd, at, count);
+    touch(fd, at, at + (off_t)count);
     written = real_pwrite64(fd, data, count, at);
     unlock();
     return written;
@@ -210,7 +209,7 @@ ssize_t write(int fd, const void *data, size_t count) {
 
     if (!is_watched(fd)) return real_write(fd, data, count);
     lock();
-    keep(fd, lseek(fd, 0, SEEK_CUR), count);
+    touch(fd, lseek(fd, 0, SEEK_CUR), lseek(fd, 0, SEEK_CUR) + (off_t)count);
     written = real_write(fd, data, count);
     unlock();
     return written;
@@ -224,7 +223,7 @@ int ftruncate64(int fd, off_t size) {
     if (!is_watched(fd)) return real_ftruncate64(fd, size);
     lock();
     if (fstat(fd, &found) != 0) fail("fstat");
-    keep(fd, size, found.st_size > size ? (size_t)(found.st_size - size) : 0);
+    touch(fd, size, found.st_size);
     result = real_ftruncate64(fd, size);
     unlock();
     return result;
@@ -232,19 +231,23 @@ int ftruncate64(int fd, off_t size) {
 
 int ftruncate(int fd, off_t size) { return ftruncate64(fd, size); }
 
-/* The file that says so may name the inodes that it is about. */
-static bool syncs_fail(ino_t inode) {
-    unsigned long one;
+enum loss { NONE, AT_ONCE, LATER };
+
+static enum loss loss_of(ino_t inode) {
     bool is_any = true, is_this = false;
+    enum loss loss = AT_ONCE;
+    char word[64];
     FILE *when = fopen(disk.when, "re");
 
-    if (when == NULL) return false;
-    while (fscanf(when, "%lu", &one) == 1) {
+    if (when == NULL) return NONE;
+    while (fscanf(when, "%63s", word) == 1) {
+        if (strcmp(word, "later") == 0) loss = LATER;
+        if (word[0] < '0' || word[0] > '9') continue;
         is_any = false;
-        is_this = is_this || one == inode;
+        is_this = is_this || strtoul(word, NULL, 10) == inode;
     }
     fclose(when);
-    return is_any || is_this;
+    return is_any || is_this ? loss : NONE;
 }
 
 /* What lets the test know that a failure was met. */
@@ -259,24 +262,27 @@ static void note_failure(void) {
 static int sync_file(int fd, int (*real_sync)(int)) {
     struct stat found;
     struct file *file;
+    enum loss loss;
     int result;
 
     if (!is_watched(fd)) return real_sync(fd);
     lock();
     if (fstat(fd, &found) != 0) fail("fstat");
     file = file_of(fd, &found);
-    if (syncs_fail(found.st_ino)) {
-        lose(fd, file);
-        file->losses++;
-    }
+    loss = loss_of(found.st_ino);
     result = real_sync(fd);
+    if (loss != NONE) {
+        if (loss == AT_ONCE) take_from_disk(fd, file, false);
+        memset(file->is_dirty, 0, sizeof(file->is_dirty));
+        file->losses++;
+    } else if (result == 0) {
+        bring_to_disk(fd, file, found.st_size);
+    }
     if (disk.seen[fd] != file->losses) {
         disk.seen[fd] = file->losses;
         note_failure();
         errno = EIO;
         result = -1;
-    } else if (result == 0) {
-        forget(file);
     }
     unlock();
     return result;
@@ -340,11 +346,7 @@ int unlink(const char *path) {
     lock();
     file = lstat(path, &found) == 0 ? find_file(&found) : NULL;
     result = real_unlink(path);
-    if (file != NULL && result == 0) {
-        file->device = 0;
-        file->inode = 0;
-        forget(file);
-    }
+    if (file != NULL && result == 0) forget(file);
     unlock();
     return result;
 }
