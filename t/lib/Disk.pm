@@ -13,7 +13,7 @@ use File::Temp;
 use Test::More import => [qw(plan)];
 
 our @EXPORT = qw(mounts_of_its_own mount_small fill make_room allow_writing forbid_writing
-    fail_syncs_of syncs_fail syncs_work failed_syncs failing_syncs lose_power stop_nginx files sql);
+    fail_syncs_of syncs_fail syncs_work failed_syncs failing_syncs lose_power stop_nginx files sql crits);
 
 my $LIB = abs_path(dirname(__FILE__));
 my @mounted;
@@ -143,11 +143,14 @@ sub files {
 sub sql {
     my ($database, $statement) = @_;
 
-    open my $output, '-|', 'sqlite3', $database, $statement or die "cannot run sqlite3: $!\n";
+    open my $output, '-|', 'sqlite3', '-cmd', '.timeout 10000', $database, $statement or die "cannot run sqlite3: $!\n";
     my $text = do { local $/; <$output> };
     close $output or die "sqlite3 has failed\n";
     return $text // '';
 }
+
+# What the log says that is critical.
+sub crits { return join "\n", $_[0]->error_log =~ /^.*\[crit\].*$/mg }
 
 END {
     local $?;
