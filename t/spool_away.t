@@ -35,10 +35,13 @@ my $t = Spool->new(workers => 2, http => <<"EOC")->plan(52)->start;
     }
 EOC
 
+my $posted = 0;
+
 # The answer to an alert, and how long it took.
 sub post {
     my ($key, %change) = @_;
 
+    $posted++;
     my $since    = time;
     my $response = $t->post('/blueking', alert(%change, event => { id => $key, event_id => $key }));
     return ($response, time - $since);
@@ -49,7 +52,12 @@ sub log_says {
     return eventually { (() = $t->error_log =~ /$line/mg) >= $times };
 }
 
-sub last_line { return ($t->access_log)[-1] }
+# The log is written behind the answer.
+sub last_line {
+    my @lines;
+    eventually { (@lines = $t->access_log) >= $posted };
+    return $lines[-1];
+}
 
 my $OK = '202 spooled';
 

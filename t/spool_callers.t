@@ -20,7 +20,6 @@ my $t = Spool->new(workers => 2, ports => ['HTTP2'], http => <<'EOC')->plan(6 + 
         listen 127.0.0.1:%%PORT%%;
         listen 127.0.0.1:%%HTTP2%% %%HTTP2_ON%%;
         access_log %%DIR%%/access.log outcome;
-        flashduty_spool_after 60s;
         client_max_body_size 4m;
 
         location = /blueking {

@@ -32,7 +32,9 @@ my $t = Spool->new(workers => 2, http => <<'EOC')->plan(26)->start;
     }
 EOC
 
-sub last_line { return ($t->access_log)[-1] }
+sub last_line {
+    return eventually { ($t->access_log)[-1] };    # it is written behind the answer
+}
 
 # What was written down is deleted behind the answer.
 sub ids_given {

@@ -39,7 +39,7 @@ my @FAULTS = (
     [ 'says nothing with 200',    nothing(200) ],
 );
 
-my $t = Spool->new(workers => 3, http => <<'EOC')->plan(3 * @FAULTS + 5)->start;
+my $t = Spool->new(workers => 3, after => '800ms', http => <<'EOC')->plan(3 * @FAULTS + 5)->start;
     upstream flashduty {
         server 127.0.0.1:%%PEER%%;
         keepalive 8;

@@ -13,12 +13,16 @@ use Flashduty;
 use Gateway;
 use Spool;
 
-my $t = Spool->new(workers => 2, server => <<'EOC')->plan(19)->start;
+my $t = Spool->new(workers => 2, after => '800ms', server => <<'EOC')->plan(19)->start;
         location = /blueking {
             flashduty_push /flashduty;
         }
         location = /soon {
             flashduty_spool_after 100ms;
+            flashduty_push /flashduty;
+        }
+        location = /patient {
+            flashduty_spool_after 2s;
             flashduty_push /flashduty;
         }
         location = /flashduty {
@@ -39,7 +43,7 @@ sub keys_pushed {
     return join ' ', map { $_->{body} =~ /"alert_key":"([^"]+)"/ } $t->flashduty->pushes;
 }
 
-# %%SHORT%% and more for a machine that is busy.
+# For a machine that is busy.
 my $GRACE = Client::PATIENCE / 2;
 
 $t->flashduty->answer({ hold => 1 });
@@ -65,7 +69,7 @@ is(keys_pushed(), 'slow soon slow', 'each was pushed once');
 unlike($t->error_log, qr/is away/, 'and nobody was taken to be away');
 
 # Answered in time by a push that began late.
-is((post('/blueking', 'next'))[0], '200 delivered', 'the next is delivered in time');
+is((post('/patient', 'next'))[0], '200 delivered', 'the next is delivered in time');
 
 # One whose verdict and whose time come together is answered once.
 for my $number (1 .. 20) {
@@ -83,8 +87,8 @@ is_deeply([ grep { $times{"close-$_"} != 1 } 1 .. 20 ], [], 'once each');
 # The body may take long to come; the time runs from its end.
 my $body = alert(event => { id => 'late', event_id => 'late' });
 my $caller
-    = $t->client->send(Client->compose('POST', '/soon', undef, 'Content-Length' => length $body) . substr $body, 0, 10);
-select undef, undef, undef, 0.3;
+    = $t->client->send(Client->compose('POST', '/patient', undef, 'Content-Length' => length $body) . substr $body, 0, 10);
+select undef, undef, undef, 2.2;
 $caller->send(substr $body, 10);
 is($caller->response->verdict, '200 delivered', 'a body that takes longer than that to come');
 

@@ -13,7 +13,15 @@ use Flashduty;
 use Gateway;
 use Spool;
 
-my $t = Spool->new(workers => 3, kills => 1)->plan(15)->start;
+my $t = Spool->new(workers => 3, kills => 1, server => <<'EOC')->plan(15)->start;
+        location = /blueking {
+            flashduty_push /flashduty;
+        }
+        location = /flashduty {
+            internal;
+            proxy_pass %%PUSH_URL%%;
+        }
+EOC
 
 sub post {
     my ($key) = @_;
@@ -48,8 +56,9 @@ is(elections(), 3, 'each take-over was logged');
 
 # In the middle of a push.
 $t->flashduty->answer({ hold => 1 }, taken());
+my $count  = $t->flashduty->count + 1;
 my $caller = $t->client->send(Client->compose('POST', '/blueking', alert()));
-my $count  = $t->flashduty->wait_for($t->flashduty->count + 1);
+$t->flashduty->wait_for($count);
 my $body   = $t->flashduty->last_push->{body};
 my ($new)  = kill_deliverer();
 ok($new, 'killed while it pushes');

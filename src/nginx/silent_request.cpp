@@ -19,6 +19,13 @@ void on_event(ngx_event_t* event) {
     auto* c = static_cast<ngx_connection_t*>(event->data);
     auto* r = static_cast<ngx_http_request_t*>(c->data);
     set_log_request(c, r);
+    if (c->close) {  // worker_shutdown_timeout is over
+        c->error = 1;
+        r->main->count++;
+        ngx_http_finalize_request(r, NGX_ERROR);
+        ngx_http_run_posted_requests(c);
+        return;
+    }
     if (event->delayed && event->timedout) {
         event->delayed = 0;
         event->timedout = 0;

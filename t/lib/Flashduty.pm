@@ -182,10 +182,10 @@ sub serve {
 
         my ($readable, $writable)
             = IO::Select->select($peer->{select}, IO::Select->new(map { $_->{socket} } @writers), undef, $wait);
+        $peer->accept_all;
         for my $socket (@{ $readable || [] }) {
-            if    ($socket == $control) { $peer->obey or return }
-            elsif ($socket == ($peer->{listener} // 0)) { $peer->accept_one }
-            else  { $peer->read_from($peer->{open}{$socket} || next) }
+            if   ($socket == $control) { $peer->obey or return }
+            else                       { $peer->read_from($peer->{open}{$socket} || next) }
         }
         $peer->write_to($peer->{open}{$_} || next) for @{ $writable || [] };
 
@@ -242,6 +242,7 @@ sub listen_again {
     $peer->{listener} = IO::Socket::INET->new(
         Listen => 256, LocalAddr => '127.0.0.1', LocalPort => $peer->{port}, ReuseAddr => 1,
     ) or die "no listener: $!\n";
+    $peer->{listener}->blocking(0);
     $peer->{select}->add($peer->{listener});
     return;
 }
@@ -256,14 +257,19 @@ sub listen_no_more {
     return;
 }
 
-sub accept_one {
+# What comes over them is read first: a push that nginx has given up and sent again,
+# over a connection that was there before, must not be seen behind that.
+sub accept_all {
     my ($peer) = @_;
 
-    my $socket = $peer->{listener}->accept or return;
-    binmode $socket;
-    $socket->blocking(0);
-    $peer->{open}{$socket} = { socket => $socket, in => '', out => '', number => ++$peer->{accepted} };
-    $peer->{select}->add($socket);
+    my $listener = $peer->{listener} or return;
+    while (my $socket = $listener->accept) {
+        binmode $socket;
+        $socket->blocking(0);
+        $peer->{open}{$socket} = { socket => $socket, in => '', out => '', number => ++$peer->{accepted} };
+        $peer->{select}->add($socket);
+        $peer->read_from($peer->{open}{$socket}) if IO::Select->new($socket)->can_read(0);
+    }
     return;
 }
 

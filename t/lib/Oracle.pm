@@ -66,6 +66,9 @@ sub outcomes {
     return \%count;
 }
 
+# How often an event was taken that had been taken before.
+sub repeats { return $_[0]{repeats} }
+
 # For the log of a test.
 sub figures {
     my ($self) = @_;

@@ -24,12 +24,14 @@ my $SERVER = <<'EOC';
 EOC
 
 # As Gateway's. Also: spool (parameters of flashduty_spool; undef: none is there);
-# rate (off, unless a test is about it). Without server and http it has one server that pushes.
+# rate (off, unless a test is about it); after (what flashduty_spool_after is in
+# http: so long that a busy machine makes no difference). Without server and http
+# it has one server that pushes.
 sub new {
     my ($class, %config) = @_;
 
     $config{server} //= $SERVER if !defined $config{http};
-    my $self = $class->SUPER::new(spool => '', rate => 'off', %config);
+    my $self = $class->SUPER::new(spool => '', rate => 'off', after => '60s', %config);
     make_path($self->folder, { mode => 0700 });
     return $self;
 }
@@ -41,8 +43,9 @@ sub configuration {
     my $file   = $self->file;
     my %values = (%$self, %part);
     return $text if defined $part{conf} || !defined $values{spool};
-    $text =~ s/^http \{\n\K/    flashduty_spool $file $values{spool};\n    flashduty_rate $values{rate};\n/m;
-    return $text;
+    my $lines = "    flashduty_spool $file $values{spool};\n    flashduty_rate $values{rate};\n"
+        . "    flashduty_spool_after $values{after};\n";
+    return $text =~ s/^http \{\n\K/$lines/mr;
 }
 
 sub folder { return $_[0]->dir . '/spool' }
