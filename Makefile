@@ -54,9 +54,10 @@ test: unit nginx-tests
 unit: $(UNIT_TESTS)
 	CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 -e '' $(UNIT_TESTS)
 
-nginx-tests: $(MODULE) | test-packages
+nginx-tests: $(MODULE) $(BUILD)/failing_sync.so | test-packages
 	@$(NGINX) -v
-	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) prove -j2 -It/lib t/*.t
+	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) \
+	    TEST_FAILING_SYNC=$(BUILD)/failing_sync.so prove -j2 -It/lib t/*.t
 
 # All tests once more under valgrind, the unit tests built without sanitizers: a long while.
 check-memory: $(MODULE) | test-packages valgrind-packages
@@ -123,6 +124,11 @@ test-asan: $(if $(NGINX_SRC),,$(DEBIAN_NGINX))
 	$(MAKE) BUILD=$(BUILD)/asan NGINX_SRC='$(or $(NGINX_SRC),$(DEBIAN_NGINX))' \
 	    OPTIMIZE='-O1 -fno-omit-frame-pointer -fsanitize=address,undefined' \
 	    LD_OPT='-fsanitize=address,undefined -Wl,-z,nodelete $(BUILD)/asan/sanitizers.o' nginx-tests
+
+# A disk that fails, preloaded into nginx.
+$(BUILD)/failing_sync.so: t/lib/failing_sync.c | build-packages
+	@mkdir -p $(@D)
+	$(CC) -shared -fPIC -O1 -g $(WARNINGS) -o $@ $<
 
 $(BUILD)/sanitizers.o: t/lib/sanitizers.c | build-packages
 	@mkdir -p $(@D)

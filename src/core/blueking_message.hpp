@@ -14,7 +14,7 @@ inline constexpr std::size_t kMaxNumberBytes = 64 * 1024;
 /// Of the values within one field, and within all fields of a message, those that come first are
 /// kept and the others passed over: far more than the 50 labels of an event can be made of, and
 /// a bound to what a body of nothing but tiny values costs.
-inline constexpr std::size_t kMaxFieldValues = 2048;
+inline constexpr std::size_t kMaxFieldValues = 1024;
 inline constexpr std::size_t kMaxMessageValues = 3 * kMaxFieldValues;
 
 /// The values of a message that the translation looks at, by their place in it.

@@ -52,7 +52,8 @@ class JsonOutline {
     /// values of its members; else elements, or nothing where that was told with a name. yajl
     /// has the first token of an outline elsewhere.
     [[nodiscard]] JsonScalars scalars(const char* at) const noexcept {
-        const auto place = static_cast<std::size_t>(at - drawn_);
+        const std::size_t place =
+            reinterpret_cast<std::uintptr_t>(at) - reinterpret_cast<std::uintptr_t>(drawn_);
         const std::uint8_t* bounds = bounds_ + (place < kMostBytes ? place : 1);
         return {scalars_ + bounds[0], scalars_ + bounds[1]};
     }
@@ -87,7 +88,7 @@ class JsonOutline {
     const char* end_ = nullptr;  ///< of the text
     std::size_t size_bytes_ = 0;
     std::size_t count_ = 0;  ///< of scalars
-    // By place in the outline; at first the last byte of the one before it.
+    // By place in the outline. The first place has the last byte of the outline before it.
     char drawn_[kMostBytes];
     std::uint8_t bounds_[kMostBytes];  ///< of a token's scalars, at its place and the next one
     const char* behind_[kMostBytes];

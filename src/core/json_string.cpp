@@ -20,14 +20,14 @@ struct Letters {
     constexpr Letters() noexcept : character(), hex_digit() {
         for (int c = 0; c < 256; c++) {
             const int lower = c | 0x20;
-            character[c] = static_cast<char>(c);
+            character[c] = c == 'b'   ? '\b'
+                           : c == 'f' ? '\f'
+                           : c == 'n' ? '\n'
+                           : c == 'r' ? '\r'
+                           : c == 't' ? '\t'
+                                      : static_cast<char>(c);
             hex_digit[c] = static_cast<std::uint8_t>(lower >= 'a' ? lower - 'a' + 10 : c - '0');
         }
-        character['b'] = '\b';
-        character['f'] = '\f';
-        character['n'] = '\n';
-        character['r'] = '\r';
-        character['t'] = '\t';
     }
 };
 constexpr Letters kLetters;

@@ -33,7 +33,8 @@ constexpr char kSupersede[] =
     "INSERT INTO superseded (target_id, alert_key, before_id)"
     " SELECT ?1, ?2, ?3 WHERE EXISTS (SELECT 1 FROM dead"
     " WHERE target_id = ?1 AND alert_key = ?2 AND event_id < ?3)"
-    " ON CONFLICT DO UPDATE SET before_id = max(before_id, excluded.before_id)";
+    " ON CONFLICT (target_id, alert_key) DO UPDATE SET before_id = max(before_id, "
+    "excluded.before_id)";
 
 constexpr char kTooOld[] =
     "SELECT event_id, alert_key, last_error FROM event INDEXED BY event_age JOIN alert"

@@ -30,7 +30,7 @@ CREATE TABLE alert (
     since_ms  INTEGER NOT NULL,  -- when its first event was accepted
     first_id  INTEGER NOT NULL,  -- that event, the next to leave
     due_ms    INTEGER NOT NULL DEFAULT 0,  -- not before; from 2^60 on: when its target is back
-    tried_ms  INTEGER NOT NULL DEFAULT 0,  -- when its first event was last pushed in vain
+    tried_ms  INTEGER NOT NULL DEFAULT 0,  -- with due_ms: when that was
     UNIQUE (target_id, alert_key)
 );
 CREATE INDEX alert_ready ON alert (target_id, rank, since_ms, first_id) WHERE due_ms = 0;
@@ -118,7 +118,7 @@ CREATE TRIGGER event_comes AFTER INSERT ON event BEGIN
     UPDATE counter SET waiting = waiting + 1;
 END;
 
--- With the first event of an alert goes what its tries have come to.
+-- What the tries of its first event have come to does not hold up the next one.
 CREATE TRIGGER event_goes AFTER DELETE ON event BEGIN
     DELETE FROM body WHERE event_id = old.event_id;
     DELETE FROM alert
@@ -129,8 +129,7 @@ CREATE TRIGGER event_goes AFTER DELETE ON event BEGIN
                     WHERE alert_id = old.alert_id ORDER BY severity LIMIT 1),
            (first_id, since_ms) = (SELECT event_id, accepted_ms FROM event
                     WHERE alert_id = old.alert_id ORDER BY event_id LIMIT 1),
-           due_ms = CASE first_id WHEN old.event_id THEN 0 ELSE due_ms END,
-           tried_ms = CASE first_id WHEN old.event_id THEN 0 ELSE tried_ms END
+           due_ms = CASE first_id WHEN old.event_id THEN 0 ELSE due_ms END
      WHERE alert_id = old.alert_id
        AND (first_id = old.event_id OR
             rank <> (SELECT CASE severity WHEN 3 THEN 1 ELSE severity END FROM event

@@ -139,13 +139,11 @@ StoreStatus SpoolDatabase::begin(Access access) noexcept {
             return status;
         }
     }
-    if (access == Access::kRead) {
-        files_.unlock();
-    }
     if (access == Access::kWrite) {
         connection_.run("BEGIN IMMEDIATE");
         next_id_ = connection_.number(kNextId);
     } else {
+        files_.unlock();
         connection_.run("BEGIN");
     }
     return connection_.failed()
@@ -357,7 +355,7 @@ StoreStatus SpoolDatabase::configure(Connection& connection) noexcept {
         case SchemaState::kNewer:
             return refuse(StoreStatus::kNewer, "was made by a newer version of the gateway");
         case SchemaState::kForeign:
-            return refuse(StoreStatus::kFailed, "is the database of another program");
+            return refuse(StoreStatus::kReadOnly, "is the database of another program");
         case SchemaState::kUnknown:
             return StoreStatus::kFailed;
         case SchemaState::kKnown:

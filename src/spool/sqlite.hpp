@@ -13,6 +13,8 @@
 
 namespace flashduty {
 
+static_assert(SQLITE_VERSION_NUMBER >= 3024000, "SQLite 3.24 is the first with ON CONFLICT DO");
+
 using Deadline = std::chrono::steady_clock::time_point;
 
 /// Bound as bytes rather than as text.

@@ -45,16 +45,16 @@ my %contender = map { $_ => start_contender($_, $peer, abs_path($module)) } NAME
 
 check_events($_) for @sizes;
 
-# Where the load has a core to itself it idles beside a slow contender, never beside a fast one, and
-# it is the contender whom Linux charges for waking it: a sixth of the floor. So all share one core,
-# where nothing idles.
-$_->run_on(Contenders::LOAD_CORE) for values %contender;
 for my $size (@sizes) {
     cost($_, $size, 1) for NAMES;    # warms up
 }
 my $cpu  = measured([NAMES], sub { cost(@_, $seconds) });
-$_->run_on(Contenders::CONTENDER_CORE) for values %contender;
 my $idle = measured([FLOOR, MODULE], sub { load($contender{ $_[0] }, 1, $seconds, $path{ $_[1] })->{p50_us} });
+
+# A load that has a core to itself idles beside a slow contender and never beside a fast one, and it
+# is the contender whom Linux charges for waking it. On one core nothing idles.
+$_->run_on(Contenders::LOAD_CORE) for @contender{ FLOOR(), MODULE() };
+my $shared = measured([FLOOR, MODULE], sub { cost(@_, $seconds) });
 my %core = map { my ($name, @ns) = split; $name => \@ns } core_times();
 
 my $report = report();
@@ -137,8 +137,8 @@ sub short { return sprintf $_[0] < 100 ? '%.1f' : '%.0f', $_[0] }
 # Of one contender over another: the median over the rounds, each by itself, because what disturbs a
 # round disturbs all in it.
 sub ratio {
-    my ($size, $name, $base) = @_;
-    my ($costs, $bases) = @{ $cpu->{$size} }{ $name, $base };
+    my ($size, $name, $base, $figures) = @_;
+    my ($costs, $bases) = @{ ($figures || $cpu)->{$size} }{ $name, $base };
     return median(map { $costs->[$_] / $bases->[$_] } 0 .. $#$costs);
 }
 
@@ -186,6 +186,9 @@ sub report {
     my $ratio_table = table([ 'over the floor', @sizes ],
         map { my $name = $_; [ $says{$name}, map { sprintf '%.2f ×', ratio($_, $name, FLOOR) } @sizes ] }
             NAMES);
+    my $shared_table = table([ 'CPU µs per request', @sizes ],
+        (map { my $name = $_; [ $says{$name}, map { spread(@{ $shared->{$_}{$name} }) } @sizes ] } FLOOR, MODULE),
+        [ 'over the floor', map { sprintf '%.2f ×', ratio($_, MODULE, FLOOR, $shared) } @sizes ]);
     my $idle_table = table([ 'p50 µs', @sizes ],
         (map { my $name = $_; [ $says{$name}, map { spread(@{ $idle->{$_}{$name} }) } @sizes ] } FLOOR, MODULE),
         [ 'added', map { spread(added($idle->{$_})) } @sizes ]);
@@ -204,9 +207,13 @@ Bodies: `1k` is `t/payloads/v6_doc_sample.json`, `3k` `severity_escalated.json`,
 
 ## Under load
 
-User and system time of the contender's processes, while it shares one core with the load, wrk with @{[CONNECTIONS]} connections, and the peer.
+User and system time of the contender's processes. The contender has one core, the load, wrk with @{[CONNECTIONS]} connections, and the peer the other.
 
-$cpu_table$ratio_table## One alert on an idle gateway
+$cpu_table$ratio_table## The same, all on one core
+
+A load with a core to itself idles beside a slow contender and never beside a fast one, and Linux charges the contender for waking it. On one core nothing idles.
+
+$shared_table## One alert on an idle gateway
 
 One connection, one request at a time; the contender on one core, the load and the peer on the other.
 

@@ -82,6 +82,32 @@ void what_is_told_of_a_lasting_piece_lasts(void**) {
         read_json(arena, {kJson}, Stay::kPassing, JsonConstants::kRead).listener.all_lasting);
 }
 
+/// Wherever the part ends that yajl is shown at a time.
+void all_is_heard_however_much_there_is(void**) {
+    struct Unit {
+        const char* json;
+        const char* heard;
+    };
+    constexpr Unit kUnits[] = {
+        {R"({"a":1,"b":"x","c":[true,"y",null,[]],"d":{},"e":false},)",
+         "{ a: 1 b: 'x' c: [ yes 'y' null [ ] ] d: { } e: no } "},
+        {R"("s", )", "'s' "},
+        {R"({"k" : "v"} , )", "{ k: 'v' } "},
+        {R"([[2]],)", "[ [ 2 ] ] "},
+        {R"({"a":[0,{"b":[-1, NaN]}]},)", "{ a: [ 0 { b: [ -1 NaN ] } ] } "},
+    };
+    for (const Unit& unit : kUnits) {
+        for (std::size_t count = 0; count < 300; count++) {
+            const std::string json = "[" + times(count, unit.json) + "0]";
+            HeapArena arena;
+            const JsonReading reading =
+                read_json(arena, {json}, Stay::kLasting, JsonConstants::kRead);
+            assert_text(name_of(reading.status), "ok");
+            assert_text(reading.listener.heard, "[ " + times(count, unit.heard) + "0 ]");
+        }
+    }
+}
+
 struct BadEnd {
     std::string_view text;
     std::size_t offset;
@@ -213,6 +239,7 @@ int main() {
         cmocka_unit_test(nothing_is_heard_of_a_container_that_is_skipped),
         cmocka_unit_test(what_is_skipped_is_still_read),
         cmocka_unit_test(what_is_told_of_a_lasting_piece_lasts),
+        cmocka_unit_test(all_is_heard_however_much_there_is),
         cmocka_unit_test(an_error_is_found_however_much_lies_before_it),
         cmocka_unit_test(a_string_is_plain_without_escapes_and_beyond_ascii),
         cmocka_unit_test(an_error_is_final),

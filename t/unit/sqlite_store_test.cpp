@@ -505,7 +505,18 @@ void what_is_delivered_supersedes_the_older_dead_letters_of_its_key(void**) {
     // A newer one that dies is not superseded by it.
     append(store, {new_event("a")});
     refuse(store, due_of(store, "a"), "later");
-    assert_text(shell.run("SELECT state FROM dead_letters WHERE reason = 'later'"), "dead");
+    const std::string later = "SELECT state FROM dead_letters WHERE reason = 'later'";
+    assert_text(shell.run(later), "dead");
+    append(store, {new_event("a")});
+    for (const DueEvent& event : due(store, kNow)) {
+        deliver(store, event);
+    }
+    assert_text(shell.run(later), "superseded");
+    // That holds while yet another one is on its way, too.
+    append(store, {new_event("a")});
+    assert_text(mark(folder, "reason = 'later'"), "");
+    (void)expire(store, kNow, {due_of(store, "a").event_id});
+    assert_text(shell.run("SELECT max(again) FROM dead"), "0");
 }
 
 void a_dead_letter_does_not_come_back_while_a_newer_one_is_on_its_way(void**) {

@@ -182,7 +182,9 @@ void that_of_another_program_is_left_alone(void**) {
     TempFolder folder;
     in_shell(folder.spool(), "CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)");
     SqliteStore store(options_of(folder), true);
-    assert_status(append_one(store), kFailed);
+    assert_status(append_one(store), kReadOnly);
+    std::ofstream(folder.spool() + ".unsynced") << "commit 1";
+    assert_status(append_one(store), kReadOnly);
     assert_text(in_shell(folder.spool(), "SELECT x FROM theirs"), "1");
 }
 

@@ -9,9 +9,11 @@
 
 namespace {
 
-constexpr UnixMs kMaxAge = 24 * kHour;
-constexpr UnixMs kDeadAge = 48 * kHour;
+constexpr UnixMs kMaxAge = 30 * kMinute;
+constexpr UnixMs kDeadAge = 2 * kHour;
 constexpr std::int64_t kMaxBytes = 400'000;
+/// How time goes by, and how long a key has to wait: from time to time to the millisecond.
+constexpr UnixMs kSteps[] = {1, kSecond, kMinute, kMinute, 10 * kMinute, 29 * kMinute, 2 * kHour};
 constexpr const char* kStatuses[] = {"Critical", "Warning", "Info", "Ok"};
 
 /// A location and an alert key.
@@ -114,6 +116,7 @@ class Sequence {
 
   private:
     std::size_t below(std::size_t limit) { return random_() % limit; }
+    std::string location() { return below(2) == 0 ? "/a" : locations_ == 2 ? "/b" : "/a"; }
 
     void step() {
         switch (below(13)) {
@@ -138,8 +141,7 @@ class Sequence {
             case 11:
                 return compare_dead();
             default:
-                constexpr UnixMs kSteps[] = {kSecond, kMinute, 11 * kMinute, 7 * kHour, 25 * kHour};
-                now_ms_ += kSteps[below(5)];
+                now_ms_ += kSteps[below(std::size(kSteps))];
         }
     }
 
@@ -150,9 +152,9 @@ class Sequence {
         const std::size_t count = 1 + below(4);
         for (std::size_t i = 0; i < count; i++) {
             NewEvent event =
-                new_event(std::string(1, static_cast<char>('p' + below(4))), kStatuses[below(4)],
-                          now_ms_ - static_cast<UnixMs>(below(3) * kMinute));
-            event.location = below(3) == 0 ? "/b" : "/a";
+                new_event(std::string(1, static_cast<char>('p' + below(keys_))),
+                          kStatuses[below(4)], now_ms_ - (below(2) == 0 ? kSteps[below(5)] : 0));
+            event.location = location();
             events.push_back(event);
         }
         const std::vector<Appended> appended = append(*store_, events);
@@ -211,7 +213,7 @@ class Sequence {
     }
 
     void ask(bool is_probe) {
-        const std::string location = below(3) == 0 ? "/b" : "/a";
+        const std::string location = this->location();
         const std::size_t most = is_probe ? 1 : 1 + below(5);
         Ids busy, found;
         Ids expected = expected_due(location, most, busy);
@@ -234,7 +236,7 @@ class Sequence {
             assert_text(event.event_status, kStatuses[known.severity]);
             assert_true(event.accepted_ms == known.accepted_ms);
             assert_int_equal(event.attempts, known.attempts);
-            if (below(2) == 0) {
+            if (below(4) > 0) {
                 leaving_.push_back({event.event_id, event.alert_id, key});
             }
         }
@@ -273,8 +275,8 @@ class Sequence {
                 model_.delivered[one.key] = one.event_id;
                 break;
             case Settlement::Fate::kRetry:
-                settlement.due_ms = below(2) == 0 ? flashduty::kUntilBack + now_ms_
-                                                  : now_ms_ + static_cast<UnixMs>(below(90'000));
+                settlement.due_ms =
+                    below(2) == 0 ? flashduty::kUntilBack + now_ms_ : now_ms_ + kSteps[below(5)];
                 alert.events[one.event_id].attempts++;
                 alert.due_ms = settlement.due_ms;
                 alert.tried_ms = now_ms_;
@@ -289,7 +291,7 @@ class Sequence {
 
     void mark() {
         for (auto& [id, letter] : model_.dead) {
-            if (below(3) == 0) {
+            if (below(2) == 0) {
                 letter.is_marked = true;
                 assert_text(
                     shell_.run("UPDATE dead SET again = 1 WHERE event_id = " + std::to_string(id)),
@@ -422,10 +424,11 @@ class Sequence {
                         (model_.is_superseded(id) ? "superseded"
                          : letter.is_marked       ? "to be sent again"
                                                   : "dead") +
-                        "|" + std::to_string(letter.event.attempts);
+                        "|" + (letter.is_marked ? "1" : "0") + "|" +
+                        std::to_string(letter.event.attempts);
         }
-        assert_text(shell_.run("SELECT event_id, alert_key, state, attempts FROM dead_letters"
-                               " ORDER BY event_id"),
+        assert_text(shell_.run("SELECT event_id, v.alert_key, state, again, v.attempts"
+                               " FROM dead_letters v JOIN dead USING (event_id) ORDER BY event_id"),
                     expected);
     }
 
@@ -433,6 +436,9 @@ class Sequence {
     const SqliteStoreOptions& options_;
     Shell& shell_;
     std::mt19937_64& random_;
+    // Few, so that much happens to each.
+    const std::size_t keys_ = 1 + below(4);
+    const std::size_t locations_ = 1 + below(2);
     UnixMs now_ms_ = kNow;
     Model model_;
     std::map<std::string, std::int64_t> targets_;
