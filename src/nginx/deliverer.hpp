@@ -104,8 +104,8 @@ class Deliverer {
     Timer retry_;  ///< keeps a leaving worker until its last outcome is written down
     StoreStatus status_ = StoreStatus::kOk;
     UnixMs next_tending_ms_ = 0;
-    UnixMs not_before_ms_ = 0;  ///< the store could not be used
-    unsigned failures_ = 0;     ///< of the store, one after the other
+    UnixMs not_before_ms_ = 0;    ///< the store could not be used
+    unsigned failures_ = 0;       ///< of the store, one after the other
     bool knows_targets_ = false;  ///< that had events when it began
     bool is_leaving_ = false;
     bool is_running_ = false;

@@ -8,6 +8,7 @@ use warnings;
 use parent 'Gateway';
 
 use File::Path qw(make_path);
+use IO::Handle;
 use JSON::PP;
 
 use Gateway;
@@ -95,6 +96,21 @@ sub dead {
     my @dead = $self->query('SELECT *, hex(body) AS body FROM dead ORDER BY event_id');
     $_->{body} = pack 'H*', $_->{body} for @dead;
     return @dead;
+}
+
+# --- keeping it from the gateway ---------------------------------------------
+
+# sqlite3 in a transaction in which it may write; it holds the spool until it is closed.
+sub hold {
+    my ($self) = @_;
+
+    my $sign = $self->dir . '/held';
+    unlink $sign;
+    open my $sqlite, '|-', 'sqlite3', $self->file or die "cannot run sqlite3: $!\n";
+    $sqlite->autoflush;
+    print {$sqlite} ".timeout 10000\nBEGIN EXCLUSIVE;\n.shell touch $sign\n";
+    eventually { -e $sign } or die "sqlite3 does not get the lock\n";
+    return $sqlite;
 }
 
 # --- who delivers ------------------------------------------------------------
