@@ -81,10 +81,15 @@ sub waiting {
     return $row ? $row->{count} : 0;
 }
 
-# Whether so many wait, or none.
+# Whether so many come to wait, or none. After an outage of some seconds the next
+# try may be four times as far away.
 sub comes_to_wait {
     my ($self, $count) = @_;
-    return eventually { $self->waiting == $count };
+
+    for (1 .. 6) {
+        return 1 if eventually { $self->waiting == $count };
+    }
+    return;
 }
 
 sub runs_empty { return $_[0]->comes_to_wait(0) }
