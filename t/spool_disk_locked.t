@@ -20,21 +20,10 @@ my $t = Spool->new->plan(13)->start;
 
 my $events = Ledger->new($t);
 
-# sqlite3 in a transaction in which it may write.
-sub lock_spool {
-    open my $sqlite, '|-', 'sqlite3', $t->file or die "cannot run sqlite3: $!\n";
-    $sqlite->autoflush;
-    my $sign = $t->dir . '/locked';
-    unlink $sign;
-    print {$sqlite} ".timeout 10000\nBEGIN EXCLUSIVE;\n.shell touch $sign\n";
-    eventually { -e $sign } or die "sqlite3 does not get the lock\n";
-    return $sqlite;
-}
-
 is($events->post, '200 delivered', 'nobody holds it: delivered');
 ok($t->runs_empty, 'and not kept');
 
-my $sqlite = lock_spool();
+my $sqlite = $t->hold;
 my $before = $t->flashduty->count;
 is($events->post, '200 delivered', 'locked for long: delivered');
 is($t->flashduty->count, $before + 1, 'by one push');
@@ -51,7 +40,7 @@ is($events->verdicts_of(5), '202 spooled', 'and so are the next');
 # On a machine that is too busy a moment may become long: once more.
 my ($verdict, $took);
 for (1 .. 20) {
-    $sqlite = lock_spool();
+    $sqlite = $t->hold;
     my $id     = 'moment-' . $_;
     my $caller = $t->client;
     my $began  = time;

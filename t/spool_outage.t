@@ -99,8 +99,8 @@ for my $number (0 .. $#FAULTS) {
 
 # All of that, one after the other, over many keys; poison is what none but its own
 # key notices.
-my @callers = map { begin("many$_", keys => KEYS / 2, at_once => 40, rate => 500) } 1 .. 2;
 $peer->answer_to('"many1-7"', says(500, 'InternalError', 'm'));
+my @callers = map { begin("many$_", keys => KEYS / 2, at_once => 40, rate => 500) } 1 .. 2;
 for my $answer (undef, dropped('hang'), dropped('reset'), html(500)) {
     $callers[0]->goes_on(KEYS * EVENTS / 16);
     goes($answer);
@@ -108,7 +108,8 @@ for my $answer (undef, dropped('hang'), dropped('reset'), html(500)) {
     comes();
 }
 ok($_->finish, 'many alerts are answered') for @callers;
-ok($t->comes_to_wait(EVENTS), 'all come but those of the one key that Flashduty cannot digest');
+ok($t->comes_to_wait(EVENTS), 'all come but those of the one key that Flashduty cannot digest')
+    or diag($t->waiting . ' wait: ' . join ', ', map {"$_->{alert_key} $_->{next_try}"} $t->query('SELECT * FROM waiting LIMIT 8'));
 $peer->answer_to('"many1-7"', undef);
 my $oracle = judged(@callers) or die "not all was delivered\n";
 is_deeply([ $oracle->verdict ], [], 'then those come as well, and all came in order');

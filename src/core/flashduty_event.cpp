@@ -159,13 +159,14 @@ bool apply(Arena& arena, const Overrides& overrides, FlashdutyEvent& event) noex
     return is_blank(overrides.event_status);
 }
 
-CutFields cut_fields(const FlashdutyEvent& event) noexcept {
+CutFields cut_fields(const FlashdutyEvent& event, std::string_view json) noexcept {
     CutFields fields;
     fields.title = is_cut(event.title_rule, kMaxTitleCharacters);
     fields.description = is_cut(event.description, kMaxDescriptionCharacters);
     fields.alert_key = event.alert_key.size() == kDigestPrefix.size() + 2 * kSha256Bytes &&
                        event.alert_key.substr(0, kDigestPrefix.size()) == kDigestPrefix;
     fields.labels =
+        json.size() >= kMaxLabelCharacters &&
         std::any_of(event.labels, event.labels + event.label_count, [](const Label& label) {
             return label.value.size() >= kMaxLabelCharacters &&
                    is_cut(label.value, kMaxLabelCharacters);

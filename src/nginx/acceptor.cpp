@@ -1,6 +1,7 @@
 #include "acceptor.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "../core/alert_record.hpp"
@@ -18,6 +19,9 @@ namespace {
 
 /// More in one commit would keep the others waiting.
 constexpr std::size_t kMaxBatchEvents = 256;
+
+/// An outage of the spool that brings more keys lets their dead letters come back.
+constexpr std::size_t kMostDelivered = 10000;
 
 constexpr std::string_view kWritten = "the event is on disk and will be delivered";
 
@@ -79,6 +83,7 @@ struct Acceptor::Entry {
 /// What a thread works on.
 struct Acceptor::Batch {
     std::vector<Entry> entries;
+    std::vector<DeliveredKey> delivered;
     std::vector<Appended> appended;  ///< of those entries whose body could be read
     StoreStatus status = StoreStatus::kOk;
     std::string error;
@@ -128,7 +133,7 @@ void Acceptor::accept(Delivery& delivery) noexcept {
     if (!entry.body.take(r)) {
         ngx_log_error(NGX_LOG_CRIT, r->connection->log, ngx_errno,
                       "flashduty spool: the request body file cannot be kept open");
-        push_live(delivery);
+        push_past_spool(delivery);
         return;
     }
     entry.waiter.reset(new Waiter{this, &delivery, 0, 0, false, {}});
@@ -149,7 +154,10 @@ void Acceptor::post() noexcept {
     batch_ = std::make_unique<Batch>();
     batch_->entries.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
     queue_.erase(queue_.begin(), end);
+    batch_->delivered = std::move(delivered_);
+    delivered_.clear();
     if (!job_.post(threads_)) {
+        delivered_ = std::move(batch_->delivered);
         const std::unique_ptr<Batch> refused = std::move(batch_);
         for (Entry& entry : refused->entries) {
             push_instead(entry);
@@ -168,6 +176,10 @@ void Acceptor::write_down() noexcept {
         }
     }
     batch_->status = store_.append(events, batch_->appended);
+    if (batch_->status == StoreStatus::kOk && !batch_->delivered.empty() &&
+        store_.supersede(batch_->delivered) == StoreStatus::kOk) {
+        batch_->delivered.clear();
+    }
     batch_->error = copy(store_.error());
 }
 
@@ -176,6 +188,7 @@ void Acceptor::write_down() noexcept {
 void Acceptor::on_written() noexcept {
     const std::unique_ptr<Batch> batch = std::move(batch_);
     note(batch->status, batch->error);
+    std::move(batch->delivered.begin(), batch->delivered.end(), std::back_inserter(delivered_));
     std::vector<Woken> woken;
     if (batch->status == StoreStatus::kOk) {
         auto appended = batch->appended.begin();
@@ -242,8 +255,21 @@ void Acceptor::push_instead(Entry& entry) noexcept {
     waiter.timer.stop();
     ngx_connection_t* c = waiter.delivery->request->connection;
     waiter.delivery->owner = nullptr;
-    push_live(*waiter.delivery);
+    push_past_spool(*waiter.delivery);
     ngx_http_run_posted_requests(c);
+}
+
+/// What is delivered so, the spool has to know of: the dead letters of its key are superseded.
+void Acceptor::push_past_spool(Delivery& delivery) noexcept {
+    push_live(delivery, {[](void* self, Delivery& delivered) noexcept {
+                             auto& keys = static_cast<Acceptor*>(self)->delivered_;
+                             if (keys.size() < kMostDelivered) {
+                                 keys.push_back({copy(server_of(delivered.request)),
+                                                 copy(to_view(delivered.push_uri)),
+                                                 copy(delivered.event.alert_key)});
+                             }
+                         },
+                         this});
 }
 
 // ---------------------------------------------------------------- out

@@ -60,6 +60,7 @@ class Acceptor {
     void keep(const Waiter& waiter) noexcept;
     void hear_of_kept(const PushVerdict& verdict) noexcept;
     void push_instead(Entry& entry) noexcept;
+    void push_past_spool(Delivery& delivery) noexcept;
     static void on_request_end(void* data);
 
     SqliteStore store_;
@@ -68,7 +69,8 @@ class Acceptor {
     SpoolClock clock_;
     ThreadJob job_;
     std::vector<Entry> queue_;
-    std::unique_ptr<Batch> batch_;  ///< belongs to the thread while the job is out
+    std::vector<DeliveredKey> delivered_;  ///< past the spool, not written down yet
+    std::unique_ptr<Batch> batch_;         ///< belongs to the thread while the job is out
     std::unordered_map<std::int64_t, std::unique_ptr<Waiter>> waiters_;  ///< by event_id
     std::unordered_map<std::int64_t, Kept> kept_;                        ///< by event_id
 };

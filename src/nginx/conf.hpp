@@ -46,6 +46,7 @@ struct LocationConf {
     bool is_preview;
     StatusFormat status = StatusFormat::kNone;  ///< what the location shows
     ngx_http_complex_value_t* push_uri;         ///< nullptr unless the location pushes
+    mutable std::uint64_t target_key;           ///< of a push_uri that never changes; 0: not known
     ngx_http_complex_value_t* title;
     ngx_http_complex_value_t* description;
     ngx_http_complex_value_t* alert_key;

@@ -10,6 +10,14 @@
 
 namespace flashduty {
 
+struct Delivery;
+
+/// Whom to tell that Flashduty has taken an event.
+struct DeliveredHook {
+    void (*call)(void* owner, Delivery& delivery) noexcept = nullptr;
+    void* owner = nullptr;
+};
+
 /// Lives in the request's pool and is never destroyed.
 struct Delivery {
     explicit Delivery(ngx_http_request_t* r) noexcept : request(r), arena(r->pool) {}
@@ -28,6 +36,7 @@ struct Delivery {
     ngx_str_t push_args = ngx_null_string;
     void (*on_push_judged)(Delivery& delivery) = nullptr;  ///< called once, when the push has ended
     ngx_http_event_handler_pt on_push_over = nullptr;      ///< of the main request: ends it
+    DeliveredHook on_delivered;                            ///< see push_live()
     void* owner = nullptr;                                 ///< for these two
     ngx_http_request_t* push = nullptr;
     AnswerReader* answer_reader = nullptr;

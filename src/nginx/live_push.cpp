@@ -30,13 +30,17 @@ Outcome outcome_of(Verdict verdict) noexcept {
 
 }  // namespace
 
-void push_live(Delivery& delivery) noexcept {
+void push_live(Delivery& delivery, const DeliveredHook& on_delivered) noexcept {
+    delivery.on_delivered = on_delivered;
     delivery.on_push_judged = [](Delivery& judged) {
         record_live_push(judged);
         if (judged.verdict == Verdict::kSlowDown) {
             judged.retry_after = judged.push_retry_after.empty() ? "1" : judged.push_retry_after;
         }
         settle(judged, outcome_of(judged.verdict), judged.push_reason);
+        if (judged.verdict == Verdict::kDelivered && judged.on_delivered.call != nullptr) {
+            judged.on_delivered.call(judged.on_delivered.owner, judged);
+        }
     };
     delivery.on_push_over = answer_caller;
     if (!start_push(delivery)) {

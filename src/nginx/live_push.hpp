@@ -6,7 +6,8 @@
 
 namespace flashduty {
 
-/// Pushes the event and answers the caller by what comes of it.
-void push_live(Delivery& delivery) noexcept;
+/// Pushes the event and answers the caller by what comes of it. Tells `on_delivered` when Flashduty
+/// has taken it.
+void push_live(Delivery& delivery, const DeliveredHook& on_delivered = {}) noexcept;
 
 }  // namespace flashduty

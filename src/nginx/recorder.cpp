@@ -14,6 +14,19 @@ bool is_shown(AnsweredAs answer) noexcept {
            answer == AnsweredAs::kRefused || answer == AnsweredAs::kFailed;
 }
 
+/// Found out once for a location that always pushes to the same place.
+std::uint64_t key_of(ngx_http_request_t* r, const TargetName& name) noexcept {
+    const LocationConf& conf = location_conf(r);
+    if (conf.target_key != 0) {
+        return conf.target_key;
+    }
+    const std::uint64_t key = target_key(name);
+    if (conf.push_uri != nullptr && conf.push_uri->lengths == nullptr) {
+        conf.target_key = key;
+    }
+    return key;
+}
+
 PushFact fact_of(const Delivery& delivery, ngx_http_request_t* sr) noexcept {
     PushFact fact;
     fact.duration_ms = delivery.push_time_ms;
@@ -40,8 +53,7 @@ PushFact fact_of(const Delivery& delivery, ngx_http_request_t* sr) noexcept {
 }  // namespace
 
 void record_event(const Delivery& delivery) noexcept {
-    const FlashdutyEvent& event = delivery.event;
-    const CutFields cut = cut_fields(event);
+    const CutFields cut = cut_fields(delivery.event, delivery.event_json);
     for (const auto& [is_cut, field] : {std::pair{cut.title, CutField::kTitle},
                                         std::pair{cut.description, CutField::kDescription},
                                         std::pair{cut.alert_key, CutField::kAlertKey},
@@ -50,29 +62,23 @@ void record_event(const Delivery& delivery) noexcept {
             count_cut(stats(), field);
         }
     }
-    if (event.dropped_labels != 0) {
-        count_dropped_labels(stats(), event.dropped_labels);
+    if (delivery.event.dropped_labels != 0) {
+        count_dropped_labels(stats(), delivery.event.dropped_labels);
     }
 }
 
 void record_answer(const Delivery& delivery, AnsweredAs answer) noexcept {
+    Stats& figures = stats();
     const StatusMs now_ms = status_now_ms();
-    count_answer(stats(), answer, now_ms);
+    count_answer(figures, answer, now_ms);
     if (delivery.alert == nullptr || !is_shown(answer)) {
         return;
     }
-    AlertFact alert;
-    alert.time_ms = now_ms;
-    alert.outcome = answer;
-    alert.has_delay = answer == AnsweredAs::kDelivered;
-    alert.delay_ms = ngx_current_msec - delivery.arrived_ms;
-    alert.biz_id = delivery.alert->bk_biz_id;
-    alert.biz_name = delivery.alert->bk_biz_name;
-    alert.title = delivery.event.title_rule;
-    alert.status = delivery.event.event_status;
-    alert.code = delivery.answer.code;
-    alert.request_id = delivery.answer.request_id;
-    record_alert(stats(), alert);
+    record_alert(
+        figures,
+        {now_ms, answer, answer == AnsweredAs::kDelivered, ngx_current_msec - delivery.arrived_ms,
+         delivery.alert->bk_biz_id, delivery.alert->bk_biz_name, delivery.event.title_rule,
+         delivery.event.event_status, delivery.answer.code, delivery.answer.request_id});
 }
 
 void record_push(const Delivery& delivery, ngx_http_request_t* sr) noexcept {
@@ -82,13 +88,15 @@ void record_push(const Delivery& delivery, ngx_http_request_t* sr) noexcept {
 void record_live_push(const Delivery& delivery) noexcept {
     const bool is_delivered = delivery.verdict == Verdict::kDelivered;
     const bool is_taken = is_delivered || delivery.verdict == Verdict::kEventRefused;
+    Stats& figures = stats();
     const StatusMs now_ms = status_now_ms();
     if (is_delivered) {
-        count_delivery(stats(), ngx_current_msec - delivery.arrived_ms, now_ms);
+        count_delivery(figures, ngx_current_msec - delivery.arrived_ms, now_ms);
     }
     if (delivery.push_end.http_status != 0) {  // else nginx has ended it
-        note_push(stats(), {server_of(delivery.request), to_view(delivery.push_uri)}, is_taken,
-                  delivery.push_reason, now_ms);
+        const TargetName name = {server_of(delivery.request), to_view(delivery.push_uri)};
+        note_push(figures, key_of(delivery.request, name), name, is_taken, delivery.push_reason,
+                  now_ms);
     }
 }
 

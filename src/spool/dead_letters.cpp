@@ -36,6 +36,8 @@ constexpr char kSupersede[] =
     " ON CONFLICT (target_id, alert_key) DO UPDATE SET before_id = max(before_id, "
     "excluded.before_id)";
 
+constexpr char kNextId[] = "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'event'";
+
 constexpr char kTooOld[] =
     "SELECT event_id, alert_key, last_error FROM event INDEXED BY event_age JOIN alert"
     " USING (alert_id) WHERE accepted_ms < ? ORDER BY accepted_ms LIMIT ?";
@@ -194,6 +196,11 @@ void take_delivered(Connection& connection, std::int64_t event_id, UnixMs now_ms
     }
     connection.run(kRemove, event_id);
     connection.run(kSupersede, target_id, alert_key, event_id);
+}
+
+void supersede_all(Connection& connection, std::int64_t target_id,
+                   std::string_view alert_key) noexcept {
+    connection.run(kSupersede, target_id, alert_key, connection.number(kNextId));
 }
 
 Chores look_for_chores(Connection& connection, const Limits& limits, UnixMs now_ms,

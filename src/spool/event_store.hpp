@@ -14,10 +14,10 @@ using UnixMs = std::int64_t;
 
 /// An event as it is handed over.
 struct NewEvent {
-    std::string server;        ///< the server block that it belongs to: a listen and its server_name
-    std::string location;      ///< where in that server it is pushed to: a uri without arguments
-    std::string arguments;     ///< of that uri
-    std::string alert_key;     ///< events of one key and target never overtake each other
+    std::string server;     ///< the server block that it belongs to: a listen and its server_name
+    std::string location;   ///< where in that server it is pushed to: a uri without arguments
+    std::string arguments;  ///< of that uri
+    std::string alert_key;  ///< events of one key and target never overtake each other
     std::string event_status;  ///< `Critical`, `Warning`, `Info` or `Ok`
     std::string title;
     std::string event;      ///< what is pushed, JSON
@@ -31,6 +31,13 @@ struct Appended {
     std::int64_t event_id = 0;   ///< grows in the order of the commits
     std::int64_t target_id = 0;  ///< stands for its server and location
     bool has_elder = false;      ///< another event of its key and target waits before it
+};
+
+/// A key of which an event was delivered past the store.
+struct DeliveredKey {
+    std::string server;
+    std::string location;
+    std::string alert_key;
 };
 
 /// An event that may leave: the first of its key that waits.
@@ -120,8 +127,8 @@ class EventStore {
                                           const std::vector<std::int64_t>& busy,
                                           std::vector<DueEvent>& due) noexcept = 0;
 
-    /// The same for one event to find out with whether its target is back: one that is due, else the
-    /// one that was tried longest ago.
+    /// The same for one event to find out with whether its target is back: one that is due, else
+    /// the one that was tried longest ago.
     [[nodiscard]] virtual StoreStatus probe(std::int64_t target_id, UnixMs now_ms,
                                             const std::vector<std::int64_t>& busy,
                                             std::vector<DueEvent>& due) noexcept = 0;
@@ -132,9 +139,12 @@ class EventStore {
     [[nodiscard]] virtual StoreStatus settle(const std::vector<Settlement>& settlements,
                                              const std::vector<std::int64_t>& back) noexcept = 0;
 
-    /// Makes dead letters of what is too old and not among `busy`, which are event_ids; deletes dead
-    /// letters that are too old or too many; lets those wait again that an operator has marked. Some
-    /// at a time.
+    /// Supersedes the dead letters that these keys have, as a delivered event of theirs does.
+    [[nodiscard]] virtual StoreStatus supersede(const std::vector<DeliveredKey>& keys) noexcept = 0;
+
+    /// Makes dead letters of what is too old and not among `busy`, which are event_ids; deletes
+    /// dead letters that are too old or too many; lets those wait again that an operator has
+    /// marked. Some at a time.
     [[nodiscard]] virtual StoreStatus expire(UnixMs now_ms, const std::vector<std::int64_t>& busy,
                                              Tended& tended) noexcept = 0;
 

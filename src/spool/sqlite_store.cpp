@@ -194,6 +194,16 @@ StoreStatus SqliteStore::settle(const std::vector<Settlement>& settlements,
     });
 }
 
+StoreStatus SqliteStore::supersede(const std::vector<DeliveredKey>& keys) noexcept {
+    return database_.write([&](Connection& connection) {
+        for (const DeliveredKey& key : keys) {
+            const std::int64_t target_id = connection.number(kTarget, key.server, key.location);
+            supersede_all(connection, target_id, key.alert_key);
+        }
+        return StoreStatus::kOk;
+    });
+}
+
 StoreStatus SqliteStore::expire(UnixMs now_ms, const std::vector<std::int64_t>& busy,
                                 Tended& tended) noexcept {
     tended = {};

@@ -36,6 +36,7 @@ class SqliteStore final : public EventStore {
                                     std::vector<DueEvent>& due) noexcept override;
     [[nodiscard]] StoreStatus settle(const std::vector<Settlement>& settlements,
                                      const std::vector<std::int64_t>& back) noexcept override;
+    [[nodiscard]] StoreStatus supersede(const std::vector<DeliveredKey>& keys) noexcept override;
     [[nodiscard]] StoreStatus expire(UnixMs now_ms, const std::vector<std::int64_t>& busy,
                                      Tended& tended) noexcept override;
     [[nodiscard]] StoreStatus size(StoreSize& size) noexcept override;

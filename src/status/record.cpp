@@ -41,45 +41,47 @@ void add_to_minute(StatsWord& word, StatusMs now_ms) noexcept {
 
 // ---------------------------------------------------------------- alerts
 
-constexpr std::size_t kBizIdBytes = 32;
-constexpr std::size_t kBizNameBytes = 96;
-constexpr std::size_t kTitleBytes = 384;
-constexpr std::size_t kStatusBytes = 8;
-constexpr std::size_t kCodeBytes = 48;
-constexpr std::size_t kRequestIdBytes = 80;
+struct AlertText {
+    std::string_view AlertFact::*text;
+    std::size_t most_bytes;
+};
+
+/// In the order in which they are read.
+constexpr AlertText kAlertTexts[] = {
+    {&AlertFact::biz_id, 32}, {&AlertFact::biz_name, 96}, {&AlertFact::title, 384},
+    {&AlertFact::status, 8},  {&AlertFact::code, 48},     {&AlertFact::request_id, 80},
+};
+
+constexpr std::size_t kAlertNumbers = 4;
 
 using AlertWriter = SealWriter<kAlertWords>;
-constexpr std::size_t kAlertNumbers = 5;
-static_assert(kAlertNumbers + AlertWriter::room_for(kBizIdBytes) +
-                  AlertWriter::room_for(kBizNameBytes) + AlertWriter::room_for(kTitleBytes) +
-                  AlertWriter::room_for(kStatusBytes) + AlertWriter::room_for(kCodeBytes) +
-                  AlertWriter::room_for(kRequestIdBytes) <=
-              kAlertWords);
+
+constexpr std::size_t alert_bytes() noexcept {
+    std::size_t bytes = kAlertNumbers * sizeof(std::uint64_t);
+    for (const AlertText& row : kAlertTexts) {
+        bytes += AlertWriter::room_for(row.most_bytes);
+    }
+    return bytes;
+}
+
+static_assert(alert_bytes() <= kAlertWords * sizeof(std::uint64_t));
 
 // ---------------------------------------------------------------- targets
 
 std::uint64_t mix(std::uint64_t hash, std::string_view text) noexcept {
     constexpr std::uint64_t kPrime = 0x9E3779B97F4A7C15;
-    const auto add = [&hash](std::uint64_t word) {
-        hash = (hash ^ word) * kPrime;
-        hash ^= hash >> 32;
-    };
-    add(text.size());
     std::uint64_t word = 0;
     for (; text.size() >= sizeof(word); text.remove_prefix(sizeof(word))) {
         std::memcpy(&word, text.data(), sizeof(word));
-        add(word);
+        hash = (hash ^ word) * kPrime;
+        hash ^= hash >> 32;
     }
-    word = 0;
+    word = text.size() + 1;
     for (const char c : text) {
         word = word << 8 | static_cast<unsigned char>(c);
     }
-    add(word);
-    return hash;
-}
-
-std::uint64_t key_of(const TargetName& name) noexcept {
-    return mix(mix(0, name.server), name.location) | 1;
+    hash = (hash ^ word) * kPrime;
+    return hash ^ hash >> 32;
 }
 
 void write_name(Target<StatsWord>& target, const TargetName& name) noexcept {
@@ -130,8 +132,8 @@ Target<StatsWord>* claim(Target<StatsWord>& target, const TargetName& name, std:
 }
 
 /// The place of a target, a new one where it has none; nullptr when all are taken.
-Target<StatsWord>* target_at(Stats& stats, const TargetName& name, StatusMs now_ms) noexcept {
-    const std::uint64_t key = key_of(name);
+Target<StatsWord>* target_at(Stats& stats, std::uint64_t key, const TargetName& name,
+                             StatusMs now_ms) noexcept {
     const auto place = [&](std::size_t i) -> Target<StatsWord>& {
         return stats.targets[(key >> 32 ^ i) % kTargets];
     };
@@ -169,14 +171,10 @@ void record_alert(Stats& stats, const AlertFact& alert) noexcept {
     writer.number(number);
     writer.number(alert.time_ms);
     writer.number(index_of(alert.outcome));
-    writer.number(alert.has_delay ? 1 : 0);
-    writer.number(alert.delay_ms);
-    writer.text(alert.biz_id, kBizIdBytes);
-    writer.text(alert.biz_name, kBizNameBytes);
-    writer.text(alert.title, kTitleBytes);
-    writer.text(alert.status, kStatusBytes);
-    writer.text(alert.code, kCodeBytes);
-    writer.text(alert.request_id, kRequestIdBytes);
+    writer.number(alert.has_delay ? alert.delay_ms : kNoDelay);
+    for (const AlertText& row : kAlertTexts) {
+        writer.text(alert.*row.text, row.most_bytes);
+    }
     writer.seal(stats.alerts[number % kAlerts]);
 }
 
@@ -199,9 +197,13 @@ void count_delivery(Stats& stats, std::uint64_t delay_ms, StatusMs now_ms) noexc
 
 void count_replay(Stats& stats, Replay replay) noexcept { add(stats.replays[index_of(replay)], 1); }
 
-void note_push(Stats& stats, const TargetName& name, bool is_taken, std::string_view reason,
-               StatusMs now_ms) noexcept {
-    Target<StatsWord>* target = target_at(stats, name, now_ms);
+std::uint64_t target_key(const TargetName& name) noexcept {
+    return mix(mix(0, name.server), name.location) | 1;
+}
+
+void note_push(Stats& stats, std::uint64_t key, const TargetName& name, bool is_taken,
+               std::string_view reason, StatusMs now_ms) noexcept {
+    Target<StatsWord>* target = target_at(stats, key, name, now_ms);
     if (target == nullptr) {
         return;
     }
@@ -259,7 +261,7 @@ void publish_targets(Stats& stats, const TargetFact* targets, std::size_t count,
     bool is_known[kTargets] = {};
     for (std::size_t i = 0; i < count; i++) {
         const TargetFact& fact = targets[i];
-        Target<StatsWord>* target = target_at(stats, fact.name, now_ms);
+        Target<StatsWord>* target = target_at(stats, target_key(fact.name), fact.name, now_ms);
         if (target == nullptr) {
             continue;
         }

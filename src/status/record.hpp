@@ -56,9 +56,12 @@ struct TargetName {
     std::string_view location;
 };
 
-/// What a push without a spool says of its target.
-void note_push(Stats& stats, const TargetName& target, bool is_taken, std::string_view reason,
-               StatusMs now_ms) noexcept;
+/// Stands for the name, in all workers.
+[[nodiscard]] std::uint64_t target_key(const TargetName& name) noexcept;
+
+/// What a push without a spool says of its target, `key` being its target_key().
+void note_push(Stats& stats, std::uint64_t key, const TargetName& name, bool is_taken,
+               std::string_view reason, StatusMs now_ms) noexcept;
 
 // ---------------------------------------------------------------- the spool
 

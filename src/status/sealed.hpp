@@ -22,18 +22,22 @@ struct Sealed {
 /// What words add up to: no single word can change and leave it as it was.
 class Sum {
   public:
-    explicit Sum(std::size_t size) noexcept : sum_(size + 1) {}
-
     void add(std::uint64_t word) noexcept { sum_ = (sum_ ^ word) * kOdd; }
 
-    /// Never 0.
-    [[nodiscard]] std::uint64_t seal() const noexcept { return sum_ == 0 ? 1 : sum_; }
+    /// Never 0. `size` is that of all words.
+    [[nodiscard]] std::uint64_t seal(std::size_t size) const noexcept {
+        const std::uint64_t seal = sum_ ^ size;
+        return seal == 0 ? 1 : seal;
+    }
 
   private:
     static constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15;
 
-    std::uint64_t sum_;
+    std::uint64_t sum_ = kOdd;
 };
+
+/// Stands before each text.
+using SealedTextSize = std::uint16_t;
 
 /// The start of valid UTF-8 that fits, no character split.
 [[nodiscard]] inline std::string_view whole_start(std::string_view text,
@@ -47,53 +51,59 @@ class Sum {
     return text.substr(0, most_bytes);
 }
 
-/// Puts numbers and texts one after the other, to be sealed. What is put fits: the sizes of texts
-/// are limits that whoever makes a record of that many words has added up.
+/// Puts numbers and texts one after the other, to be sealed. They fit: the sizes of texts are
+/// limits that whoever makes a record of that many words has added up.
 template <std::size_t Words>
 class SealWriter {
   public:
-    void number(std::uint64_t number) noexcept { words_[size_++] = number; }
+    void number(std::uint64_t number) noexcept { append(number); }
 
     /// `text` is valid UTF-8; one that is too long ends in `…`.
     void text(std::string_view text, std::size_t most_bytes) noexcept {
-        static constexpr std::string_view kEnd = "\xE2\x80\xA6";
-        const bool is_cut = text.size() > most_bytes;
-        const std::string_view start = is_cut ? whole_start(text, most_bytes - kEnd.size()) : text;
-        const std::size_t bytes = start.size() + (is_cut ? kEnd.size() : 0);
-        const std::size_t words = words_of(bytes);
-        number(bytes);
-        if (words != 0) {
-            words_[size_ + words - 1] = 0;
-            char* to = reinterpret_cast<char*>(words_ + size_);
-            std::memcpy(to, start.data(), start.size());
-            if (is_cut) {
-                std::memcpy(to + start.size(), kEnd.data(), kEnd.size());
-            }
+        if (text.size() > most_bytes) {
+            cut_text(text, most_bytes);
+            return;
         }
-        size_ += words;
+        append(static_cast<SealedTextSize>(text.size()));
+        size_ += text.copy(bytes_ + size_, text.size());
     }
 
-    void seal(Sealed<std::atomic<std::uint64_t>, Words>& sealed) const noexcept {
-        Sum sum(size_);
-        for (std::size_t i = 0; i < size_; i++) {
-            sealed.words[i].store(words_[i], std::memory_order_relaxed);
-            sum.add(words_[i]);
+    void seal(Sealed<std::atomic<std::uint64_t>, Words>& sealed) noexcept {
+        std::memset(bytes_ + size_, 0, sizeof(std::uint64_t));
+        const std::size_t size = (size_ + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t);
+        Sum sum;
+        for (std::size_t i = 0; i < size; i++) {
+            std::uint64_t word = 0;
+            std::memcpy(&word, bytes_ + i * sizeof(word), sizeof(word));
+            sealed.words[i].store(word, std::memory_order_relaxed);
+            sum.add(word);
         }
-        sealed.size.store(size_, std::memory_order_relaxed);
-        sealed.seal.store(sum.seal(), std::memory_order_release);
+        sealed.size.store(size, std::memory_order_relaxed);
+        sealed.seal.store(sum.seal(size), std::memory_order_release);
     }
 
-    /// The words that a text of at most so many bytes takes, its size among them.
+    /// The bytes that a text of at most so many takes.
     [[nodiscard]] static constexpr std::size_t room_for(std::size_t most_bytes) noexcept {
-        return 1 + words_of(most_bytes);
+        return sizeof(SealedTextSize) + most_bytes;
     }
 
   private:
-    static constexpr std::size_t words_of(std::size_t bytes) noexcept {
-        return (bytes + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t);
+    template <class Value>
+    void append(Value value) noexcept {
+        std::memcpy(bytes_ + size_, &value, sizeof(value));
+        size_ += sizeof(value);
     }
 
-    std::uint64_t words_[Words];
+    void cut_text(std::string_view text, std::size_t most_bytes) noexcept {
+        static constexpr std::string_view kEnd = "\xE2\x80\xA6";
+        const std::string_view start = whole_start(text, most_bytes - kEnd.size());
+        append(static_cast<SealedTextSize>(start.size() + kEnd.size()));
+        for (const std::string_view part : {start, kEnd}) {
+            size_ += part.copy(bytes_ + size_, part.size());
+        }
+    }
+
+    char bytes_[(Words + 1) * sizeof(std::uint64_t)];
     std::size_t size_ = 0;
 };
 
@@ -102,43 +112,44 @@ class SealWriter {
 class SealReader {
   public:
     template <std::size_t Words>
-    explicit SealReader(const Sealed<std::uint64_t, Words>& sealed) noexcept
-        : words_(sealed.words), left_(sealed.size) {
-        Sum sum(left_);
-        for (std::size_t i = 0; left_ <= Words && i < left_; i++) {
-            sum.add(words_[i]);
+    explicit SealReader(const Sealed<std::uint64_t, Words>& sealed) noexcept {
+        Sum sum;
+        for (std::size_t i = 0; sealed.size <= Words && i < sealed.size; i++) {
+            sum.add(sealed.words[i]);
         }
-        is_whole_ = left_ <= Words && sealed.seal == sum.seal();
-        left_ = is_whole_ ? left_ : 0;
+        is_whole_ = sealed.size <= Words && sealed.seal == sum.seal(sealed.size);
+        if (is_whole_) {
+            left_ = {reinterpret_cast<const char*>(sealed.words),
+                     sealed.size * sizeof(std::uint64_t)};
+        }
     }
 
     [[nodiscard]] bool is_whole() const noexcept { return is_whole_; }
 
-    [[nodiscard]] std::uint64_t number() noexcept {
-        if (left_ == 0) {
-            return 0;
-        }
-        left_--;
-        return *words_++;
-    }
+    [[nodiscard]] std::uint64_t number() noexcept { return take<std::uint64_t>(); }
 
     /// Lives as long as the copy.
     [[nodiscard]] std::string_view text() noexcept {
-        const std::uint64_t bytes = number();
-        const std::size_t words = (bytes + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t);
-        if (words > left_) {
-            return {};
-        }
-        const std::string_view text(reinterpret_cast<const char*>(words_), bytes);
-        words_ += words;
-        left_ -= words;
+        const std::size_t size = take<SealedTextSize>();
+        const std::string_view text = left_.substr(0, size);
+        left_.remove_prefix(text.size());
         return text;
     }
 
   private:
-    const std::uint64_t* words_;
-    std::size_t left_;
-    bool is_whole_;
+    template <class Value>
+    Value take() noexcept {
+        Value value = 0;
+        const std::string_view from = left_.substr(0, sizeof(value));
+        if (from.size() == sizeof(value)) {
+            std::memcpy(&value, from.data(), sizeof(value));
+        }
+        left_.remove_prefix(from.size());
+        return value;
+    }
+
+    std::string_view left_;
+    bool is_whole_ = false;
 };
 
 }  // namespace flashduty

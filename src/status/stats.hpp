@@ -119,6 +119,8 @@ struct SpoolFigures {
 
 inline constexpr std::size_t kAlerts = 100;
 inline constexpr std::size_t kAlertWords = 96;
+/// In place of the delay of an alert that was not delivered.
+inline constexpr std::uint64_t kNoDelay = ~std::uint64_t{0};
 
 // ---------------------------------------------------------------- the figures
 

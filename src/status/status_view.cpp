@@ -59,8 +59,8 @@ bool read_alert(Arena& arena, const Sealed<std::uint64_t, kAlertWords>& sealed,
     alert.number = reader.number();
     alert.time_ms = reader.number();
     const std::uint64_t outcome = reader.number();
-    alert.has_delay = reader.number() != 0;
     alert.delay_ms = reader.number();
+    alert.has_delay = alert.delay_ms != kNoDelay;
     for (std::string_view* text : {&alert.biz_id, &alert.biz_name, &alert.title, &alert.status,
                                    &alert.code, &alert.request_id}) {
         *text = shown(arena, reader.text());

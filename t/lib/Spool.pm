@@ -8,6 +8,7 @@ use warnings;
 use parent 'Gateway';
 
 use File::Path qw(make_path);
+use IO::Handle;
 use JSON::PP;
 
 use Gateway;
@@ -80,10 +81,15 @@ sub waiting {
     return $row ? $row->{count} : 0;
 }
 
-# Whether so many wait, or none.
+# Whether so many come to wait, or none. After an outage of some seconds the next
+# try may be four times as far away.
 sub comes_to_wait {
     my ($self, $count) = @_;
-    return eventually { $self->waiting == $count };
+
+    for (1 .. 6) {
+        return 1 if eventually { $self->waiting == $count };
+    }
+    return;
 }
 
 sub runs_empty { return $_[0]->comes_to_wait(0) }
@@ -95,6 +101,21 @@ sub dead {
     my @dead = $self->query('SELECT *, hex(body) AS body FROM dead ORDER BY event_id');
     $_->{body} = pack 'H*', $_->{body} for @dead;
     return @dead;
+}
+
+# --- keeping it from the gateway ---------------------------------------------
+
+# sqlite3 in a transaction in which it may write; it holds the spool until it is closed.
+sub hold {
+    my ($self) = @_;
+
+    my $sign = $self->dir . '/held';
+    unlink $sign;
+    open my $sqlite, '|-', 'sqlite3', $self->file or die "cannot run sqlite3: $!\n";
+    $sqlite->autoflush;
+    print {$sqlite} ".timeout 10000\nBEGIN EXCLUSIVE;\n.shell touch $sign\n";
+    eventually { -e $sign } or die "sqlite3 does not get the lock\n";
+    return $sqlite;
 }
 
 # --- who delivers ------------------------------------------------------------

@@ -14,7 +14,7 @@ struct HealthBoard : Board {
     bool has_spool;
 
     void push(bool is_taken, StatusMs at_ms, const TargetName& target = kTarget) {
-        note_push(stats, target, is_taken, is_taken ? "" : "nobody there", at_ms);
+        push_to(stats, target, is_taken, is_taken ? "" : "nobody there", at_ms);
     }
 
     void deliver(bool is_away, StatusMs at_ms) {

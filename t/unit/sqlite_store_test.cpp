@@ -519,6 +519,27 @@ void what_is_delivered_supersedes_the_older_dead_letters_of_its_key(void**) {
     assert_text(shell.run("SELECT max(again) FROM dead"), "0");
 }
 
+void what_is_delivered_past_the_spool_supersedes_the_dead_letters_of_its_key(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    const NewEvent event = new_event("a");
+    append(store, {event, new_event("b")});
+    for (const DueEvent& due_event : due(store, kNow)) {
+        refuse(store, due_event);
+    }
+    assert_status(store.supersede({{event.server, event.location, "a"},
+                                   {event.server, event.location, "unknown"},
+                                   {"no server", "/nowhere", "b"}}),
+                  kOk);
+    assert_text(in_shell(folder.spool(), "SELECT alert_key, state FROM dead_letters ORDER BY 1"),
+                "a|superseded\nb|dead");
+    // One that dies later is not superseded by it.
+    append(store, {event});
+    refuse(store, due_of(store, "a"), "later");
+    assert_text(in_shell(folder.spool(), "SELECT state FROM dead_letters WHERE reason = 'later'"),
+                "dead");
+}
+
 void a_dead_letter_does_not_come_back_while_a_newer_one_is_on_its_way(void**) {
     TempFolder folder;
     SqliteStore store(options_of(folder), true);
@@ -632,6 +653,7 @@ int main() {
         cmocka_unit_test(a_dead_letter_of_a_key_of_which_nothing_waits_can_be_sent_again),
         cmocka_unit_test(what_is_delivered_supersedes_the_older_dead_letters_of_its_key),
         cmocka_unit_test(a_dead_letter_does_not_come_back_while_a_newer_one_is_on_its_way),
+        cmocka_unit_test(what_is_delivered_past_the_spool_supersedes_the_dead_letters_of_its_key),
         cmocka_unit_test(an_older_one_that_waits_again_is_superseded_too),
         cmocka_unit_test(what_superseded_is_forgotten_with_the_last_dead_letter_of_its_key),
         cmocka_unit_test(size_counts_what_waits_and_what_is_dead),

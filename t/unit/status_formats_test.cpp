@@ -102,7 +102,7 @@ void no_text_breaks_out_of_json_or_a_label(void**) {
             *field = text;
         }
         record_alert(board.stats, alert);
-        note_push(board.stats, {text, text}, false, text, kNow);
+        push_to(board.stats, {text, text}, false, text, kNow);
         publish_last_error(board.stats, text);
         assert_true(begin_trouble(board.stats, SpoolUser::kAcceptor, text, kNow));
         assert_true(is_json(board.json()));
@@ -130,7 +130,7 @@ void a_full_board_is_json(void**) {
         AlertFact alert;
         alert.title = text;
         record_alert(board.stats, alert);
-        note_push(board.stats, {"s", text}, i % 2 == 0, text, kNow);
+        push_to(board.stats, {"s", text}, i % 2 == 0, text, kNow);
         count_push(board.stats, {static_cast<unsigned>(100 + i % 500), PushFailure::kTimeout, 1},
                    kNow - i * kMinuteMs / 10);
     }

@@ -183,17 +183,17 @@ void what_a_killed_worker_never_wrote_does_not_bring_back_the_one_before(void**)
 
 void a_push_that_failed_takes_its_target_down(void**) {
     Board board;
-    note_push(board.stats, kTarget, true, {}, kNow - 3000);
+    push_to(board.stats, kTarget, true, {}, kNow - 3000);
     assert_true(board.view().targets[0].is_up);
-    note_push(board.stats, kTarget, false, "first", kNow - 2000);
-    note_push(board.stats, kTarget, false, "second", kNow - 1000);
+    push_to(board.stats, kTarget, false, "first", kNow - 2000);
+    push_to(board.stats, kTarget, false, "second", kNow - 1000);
     const TargetView down = board.view().targets[0];
     assert_text(down.name, "127.0.0.1:8080 gateway /flashduty");
     assert_false(down.is_up);
     assert_int_equal(down.since_ms, kNow - 2000);
     assert_int_equal(down.failed_ms, kNow - 1000);
     assert_text(down.reason, "second");
-    note_push(board.stats, kTarget, true, {}, kNow);
+    push_to(board.stats, kTarget, true, {}, kNow);
     const TargetView up = board.view().targets[0];
     assert_true(up.is_up);
     assert_int_equal(up.since_ms, kNow);
@@ -203,10 +203,10 @@ void a_push_that_failed_takes_its_target_down(void**) {
 void more_targets_than_there_is_room_for_are_passed_over(void**) {
     Board board;
     for (int i = 0; i < 40; i++) {
-        note_push(board.stats, {"server", "/" + std::to_string(i)}, true, {}, kNow);
+        push_to(board.stats, {"server", "/" + std::to_string(i)}, true, {}, kNow);
     }
     assert_int_equal(board.view().target_count, kTargets);
-    note_push(board.stats, kTarget, false, "away", kNow + kDayMs + 1);
+    push_to(board.stats, kTarget, false, "away", kNow + kDayMs + 1);
     const StatusView later = board.view(kNow + kDayMs + 1);
     assert_int_equal(later.target_count, 1);  // the others are forgotten
     assert_text(later.targets[0].name, "127.0.0.1:8080 gateway /flashduty");
@@ -230,7 +230,7 @@ void the_deliverer_says_which_targets_there_are(void**) {
 void a_long_name_is_cut(void**) {
     Board board;
     const std::string server(150, 's'), location = "/" + times(100, "漢");
-    note_push(board.stats, {server, location}, true, {}, kNow);
+    push_to(board.stats, {server, location}, true, {}, kNow);
     const std::string_view name = board.view().targets[0].name;
     assert_true(name.size() <= kTargetNameBytes && name.size() > kTargetNameBytes - 4);
     assert_text(name.substr(name.size() - 3), "…");
@@ -249,8 +249,8 @@ void nothing_is_lost_between_workers(void**) {
             count_received(board.stats);
             count_answer(board.stats, AnsweredAs::kDelivered, kNow);
             count_push(board.stats, {200, PushFailure::kTimeout, 3}, kNow);
-            note_push(board.stats, {"server", std::string_view(text).substr(0, i % 5 + 1)}, true,
-                      {}, kNow);
+            push_to(board.stats, {"server", std::string_view(text).substr(0, i % 5 + 1)}, true, {},
+                    kNow);
             if (i % 20 == 0) {
                 record_alert(board.stats, alert);
             }

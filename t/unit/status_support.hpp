@@ -33,6 +33,11 @@ struct Board {
     }
 };
 
+inline void push_to(flashduty::Stats& stats, const flashduty::TargetName& target, bool is_taken,
+                    std::string_view reason, flashduty::StatusMs now_ms) {
+    flashduty::note_push(stats, flashduty::target_key(target), target, is_taken, reason, now_ms);
+}
+
 /// What stands in `text` from `start` on, as long as `expected` is.
 inline std::string from(const std::string& text, const std::string& start, std::size_t size_bytes) {
     const std::size_t at = text.find(start);
