@@ -131,6 +131,7 @@ UnixMs unix_ms() noexcept {
 StoreStatus SpoolDatabase::begin(Access access) noexcept {
     wait_from_now();
     began_anew_ = false;
+    made_room_ = false;
     next_id_ = 0;
     if (access == Access::kWrite || !is_sound()) {
         StoreStatus status = lock();
@@ -158,7 +159,8 @@ StoreStatus SpoolDatabase::end(Access access, StoreStatus status) noexcept {
         connection_.run("ROLLBACK");
     }
     if (connection_.failed()) {
-        return judge(access == Access::kWrite ? Doing::kWriting : Doing::kReading);
+        status = judge(access == Access::kWrite ? Doing::kWriting : Doing::kReading);
+        return access == Access::kWrite && status == StoreStatus::kFull ? make_room() : status;
     }
     return access == Access::kWrite && status == StoreStatus::kOk ? checkpoint() : status;
 }
@@ -177,6 +179,17 @@ StoreStatus SpoolDatabase::checkpoint() noexcept {
         connection_.forgive();  // the WAL just gets longer
     }
     return connection_.failed() ? judge(Doing::kCheckpoint) : StoreStatus::kOk;
+}
+
+/// The WAL may have taken all the room there was. It begins anew once the database has what it holds,
+/// which mostly takes no more room: what leaves makes some there.
+StoreStatus SpoolDatabase::make_room() noexcept {
+    made_room_ = connection_.checkpoint(SQLITE_CHECKPOINT_PASSIVE);
+    if (connection_.failed() && status_of(connection_.code()) != StoreStatus::kFull) {
+        return judge(Doing::kCheckpoint);
+    }
+    connection_.forgive();
+    return StoreStatus::kFull;
 }
 
 void SpoolDatabase::wait_from_now() noexcept {
