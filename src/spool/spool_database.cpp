@@ -54,6 +54,10 @@ Unsynced read_mark(const SpoolFiles& files) noexcept {
 
 constexpr milliseconds kBetweenRecoveries{1000};
 
+/// SQLite keeps descriptors for as long as the process has the file open elsewhere, and the kernel
+/// tells each of a failure once, however long that is over.
+constexpr int kLastTries = 3;
+
 /// How long to queue for the lock, each holder of which commits once and lets go: many workers on a
 /// slow disk are no program that locks it. Less than a caller waits for an answer.
 constexpr milliseconds kMostQueueing{500};
@@ -379,12 +383,7 @@ StoreStatus SpoolDatabase::configure(Connection& connection) noexcept {
 
 /// After a failed sync. Its handle is gone; the kernel has forgotten what it could not write.
 StoreStatus SpoolDatabase::recover() noexcept {
-    connection_.close();
-    if (owes_mark_) {
-        mark_unsynced(true);
-    }
-    StoreStatus status = open();
-    status = status == StoreStatus::kOk ? prove_sync() : status;
+    const StoreStatus status = recover_once();
     if (status != StoreStatus::kFailed) {
         failed_recoveries_ = 0;
         return status;
@@ -398,6 +397,15 @@ StoreStatus SpoolDatabase::recover() noexcept {
         return begin_anew();
     }
     return status;
+}
+
+StoreStatus SpoolDatabase::recover_once() noexcept {
+    connection_.close();
+    if (owes_mark_) {
+        mark_unsynced(true);
+    }
+    const StoreStatus status = open();
+    return status == StoreStatus::kOk ? prove_sync() : status;
 }
 
 StoreStatus SpoolDatabase::prove_sync() noexcept {
@@ -424,19 +432,26 @@ StoreStatus SpoolDatabase::prove_sync() noexcept {
     return StoreStatus::kOk;
 }
 
-/// Where a new database can be written, the old one is the trouble and not the disk.
+/// Where a new database can be written, the old one is the trouble and not the disk; unless that has
+/// just come back.
 StoreStatus SpoolDatabase::begin_anew() noexcept {
-    const std::string reason = error_;
     const std::string fresh = options_.path + ".new";
     connection_.close();
-    const bool is_made = make_new(fresh);
-    if (is_made) {
-        set_aside("unsynced", reason);
-    }
-    if (!is_made || !began_anew_ || ::rename(fresh.c_str(), options_.path.c_str()) != 0) {
+    if (!make_new(fresh)) {
         SpoolFiles::remove_database(fresh);
-        error_ = reason;
         return StoreStatus::kFailed;
+    }
+    StoreStatus status = StoreStatus::kFailed;
+    for (int i = 0; i < kLastTries && status == StoreStatus::kFailed; i++) {
+        status = recover_once();
+    }
+    if (status == StoreStatus::kFailed) {
+        connection_.close();
+        set_aside("unsynced", std::string(error_));
+    }
+    if (!began_anew_ || ::rename(fresh.c_str(), options_.path.c_str()) != 0) {
+        SpoolFiles::remove_database(fresh);
+        return status;
     }
     failed_recoveries_ = 0;
     const int error = files_.sync_folder();

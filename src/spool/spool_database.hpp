@@ -86,6 +86,7 @@ class SpoolDatabase {
     StoreStatus open() noexcept;
     StoreStatus configure(Connection& connection) noexcept;
     StoreStatus recover() noexcept;
+    StoreStatus recover_once() noexcept;
     StoreStatus prove_sync() noexcept;
     StoreStatus begin_anew() noexcept;
     bool make_new(const std::string& path) noexcept;
