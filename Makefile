@@ -3,6 +3,7 @@
 # make fuzz   the core fuzzed for FUZZ_SECONDS (60), beginning with t/fuzz/corpus
 # make bench-core   what the core costs, in instructions, held against what it has cost
 # make bench        what a request costs, beside plain nginx, Lua and njs: t/bench/RESULTS.md
+# make bench-spool  what the spool takes and gives: t/bench/SPOOL_RESULTS.md
 # make module build/ngx_http_flashduty_module.so for the nginx that is installed
 #
 # With NGINX_SRC=dir, an nginx source tree, module and tests are built for that nginx instead;
@@ -44,7 +45,8 @@ endif
 DEBIAN_NGINX := $(BUILD)/debian/nginx
 
 .PHONY: module run test unit nginx-tests test-asan fuzz fuzz-corpus check-memory coverage soak kill \
-    test-promtool compat bench bench-memory bench-profile bench-core bench-core-update install clean
+    test-promtool compat bench bench-spool bench-memory bench-profile bench-core bench-core-update \
+    install clean
 
 module: $(MODULE)
 
@@ -142,8 +144,10 @@ test-asan: $(if $(NGINX_SRC),,$(DEBIAN_NGINX))
 	    OPTIMIZE='-O1 -fno-omit-frame-pointer -fsanitize=address,undefined' \
 	    LD_OPT='-fsanitize=address,undefined -Wl,-z,nodelete $(BUILD)/asan/sanitizers.o' nginx-tests
 
-# A disk that fails, preloaded into nginx.
-$(BUILD)/failing_sync.so: t/lib/failing_sync.c | build-packages
+# Disks that are worse than this one, preloaded into nginx.
+$(BUILD)/failing_sync.so: t/lib/failing_sync.c
+$(BUILD)/bench/slow_sync.so: t/bench/slow_sync.c
+$(BUILD)/failing_sync.so $(BUILD)/bench/slow_sync.so: | build-packages
 	@mkdir -p $(@D)
 	$(CC) -shared -fPIC -O1 -g $(WARNINGS) -o $@ $<
 
@@ -172,6 +176,10 @@ WITH_DEBIAN = $(if $(NGINX_SRC),$(error this measures with Debian's nginx and ta
 
 bench: $(BENCH)/core_bench $(BODIES) | bench-packages
 	$(WITH_DEBIAN)perl t/bench/bench.pl $(MODULE) $< $(BENCH) t/bench/RESULTS.md
+
+bench-spool: $(MODULE) $(BENCH)/fill_spool $(BENCH)/slow_sync.so | bench-packages
+	$(WITH_DEBIAN)perl t/bench/spool.pl $(MODULE) $(BENCH)/fill_spool $(BENCH)/slow_sync.so \
+	    t/bench/SPOOL_RESULTS.md
 
 bench-memory: $(MODULE) $(BODIES) | bench-packages
 	$(WITH_DEBIAN)perl t/bench/memory.pl $(MODULE) $(BENCH)
@@ -315,6 +323,10 @@ $(BENCH)/core_bench: t/bench/core_bench.cpp $(MODULE) | valgrind-packages
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 -g -O2 -fno-exceptions -fno-rtti $(WARNINGS) -Isrc/core -o $@ $< \
 	    $(MODULE_CORE_OBJECTS) -lyajl -lcrypto
+
+$(BENCH)/fill_spool: t/bench/fill_spool.cpp $(SPOOL) $(SPOOL_HEADERS) | build-packages
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 -g -O2 -fno-exceptions -fno-rtti $(WARNINGS) -o $@ $< $(SPOOL) -lsqlite3
 
 $(BODIES): t/bench/bodies.pl $(wildcard t/payloads/*.json) | test-packages
 	perl $< $(@D)

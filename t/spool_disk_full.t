@@ -14,7 +14,7 @@ use Spool;
 
 mounts_of_its_own();
 my $t = Spool->new;
-mount_small($t->folder, '2m');
+mount_small($t->folder, '8m');
 $t->plan(14)->start;
 
 my $events = Ledger->new($t);

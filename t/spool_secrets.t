@@ -18,7 +18,7 @@ my $LEAKED  = join '|', map {quotemeta} $PLAIN, $ESCAPED, lc $ESCAPED, $SIMPLE;
 
 umask 0;    # that of whoever starts nginx must not matter
 
-my $t = Spool->new(workers => 2, key => $ESCAPED, http => <<'EOC')->plan(2 * (2 + 4 * 2) + 5);
+my $t = Spool->new(workers => 2, key => $ESCAPED, http => <<'EOC')->plan(2 * (2 + 4 * 2) + 4 + 5);
     server {
         listen 127.0.0.1:%%PORT%%;
 
@@ -27,6 +27,17 @@ my $t = Spool->new(workers => 2, key => $ESCAPED, http => <<'EOC')->plan(2 * (2 
         }
         location = /from_file {
             flashduty_push /key_file?team=a;
+        }
+        location = /from_caller {
+            flashduty_push /passes_on?$args;
+        }
+        location = /as_argument {
+            flashduty_integration_key_file %%DIR%%/key;
+            flashduty_push /passes_on?key=$flashduty_integration_key;
+        }
+        location = /passes_on {
+            internal;
+            proxy_pass http://127.0.0.1:%%PEER%%/event/push/alert/standard?$args;
         }
         location = /flashduty {
             internal;
@@ -68,6 +79,11 @@ for my $case ([ '/blueking', "$PLAIN or $ESCAPED" ], [ '/from_file', $SIMPLE ]) 
         ok($t->runs_empty, 'and back');
     }
 }
+
+for my $uri ("/from_caller?integration_key=$ESCAPED", "/from_caller?a=1&Integration%5Fkey=$SIMPLE", '/as_argument') {
+    is(post($uri), '200 delivered', 'what has the key in the uri of its push goes past the spool');
+}
+is(() = $t->error_log =~ /\[error\].*the uri of "flashduty_push" holds an integration key/g, 3, 'and the error log says why');
 
 my @files = glob $t->folder . '/*';
 cmp_ok(scalar(@files), '>=', 3, 'the spool has its files: ' . join ' ', map {m{([^/]+)\z}} @files);

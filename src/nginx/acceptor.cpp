@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "../core/alert_record.hpp"
+#include "../core/secret.hpp"
 #include "../core/text.hpp"
 #include "answer.hpp"
 #include "conf.hpp"
@@ -37,6 +38,15 @@ void answer(Delivery& delivery, Outcome outcome, std::string_view reason) noexce
 }
 
 std::string copy(std::string_view text) { return std::string(text); }
+
+/// True when an integration key would come into the spool with the uri of the push.
+bool has_key_in_uri(const Delivery& delivery) noexcept {
+    const ngx_str_t* key = location_conf(delivery.request).integration_key;
+    const std::string uri = copy(to_view(delivery.push_uri)) + '?' + copy(to_view(delivery.push_args));
+    std::string_view rest = uri;
+    return !take_integration_key(rest).empty() ||
+           (key != nullptr && uri.find(to_view(*key)) != std::string::npos);
+}
 
 NewEvent event_of(Delivery& delivery, UnixMs now_ms) noexcept {
     const FlashdutyEvent& event = delivery.event;
@@ -120,6 +130,14 @@ void Acceptor::on_request_end(void* data) {
 
 void Acceptor::accept(Delivery& delivery) noexcept {
     ngx_http_request_t* r = delivery.request;
+    if (has_key_in_uri(delivery)) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "the uri of \"flashduty_push\" holds an integration key, which must not lie "
+                      "in the spool: the event is pushed without it, put the key into the "
+                      "\"proxy_pass\" of that location");
+        push_past_spool(delivery);
+        return;
+    }
     Entry entry;
     entry.event = event_of(delivery, clock_.now_ms());
     ngx_http_cleanup_t* cleanup = ngx_http_cleanup_add(r, 0);
@@ -146,21 +164,21 @@ void Acceptor::accept(Delivery& delivery) noexcept {
 }
 
 void Acceptor::post() noexcept {
-    if (job_.is_out() || queue_.empty()) {
-        return;
-    }
-    const auto end =
-        queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), kMaxBatchEvents));
-    batch_ = std::make_unique<Batch>();
-    batch_->entries.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
-    queue_.erase(queue_.begin(), end);
-    batch_->delivered = std::move(delivered_);
-    delivered_.clear();
-    if (!job_.post(threads_)) {
-        delivered_ = std::move(batch_->delivered);
-        const std::unique_ptr<Batch> refused = std::move(batch_);
-        for (Entry& entry : refused->entries) {
-            push_instead(entry);
+    while (!job_.is_out() && !queue_.empty()) {
+        const auto end =
+            queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), kMaxBatchEvents));
+        batch_ = std::make_unique<Batch>();
+        batch_->entries.assign(std::make_move_iterator(queue_.begin()),
+                               std::make_move_iterator(end));
+        queue_.erase(queue_.begin(), end);
+        batch_->delivered = std::move(delivered_);
+        delivered_.clear();
+        if (!job_.post(threads_)) {
+            delivered_ = std::move(batch_->delivered);
+            const std::unique_ptr<Batch> refused = std::move(batch_);
+            for (Entry& entry : refused->entries) {
+                push_instead(entry);
+            }
         }
     }
 }

@@ -54,6 +54,10 @@ Unsynced read_mark(const SpoolFiles& files) noexcept {
 
 constexpr milliseconds kBetweenRecoveries{1000};
 
+/// SQLite keeps descriptors for as long as the process has the file open elsewhere, and the kernel
+/// tells each of a failure once, however long that is over.
+constexpr int kLastTries = 3;
+
 /// How long to queue for the lock, each holder of which commits once and lets go: many workers on a
 /// slow disk are no program that locks it. Less than a caller waits for an answer.
 constexpr milliseconds kMostQueueing{500};
@@ -131,6 +135,7 @@ UnixMs unix_ms() noexcept {
 StoreStatus SpoolDatabase::begin(Access access) noexcept {
     wait_from_now();
     began_anew_ = false;
+    made_room_ = false;
     next_id_ = 0;
     if (access == Access::kWrite || !is_sound()) {
         StoreStatus status = lock();
@@ -158,7 +163,8 @@ StoreStatus SpoolDatabase::end(Access access, StoreStatus status) noexcept {
         connection_.run("ROLLBACK");
     }
     if (connection_.failed()) {
-        return judge(access == Access::kWrite ? Doing::kWriting : Doing::kReading);
+        status = judge(access == Access::kWrite ? Doing::kWriting : Doing::kReading);
+        return access == Access::kWrite && status == StoreStatus::kFull ? make_room() : status;
     }
     return access == Access::kWrite && status == StoreStatus::kOk ? checkpoint() : status;
 }
@@ -177,6 +183,17 @@ StoreStatus SpoolDatabase::checkpoint() noexcept {
         connection_.forgive();  // the WAL just gets longer
     }
     return connection_.failed() ? judge(Doing::kCheckpoint) : StoreStatus::kOk;
+}
+
+/// The WAL may have taken all the room there was. It begins anew once the database has what it holds,
+/// which mostly takes no more room: what leaves makes some there.
+StoreStatus SpoolDatabase::make_room() noexcept {
+    made_room_ = connection_.checkpoint(SQLITE_CHECKPOINT_PASSIVE);
+    if (connection_.failed() && status_of(connection_.code()) != StoreStatus::kFull) {
+        return judge(Doing::kCheckpoint);
+    }
+    connection_.forgive();
+    return StoreStatus::kFull;
 }
 
 void SpoolDatabase::wait_from_now() noexcept {
@@ -366,12 +383,7 @@ StoreStatus SpoolDatabase::configure(Connection& connection) noexcept {
 
 /// After a failed sync. Its handle is gone; the kernel has forgotten what it could not write.
 StoreStatus SpoolDatabase::recover() noexcept {
-    connection_.close();
-    if (owes_mark_) {
-        mark_unsynced(true);
-    }
-    StoreStatus status = open();
-    status = status == StoreStatus::kOk ? prove_sync() : status;
+    const StoreStatus status = recover_once();
     if (status != StoreStatus::kFailed) {
         failed_recoveries_ = 0;
         return status;
@@ -385,6 +397,15 @@ StoreStatus SpoolDatabase::recover() noexcept {
         return begin_anew();
     }
     return status;
+}
+
+StoreStatus SpoolDatabase::recover_once() noexcept {
+    connection_.close();
+    if (owes_mark_) {
+        mark_unsynced(true);
+    }
+    const StoreStatus status = open();
+    return status == StoreStatus::kOk ? prove_sync() : status;
 }
 
 StoreStatus SpoolDatabase::prove_sync() noexcept {
@@ -411,19 +432,26 @@ StoreStatus SpoolDatabase::prove_sync() noexcept {
     return StoreStatus::kOk;
 }
 
-/// Where a new database can be written, the old one is the trouble and not the disk.
+/// Where a new database can be written, the old one is the trouble and not the disk; unless that has
+/// just come back.
 StoreStatus SpoolDatabase::begin_anew() noexcept {
-    const std::string reason = error_;
     const std::string fresh = options_.path + ".new";
     connection_.close();
-    const bool is_made = make_new(fresh);
-    if (is_made) {
-        set_aside("unsynced", reason);
-    }
-    if (!is_made || !began_anew_ || ::rename(fresh.c_str(), options_.path.c_str()) != 0) {
+    if (!make_new(fresh)) {
         SpoolFiles::remove_database(fresh);
-        error_ = reason;
         return StoreStatus::kFailed;
+    }
+    StoreStatus status = StoreStatus::kFailed;
+    for (int i = 0; i < kLastTries && status == StoreStatus::kFailed; i++) {
+        status = recover_once();
+    }
+    if (status == StoreStatus::kFailed) {
+        connection_.close();
+        set_aside("unsynced", std::string(error_));
+    }
+    if (!began_anew_ || ::rename(fresh.c_str(), options_.path.c_str()) != 0) {
+        SpoolFiles::remove_database(fresh);
+        return status;
     }
     failed_recoveries_ = 0;
     const int error = files_.sync_folder();

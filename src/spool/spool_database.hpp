@@ -61,8 +61,9 @@ class SpoolDatabase {
     template <class Work>
     StoreStatus transact(Access access, Work& work) noexcept {
         const StoreStatus status = transact_once(access, work);
-        const bool began_anew = status == StoreStatus::kCorrupt && began_anew_;
-        return began_anew ? transact_once(access, work) : status;
+        const bool is_mended = (status == StoreStatus::kCorrupt && began_anew_) ||
+                               (status == StoreStatus::kFull && made_room_);
+        return is_mended ? transact_once(access, work) : status;
     }
     template <class Work>
     StoreStatus transact_once(Access access, Work& work) noexcept {
@@ -77,6 +78,7 @@ class SpoolDatabase {
     StoreStatus begin(Access access) noexcept;
     StoreStatus end(Access access, StoreStatus status) noexcept;
     StoreStatus checkpoint() noexcept;
+    StoreStatus make_room() noexcept;
 
     // Under the lock:
     StoreStatus lock() noexcept;
@@ -84,6 +86,7 @@ class SpoolDatabase {
     StoreStatus open() noexcept;
     StoreStatus configure(Connection& connection) noexcept;
     StoreStatus recover() noexcept;
+    StoreStatus recover_once() noexcept;
     StoreStatus prove_sync() noexcept;
     StoreStatus begin_anew() noexcept;
     bool make_new(const std::string& path) noexcept;
@@ -104,6 +107,7 @@ class SpoolDatabase {
     FileIdentity identity_;      ///< of the file that is open
     int checkpointed_ = 0;       ///< frames of the WAL
     bool began_anew_ = false;    ///< the file that was found damaged is no longer there
+    bool made_room_ = false;     ///< on a disk that was found full
     bool owes_mark_ = false;     ///< of a failed sync: it could not be put yet
     std::int64_t next_id_ = 0;   ///< of an event that is being written; 0: none is
     int failed_recoveries_ = 0;  ///< in a row

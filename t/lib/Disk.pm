@@ -46,15 +46,16 @@ sub mount { system('mount', @_) == 0 or die "cannot mount: @_\n" }
 sub forbid_writing { return mount('-o', 'remount,ro', $_[0]) }
 sub allow_writing  { return mount('-o', 'remount,rw', $_[0]) }
 
-# Takes all room that is left in a folder, and gives it back.
+# Takes all room that is left in a folder but so many bytes, and gives it back.
 sub fill {
-    my ($folder) = @_;
+    my ($folder, $left) = @_;
 
     open my $file, '>>', "$folder/filling" or die "cannot fill $folder: $!\n";
     for my $size (65536, 1) {
         1 while syswrite $file, 'x' x $size;
     }
     die "cannot fill $folder: $!\n" if !$!{ENOSPC};
+    truncate $file, (-s $file) - ($left // 0) or die "cannot fill $folder: $!\n";
     return;
 }
 
