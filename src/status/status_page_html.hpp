@@ -728,6 +728,11 @@ for (const node of document.querySelectorAll("[data-t]")) put(node, T[node.datas
 $("filter").placeholder = T.filter;
 $("filter").setAttribute("aria-label", T.filter);
 $("filter").addEventListener("input", filter);
+$("filter").addEventListener("keydown", event => {
+  if (event.key !== "Escape") return;
+  event.target.value = "";
+  filter();
+});
 legend("events-legend", KINDS, (svg, kind) =>
   draw(svg, "rect", { class: kind, y: 0, width: 10, height: 10, rx: 2 }));
 legend("pushes-legend", ["p50", "p99", "pushes"], (svg, name) =>
