@@ -130,7 +130,7 @@ $(BUILD)/prometheus/usr/bin/promtool:
 	dpkg-deb -x $(BUILD)/prometheus/prometheus_*.deb $(BUILD)/prometheus
 	@touch $@
 
-# The status page in Debian's chromium, and its pictures for README: a minute.
+# The status page in Debian's chromium, and its pictures for README.
 test-browser: $(MODULE) $(BUILD)/browser/node_modules | test-packages browser-packages
 	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) NODE_PATH=$(BUILD)/browser/node_modules \
 	    prove -It/lib t/browser/*.t
