@@ -3,6 +3,7 @@
 # make fuzz   the core fuzzed for FUZZ_SECONDS (60), beginning with t/fuzz/corpus
 # make bench-core   what the core costs, in instructions, held against what it has cost
 # make bench        what a request costs, beside plain nginx, Lua and njs: t/bench/RESULTS.md
+# make bench-spool  what the spool takes and gives: t/bench/SPOOL_RESULTS.md
 # make module build/ngx_http_flashduty_module.so for the nginx that is installed
 #
 # With NGINX_SRC=dir, an nginx source tree, module and tests are built for that nginx instead;
@@ -19,13 +20,17 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 CORE := $(wildcard src/core/*.cpp)
 CORE_HEADERS := $(wildcard src/core/*.hpp)
+SPOOL := $(wildcard src/spool/*.cpp)
+SPOOL_HEADERS := $(wildcard src/spool/*.hpp)
+STATUS := $(wildcard src/status/*.cpp)
+STATUS_HEADERS := $(wildcard src/status/*.hpp)
 GLUE := $(wildcard src/nginx/*)
 FUZZ_NAMES := $(patsubst t/fuzz/%_fuzz.cpp,%,$(wildcard t/fuzz/*_fuzz.cpp))
 FUZZERS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%_fuzz)
 FUZZ_SECONDS ?= 60
 UNIT_TESTS := $(patsubst t/unit/%.cpp,$(BUILD)/unit/%,$(wildcard t/unit/*_test.cpp))
 
-BUILD_PACKAGES := g++ make libyajl-dev libssl-dev libpcre2-dev zlib1g-dev
+BUILD_PACKAGES := g++ make libyajl-dev libsqlite3-dev libssl-dev libpcre2-dev zlib1g-dev
 ifdef NGINX_SRC
 NGINX_SOURCE := $(BUILD)/nginx-source
 NGINX := $(BUILD)/nginx/nginx
@@ -39,8 +44,9 @@ NGINX := nginx
 endif
 DEBIAN_NGINX := $(BUILD)/debian/nginx
 
-.PHONY: module run test unit nginx-tests test-asan fuzz fuzz-corpus check-memory coverage soak \
-    compat bench bench-memory bench-profile bench-core bench-core-update install clean
+.PHONY: module run test unit nginx-tests test-asan fuzz fuzz-corpus check-memory coverage soak kill \
+    test-promtool compat bench bench-spool bench-memory bench-profile bench-core bench-core-update \
+    install clean
 
 module: $(MODULE)
 
@@ -52,9 +58,10 @@ test: unit nginx-tests
 unit: $(UNIT_TESTS)
 	CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 -e '' $(UNIT_TESTS)
 
-nginx-tests: $(MODULE) | test-packages
+nginx-tests: $(MODULE) $(BUILD)/failing_sync.so | test-packages
 	@$(NGINX) -v
-	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) prove -j2 -It/lib t/*.t
+	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) \
+	    TEST_FAILING_SYNC=$(BUILD)/failing_sync.so prove -j2 -It/lib t/*.t
 
 # All tests once more under valgrind, the unit tests built without sanitizers: a long while.
 check-memory: $(MODULE) | test-packages valgrind-packages
@@ -107,6 +114,26 @@ coverage: | test-packages coverage-packages
 soak: $(MODULE) | test-packages valgrind-packages
 	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) prove -v -It/lib t/soak/memory.t
 
+# What Prometheus's own tool says of the metrics and of conf.example's rules. Debian's package is
+# only unpacked: installed, it would start a server.
+PROMTOOL := $(or $(shell command -v promtool),$(BUILD)/prometheus/usr/bin/promtool)
+
+test-promtool: $(MODULE) $(PROMTOOL) | test-packages
+	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) TEST_PROMTOOL=$(PROMTOOL) \
+	    prove -It/lib t/promtool/promtool.t
+
+$(BUILD)/prometheus/usr/bin/promtool:
+	@mkdir -p $(BUILD)/prometheus
+	cd $(BUILD)/prometheus && { apt-get download -q prometheus || \
+	    { apt-get update -q && apt-get download -q prometheus; }; }
+	dpkg-deb -x $(BUILD)/prometheus/prometheus_*.deb $(BUILD)/prometheus
+	@touch $@
+
+# Processes of nginx killed 200 times under load: no alert lost, none out of order. Two minutes.
+kill: $(MODULE) | test-packages
+	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) TEST_SPOOL_KILLS=$(or $(KILLS),200) \
+	    prove -v -It/lib t/spool_kill.t
+
 .PHONY: unit-programs
 unit-programs: $(UNIT_TESTS)
 
@@ -116,6 +143,13 @@ test-asan: $(if $(NGINX_SRC),,$(DEBIAN_NGINX))
 	$(MAKE) BUILD=$(BUILD)/asan NGINX_SRC='$(or $(NGINX_SRC),$(DEBIAN_NGINX))' \
 	    OPTIMIZE='-O1 -fno-omit-frame-pointer -fsanitize=address,undefined' \
 	    LD_OPT='-fsanitize=address,undefined -Wl,-z,nodelete $(BUILD)/asan/sanitizers.o' nginx-tests
+
+# Disks that are worse than this one, preloaded into nginx.
+$(BUILD)/failing_sync.so: t/lib/failing_sync.c
+$(BUILD)/bench/slow_sync.so: t/bench/slow_sync.c
+$(BUILD)/failing_sync.so $(BUILD)/bench/slow_sync.so: | build-packages
+	@mkdir -p $(@D)
+	$(CC) -shared -fPIC -O1 -g $(WARNINGS) -o $@ $<
 
 $(BUILD)/sanitizers.o: t/lib/sanitizers.c | build-packages
 	@mkdir -p $(@D)
@@ -143,6 +177,10 @@ WITH_DEBIAN = $(if $(NGINX_SRC),$(error this measures with Debian's nginx and ta
 bench: $(BENCH)/core_bench $(BODIES) | bench-packages
 	$(WITH_DEBIAN)perl t/bench/bench.pl $(MODULE) $< $(BENCH) t/bench/RESULTS.md
 
+bench-spool: $(MODULE) $(BENCH)/fill_spool $(BENCH)/slow_sync.so | bench-packages
+	$(WITH_DEBIAN)perl t/bench/spool.pl $(MODULE) $(BENCH)/fill_spool $(BENCH)/slow_sync.so \
+	    t/bench/SPOOL_RESULTS.md
+
 bench-memory: $(MODULE) $(BODIES) | bench-packages
 	$(WITH_DEBIAN)perl t/bench/memory.pl $(MODULE) $(BENCH)
 
@@ -162,7 +200,7 @@ clean:
 # ---------------------------------------------------------------- what is missing
 
 PACKAGES_build = $(BUILD_PACKAGES)
-PACKAGES_test := libcmocka-dev perl ca-certificates
+PACKAGES_test := libcmocka-dev perl ca-certificates sqlite3
 PACKAGES_valgrind := valgrind
 PACKAGES_fuzz := clang libclang-rt-dev llvm
 PACKAGES_coverage := gcovr
@@ -193,7 +231,8 @@ CC_OPT := $(OPTIMIZE) -g -fno-exceptions $(WARNINGS)
 CONFIGURE := --with-cc-opt='$(CC_OPT)' $(if $(LD_OPT),--with-ld-opt='$(LD_OPT)') \
     --builddir=$(BUILD)/nginx --add-dynamic-module=$(CURDIR)
 
-$(MODULE): $(CORE) $(CORE_HEADERS) $(GLUE) $(BUILD)/nginx/Makefile
+$(MODULE): $(CORE) $(CORE_HEADERS) $(SPOOL) $(SPOOL_HEADERS) $(STATUS) $(STATUS_HEADERS) $(GLUE) \
+    $(BUILD)/nginx/Makefile
 	$(MAKE) -C $(NGINX_SOURCE) -f $(BUILD)/nginx/Makefile $(if $(NGINX_SRC),binary) modules \
 	    >$(BUILD)/make.log
 	cp $(BUILD)/nginx/$(notdir $@) $@
@@ -214,7 +253,7 @@ endif
 
 # Changes when another nginx is asked for, its source is, or the module is made of other files.
 TARGET = $(if $(NGINX_SRC),$(shell ls -lR '$(NGINX_SRC)' | cksum),installed nginx) $(NGINX_FLAGS) \
-    $(CORE) $(CORE_HEADERS) $(GLUE)
+    $(CORE) $(CORE_HEADERS) $(SPOOL) $(SPOOL_HEADERS) $(STATUS) $(STATUS_HEADERS) $(GLUE)
 
 $(BUILD)/target: FORCE
 	@mkdir -p $(BUILD)
@@ -245,17 +284,25 @@ $(DEBIAN_NGINX): | source-packages
 	    do apt-get $(APT) source nginx=$$version && break; done
 	mv $(@D)/nginx-*/ $@
 
-CORE_OBJECTS := $(CORE:src/core/%.cpp=$(BUILD)/unit/core/%.o)
+UNIT_OBJECTS := $(patsubst src/%.cpp,$(BUILD)/unit/%.o,$(CORE) $(SPOOL) $(STATUS))
 
-.SECONDARY: $(CORE_OBJECTS)
+.SECONDARY: $(UNIT_OBJECTS)
 
 $(BUILD)/unit/core/%.o: src/core/%.cpp $(CORE_HEADERS) | build-packages
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) $(SANITIZE) -c -o $@ $<
 
-$(BUILD)/unit/%: t/unit/%.cpp $(wildcard t/unit/*.hpp) $(CORE_OBJECTS) | build-packages test-packages
-	$(CXX) $(CXXFLAGS) $(SANITIZE) -Isrc/core '-DSOURCE_DIR="$(CURDIR)"' -o $@ $< \
-	    $(CORE_OBJECTS) -lcmocka -lyajl -lcrypto
+$(BUILD)/unit/spool/%.o: src/spool/%.cpp $(SPOOL_HEADERS) | build-packages
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) $(SANITIZE) -c -o $@ $<
+
+$(BUILD)/unit/status/%.o: src/status/%.cpp $(STATUS_HEADERS) $(CORE_HEADERS) | build-packages
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) $(SANITIZE) -c -o $@ $<
+
+$(BUILD)/unit/%: t/unit/%.cpp $(wildcard t/unit/*.hpp) $(UNIT_OBJECTS) | build-packages test-packages
+	$(CXX) $(CXXFLAGS) $(SANITIZE) -Isrc/core -Isrc/spool -Isrc/status '-DSOURCE_DIR="$(CURDIR)"' -o $@ $< \
+	    $(UNIT_OBJECTS) -lcmocka -lyajl -lcrypto -lsqlite3
 
 FUZZ_OBJECTS := $(CORE:src/core/%.cpp=$(BUILD)/fuzz/core/%.o)
 FUZZ_CXX := clang++ $(CXXFLAGS) $(SANITIZE) -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
@@ -276,6 +323,10 @@ $(BENCH)/core_bench: t/bench/core_bench.cpp $(MODULE) | valgrind-packages
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 -g -O2 -fno-exceptions -fno-rtti $(WARNINGS) -Isrc/core -o $@ $< \
 	    $(MODULE_CORE_OBJECTS) -lyajl -lcrypto
+
+$(BENCH)/fill_spool: t/bench/fill_spool.cpp $(SPOOL) $(SPOOL_HEADERS) | build-packages
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 -g -O2 -fno-exceptions -fno-rtti $(WARNINGS) -o $@ $< $(SPOOL) -lsqlite3
 
 $(BODIES): t/bench/bodies.pl $(wildcard t/payloads/*.json) | test-packages
 	perl $< $(@D)

@@ -101,6 +101,14 @@ void apply_labels(Arena& arena, const Overrides& overrides, FlashdutyEvent& even
     event.label_count = count;
 }
 
+bool is_cut(std::string_view text, std::size_t max_characters) noexcept {
+    return text.size() >= max_characters &&
+           text.substr(text.size() - kEllipsis.size()) == kEllipsis &&
+           count_characters(text) == max_characters;
+}
+
+constexpr std::string_view kDigestPrefix = "sha256:";
+
 }  // namespace
 
 const Label* find_override(const Overrides& overrides, std::string_view name) noexcept {
@@ -123,7 +131,7 @@ std::string_view alert_key_from(Arena& arena, std::string_view text) noexcept {
     if (text.size() <= kMaxAlertKeyCharacters || count_characters(text) <= kMaxAlertKeyCharacters) {
         return text;
     }
-    return concat(arena, std::string_view("sha256:"), sha256_hex(arena, text));
+    return concat(arena, kDigestPrefix, sha256_hex(arena, text));
 }
 
 bool is_event_status(std::string_view text) noexcept {
@@ -149,6 +157,21 @@ bool apply(Arena& arena, const Overrides& overrides, FlashdutyEvent& event) noex
         return true;
     }
     return is_blank(overrides.event_status);
+}
+
+CutFields cut_fields(const FlashdutyEvent& event, std::string_view json) noexcept {
+    CutFields fields;
+    fields.title = is_cut(event.title_rule, kMaxTitleCharacters);
+    fields.description = is_cut(event.description, kMaxDescriptionCharacters);
+    fields.alert_key = event.alert_key.size() == kDigestPrefix.size() + 2 * kSha256Bytes &&
+                       event.alert_key.substr(0, kDigestPrefix.size()) == kDigestPrefix;
+    fields.labels =
+        json.size() >= kMaxLabelCharacters &&
+        std::any_of(event.labels, event.labels + event.label_count, [](const Label& label) {
+            return label.value.size() >= kMaxLabelCharacters &&
+                   is_cut(label.value, kMaxLabelCharacters);
+        });
+    return fields;
 }
 
 std::string_view write_event(Arena& arena, const FlashdutyEvent& event) noexcept {

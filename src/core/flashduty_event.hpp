@@ -60,6 +60,18 @@ struct Overrides {
 /// none of the four words is passed over: false then, true otherwise.
 bool apply(Arena& arena, const Overrides& overrides, FlashdutyEvent& event) noexcept;
 
+/// The parts of an event that were longer than Flashduty takes.
+struct CutFields {
+    bool title = false;
+    bool description = false;
+    bool alert_key = false;
+    bool labels = false;  ///< one of them at least
+};
+
+/// Known by how they look now: as long as they may be, with `…` at their end, or a digest. `json`
+/// is what write_event() has made of the event: a short one need not be looked through.
+[[nodiscard]] CutFields cut_fields(const FlashdutyEvent& event, std::string_view json) noexcept;
+
 /// The event as JSON; empty when out of memory.
 [[nodiscard]] std::string_view write_event(Arena& arena, const FlashdutyEvent& event) noexcept;
 

@@ -6,6 +6,8 @@
 #include "delivery.hpp"
 #include "headers.hpp"
 #include "log.hpp"
+#include "recorder.hpp"
+#include "stats_zone.hpp"
 
 namespace flashduty {
 
@@ -25,6 +27,9 @@ ngx_int_t turn_away(ngx_http_request_t* r) noexcept {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     hide_arguments_in_log(r);
+    if (location_conf(r).push_uri != nullptr) {
+        count_received(stats());
+    }
     return answer_unread(*delivery, Outcome::kNoToken,
                          "no valid token: choose Bearer in the action plan's authentication, with "
                          "a token that the gateway knows");

@@ -6,9 +6,10 @@
 
 namespace flashduty {
 
-/// The rows of gateway.md, "Answers", that exist without a spool.
+/// The rows of gateway.md, "Answers".
 enum class Outcome {
     kDelivered,
+    kSpooled,
     kTest,
     kPreview,
     kRefused,
@@ -32,12 +33,19 @@ void settle(Delivery& delivery, Outcome outcome, std::string_view reason) noexce
 /// Sends what was settled. The result is for ngx_http_finalize_request().
 [[nodiscard]] ngx_int_t send_answer(Delivery& delivery) noexcept;
 
+/// Sends what was settled, and ends the request.
+void answer_caller(ngx_http_request_t* r);
+
 /// Settles and answers a request whose body is not going to be read.
 [[nodiscard]] ngx_int_t answer_unread(Delivery& delivery, Outcome outcome,
                                       std::string_view reason) noexcept;
 
 /// Sends `body`, which is JSON and lives as long as the request.
 [[nodiscard]] ngx_int_t send_json(ngx_http_request_t* r, ngx_uint_t status,
+                                  std::string_view body) noexcept;
+
+/// The same for any `type` of text in UTF-8.
+[[nodiscard]] ngx_int_t send_body(ngx_http_request_t* r, ngx_uint_t status, std::string_view type,
                                   std::string_view body) noexcept;
 
 }  // namespace flashduty

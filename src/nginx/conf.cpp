@@ -5,27 +5,17 @@
 
 #include "../core/secret.hpp"
 #include "../core/text.hpp"
+#include "conf_tools.hpp"
 #include "handler.hpp"
 #include "secret_file.hpp"
+#include "spool_conf.hpp"
+#include "status.hpp"
 
 namespace flashduty {
 
 namespace {
 
-char* const kConfOk = nullptr;                         // NGX_CONF_OK
-char* const kConfError = reinterpret_cast<char*>(-1);  // NGX_CONF_ERROR
-
 constexpr ngx_uint_t kAnyHttpContext = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;
-
-const ngx_str_t& argument(ngx_conf_t* cf, ngx_uint_t i) noexcept {
-    return static_cast<ngx_str_t*>(cf->args->elts)[i];
-}
-
-template <class... Values>
-char* refuse(ngx_conf_t* cf, const char* format, Values... values) noexcept {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, format, values...);
-    return kConfError;
-}
 
 ngx_int_t compile(ngx_conf_t* cf, const ngx_str_t& text, ngx_http_complex_value_t* value) noexcept {
     ngx_str_t source = text;
@@ -36,36 +26,29 @@ ngx_int_t compile(ngx_conf_t* cf, const ngx_str_t& text, ngx_http_complex_value_
     return ngx_http_compile_complex_value(&compilation);
 }
 
-template <class Conf>
-Conf* create(ngx_conf_t* cf) noexcept {
-    void* memory = ngx_palloc(cf->pool, sizeof(Conf));
-    return memory == nullptr ? nullptr : new (memory) Conf{};
-}
-
 constexpr char kOtherHandler[] =
-    "a location with \"flashduty_push\" or \"flashduty_preview\" takes no other handler, such as "
-    "\"proxy_pass\"";
+    "a location with \"flashduty_push\", \"flashduty_preview\" or \"flashduty_status\" takes no "
+    "other "
+    "handler, such as \"proxy_pass\"";
 
 ngx_http_core_loc_conf_t& core_conf(ngx_conf_t* cf) noexcept {
     return *static_cast<ngx_http_core_loc_conf_t*>(
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
 }
 
-MainConf& main_conf(ngx_conf_t* cf) noexcept {
-    return *static_cast<MainConf*>(
-        ngx_http_conf_get_module_main_conf(cf, ngx_http_flashduty_module));
-}
-
 ngx_http_handler_pt handler_of(const LocationConf& conf) noexcept {
-    return conf.is_preview ? preview_handler : conf.push_uri != nullptr ? push_handler : nullptr;
+    return conf.is_preview                      ? preview_handler
+           : conf.push_uri != nullptr           ? push_handler
+           : conf.status != StatusFormat::kNone ? status_handler
+                                                : nullptr;
 }
 
 /// Makes the location one of ours.
 char* take_location(ngx_conf_t* cf, LocationConf& conf, ngx_http_handler_pt handler) noexcept {
     if (handler_of(conf) != nullptr) {
         return refuse(cf,
-                      "\"flashduty_push\" and \"flashduty_preview\" exclude each other, "
-                      "and a location takes only one of them, once");
+                      "\"flashduty_push\", \"flashduty_preview\" and \"flashduty_status\" exclude "
+                      "each other, and a location takes only one of them, once");
     }
     ngx_http_core_loc_conf_t& core = core_conf(cf);
     if (core.handler != nullptr) {
@@ -74,7 +57,6 @@ char* take_location(ngx_conf_t* cf, LocationConf& conf, ngx_http_handler_pt hand
     core.handler = handler;
     conf.file = cf->conf_file->file.name;
     conf.line = cf->conf_file->line;
-    main_conf(cf).is_used = true;
     return kConfOk;
 }
 
@@ -82,6 +64,7 @@ char* set_push(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
     LocationConf& conf = *static_cast<LocationConf*>(data);
     ngx_str_t uri = argument(cf, 1);
     const std::string_view text = to_view(uri);
+    main_conf(cf).is_used = true;
     char* result = take_location(cf, conf, push_handler);
     if (result != kConfOk) {
         return result;
@@ -111,9 +94,43 @@ char* set_push(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
 
 char* set_preview(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
     LocationConf& conf = *static_cast<LocationConf*>(data);
+    main_conf(cf).is_used = true;
     char* result = take_location(cf, conf, preview_handler);
     conf.is_preview = true;
     return result;
+}
+
+struct FormatName {
+    std::string_view name;
+    StatusFormat format;
+};
+
+constexpr FormatName kFormats[] = {
+    {"json", StatusFormat::kJson},
+    {"prometheus", StatusFormat::kPrometheus},
+    {"html", StatusFormat::kHtml},
+    {"health", StatusFormat::kHealth},
+};
+
+char* set_status(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
+    LocationConf& conf = *static_cast<LocationConf*>(data);
+    main_conf(cf).has_status = true;
+    char* result = take_location(cf, conf, status_handler);
+    if (result != kConfOk) {
+        return result;
+    }
+    conf.status = StatusFormat::kByAccept;
+    if (cf->args->nelts == 1) {
+        return kConfOk;
+    }
+    for (const FormatName& row : kFormats) {
+        if (row.name == to_view(argument(cf, 1))) {
+            conf.status = row.format;
+            return kConfOk;
+        }
+    }
+    return refuse(cf, "\"flashduty_status\" shows json, prometheus, html or health, not \"%V\"",
+                  &argument(cf, 1));
 }
 
 char* add_label(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
@@ -238,6 +255,7 @@ void inherit_handler(ngx_conf_t* cf, const LocationConf& outer, LocationConf& co
     }
     conf.is_preview = outer.is_preview;
     conf.push_uri = outer.push_uri;
+    conf.status = outer.status;
     if (core.lmt_excpt) {
         core.handler = handler_of(conf);
     }
@@ -262,6 +280,8 @@ ngx_command_t commands[] = {
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     {ngx_string("flashduty_preview"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_preview,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+    {ngx_string("flashduty_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS | NGX_CONF_TAKE1,
+     set_status, NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     {ngx_string("flashduty_title"), kAnyHttpContext | NGX_CONF_TAKE1,
      ngx_http_set_complex_value_slot, NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocationConf, title),
      nullptr},
@@ -280,6 +300,12 @@ ngx_command_t commands[] = {
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     {ngx_string("flashduty_integration_key_file"), kAnyHttpContext | NGX_CONF_TAKE1,
      set_integration_key_file, NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+    {ngx_string("flashduty_spool"), NGX_HTTP_MAIN_CONF | NGX_CONF_1MORE, set_spool,
+     NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
+    {ngx_string("flashduty_spool_after"), kAnyHttpContext | NGX_CONF_TAKE1, ngx_conf_set_msec_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocationConf, spool_after_ms), nullptr},
+    {ngx_string("flashduty_rate"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE12, set_rate,
+     NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
     ngx_null_command,
 };
 
@@ -309,6 +335,7 @@ char* merge_location_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
     inherit(&LocationConf::labels);
     inherit(&LocationConf::bearers);
     inherit(&LocationConf::integration_key);
+    ngx_conf_merge_msec_value(conf.spool_after_ms, outer.spool_after_ms, 800);
     return kConfOk;
 }
 

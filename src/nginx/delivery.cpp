@@ -3,6 +3,7 @@
 #include <new>
 #include <type_traits>
 
+#include "../core/alert_record.hpp"
 #include "conf.hpp"
 
 namespace flashduty {
@@ -28,6 +29,17 @@ Delivery* recall_delivery(ngx_http_request_t* r) noexcept {
         cleanup = cleanup->next;
     }
     return cleanup == nullptr ? nullptr : static_cast<Delivery*>(cleanup->data);
+}
+
+const BlueKingAlert* alert_of(Delivery& delivery) noexcept {
+    if (delivery.alert == nullptr && !delivery.alert_record.empty()) {
+        auto* alert = delivery.arena.make<BlueKingAlert>();
+        if (alert != nullptr) {
+            *alert = read_alert_record(delivery.arena, delivery.alert_record);
+            delivery.alert = alert;
+        }
+    }
+    return delivery.alert;
 }
 
 Delivery* create_delivery(ngx_http_request_t* r) noexcept {

@@ -8,8 +8,12 @@
 #include "conf.hpp"
 #include "delivery.hpp"
 #include "headers.hpp"
+#include "live_push.hpp"
 #include "log.hpp"
 #include "push.hpp"
+#include "recorder.hpp"
+#include "spool.hpp"
+#include "stats_zone.hpp"
 
 namespace flashduty {
 
@@ -181,16 +185,24 @@ bool translate_body(Delivery& delivery) noexcept {
 
 void push_body(ngx_http_request_t* r) {
     Delivery& delivery = *find_delivery(r);
-    if (translate_body(delivery) && start_push(delivery)) {
-        return;  // the push's end goes on
+    delivery.arrived_ms = ngx_current_msec;
+    const bool has_event = translate_body(delivery);
+    if (has_event) {
+        record_event(delivery);
     }
-    ngx_http_finalize_request(r, send_answer(delivery));
+    if (!has_event || !find_push_uri(delivery)) {
+        answer_caller(r);
+    } else if (main_conf(r).spool != nullptr) {
+        spool(delivery);
+    } else {
+        push_live(delivery);
+    }
 }
 
 void preview_body(ngx_http_request_t* r) {
     Delivery& delivery = *find_delivery(r);
     if (!translate_body(delivery)) {
-        ngx_http_finalize_request(r, send_answer(delivery));
+        answer_caller(r);
         return;
     }
     settle(delivery, Outcome::kPreview, {});
@@ -225,7 +237,10 @@ ngx_int_t handle(ngx_http_request_t* r, ngx_http_client_body_handler_pt on_body)
 
 }  // namespace
 
-ngx_int_t push_handler(ngx_http_request_t* r) { return handle(r, push_body); }
+ngx_int_t push_handler(ngx_http_request_t* r) {
+    count_received(stats());
+    return handle(r, push_body);
+}
 
 ngx_int_t preview_handler(ngx_http_request_t* r) { return handle(r, preview_body); }
 

@@ -1,15 +1,30 @@
 #include "access.hpp"
 #include "conf.hpp"
 #include "push_answer.hpp"
+#include "servers.hpp"
+#include "spool.hpp"
+#include "spool_conf.hpp"
+#include "stats_zone.hpp"
 #include "variables.hpp"
 
 namespace {
 
+/// False when the spool cannot be used as it is configured.
+bool install_spool(ngx_conf_t* cf, flashduty::MainConf& conf) {
+    conf.servers = flashduty::list_servers(cf);
+    return conf.servers != nullptr && (conf.spool == nullptr || flashduty::check_spool(cf));
+}
+
 /// Nothing of ours stands in the way of requests where no location asks for it.
 ngx_int_t install(ngx_conf_t* cf) {
-    const auto& conf = *static_cast<flashduty::MainConf*>(
+    auto& conf = *static_cast<flashduty::MainConf*>(
         ngx_http_conf_get_module_main_conf(cf, ngx_http_flashduty_module));
-    if (!conf.is_used) {
+    const bool is_used = conf.is_used || conf.spool != nullptr;
+    if ((is_used && !install_spool(cf, conf)) ||
+        ((is_used || conf.has_status) && !flashduty::add_stats_zone(cf))) {
+        return NGX_ERROR;
+    }
+    if (!is_used) {
         return NGX_OK;
     }
     auto* core = static_cast<ngx_http_core_main_conf_t*>(
@@ -22,6 +37,11 @@ ngx_int_t install(ngx_conf_t* cf) {
     *handler = flashduty::keep_push_answer;
     flashduty::install_push_filters();
     return conf.has_bearers ? flashduty::install_access(*core) : NGX_OK;
+}
+
+ngx_int_t start_process(ngx_cycle_t* cycle) {
+    flashduty::start_stats(cycle);
+    return flashduty::start_spool(cycle);
 }
 
 ngx_http_module_t module_context = {
@@ -44,13 +64,13 @@ ngx_module_t ngx_http_flashduty_module = {
     &module_context,
     flashduty::commands,
     NGX_HTTP_MODULE,
-    nullptr,  // init master
-    nullptr,  // init module
-    nullptr,  // init process
-    nullptr,  // init thread
-    nullptr,  // exit thread
-    nullptr,  // exit process
-    nullptr,  // exit master
+    nullptr,                // init master
+    nullptr,                // init module
+    start_process,          // init process
+    nullptr,                // init thread
+    nullptr,                // exit thread
+    flashduty::stop_spool,  // exit process
+    nullptr,                // exit master
     NGX_MODULE_V1_PADDING,
 };
 }

@@ -7,6 +7,7 @@
 #include "conf.hpp"
 #include "headers.hpp"
 #include "push_answer.hpp"
+#include "recorder.hpp"
 
 namespace flashduty {
 
@@ -51,46 +52,18 @@ bool is_safe_path(Arena& arena, std::string_view path) noexcept {
     return !climbs(path) && without_controls(arena, path).data() == path.data();
 }
 
-struct Target {
-    ngx_str_t uri = ngx_null_string;
-    ngx_str_t args = ngx_null_string;
-};
-
-/// Evaluates `flashduty_push`; settles and returns false when it leads nowhere.
-bool find_target(Delivery& delivery, Target& target) noexcept {
-    ngx_http_request_t* r = delivery.request;
-    ngx_uint_t flags = 0;  // nginx would log the uri as it is, line breaks and secrets too
-    if (ngx_http_complex_value(r, location_conf(r).push_uri, &target.uri) != NGX_OK) {
-        settle(delivery, Outcome::kBroken, kOutOfMemory);
-        return false;
-    }
-    const ngx_str_t evaluated = target.uri;
-    if (evaluated.len == 0 || evaluated.data[0] != '/' ||
-        ngx_http_parse_unsafe_uri(r, &target.uri, &target.args, &flags) != NGX_OK ||
-        !is_safe_path(delivery.arena, to_view(target.uri))) {
-        settle(delivery, Outcome::kBroken,
-               evaluated.len == 0
-                   ? "the uri of flashduty_push is empty for this alert: give its map a default"
-                   : "the uri of flashduty_push is no safe local path for this alert: route by a "
-                     "map to fixed values");
-        return false;
-    }
-    target.args = to_ngx(escape_arguments(delivery.arena, to_view(target.args)));
-    if (delivery.arena.failed()) {
-        settle(delivery, Outcome::kBroken, kOutOfMemory);
-        return false;
-    }
-    return true;
-}
-
 // ---------------------------------------------------------------- what is sent
 
 /// The caller's request ends before its push: the worker shuts down, or nginx ends it by force.
 void on_request_end(void* data) {
     Delivery& delivery = *static_cast<Delivery*>(data);
-    if (!delivery.is_settled) {
+    if (!delivery.is_judged) {
         delivery.push_time_ms = ngx_current_msec - delivery.push_started_ms;
-        settle(delivery, Outcome::kUnreachable, "nginx ended the request before the push was over");
+        delivery.is_judged = true;
+        delivery.verdict = Verdict::kTransient;
+        delivery.push_reason = "nginx ended the request before the push was over";
+        record_push(delivery, nullptr);
+        delivery.on_push_judged(delivery);
     }
 }
 
@@ -151,26 +124,60 @@ void forget_caller(ngx_http_request_t* r) {
 void wait_for_push(ngx_http_request_t* r) {
     forget_caller(r);
     ngx_http_request_t* push = find_delivery(r)->push;
-    if (push->upstream == nullptr && !r->connection->write->delayed) {
+    if (push != nullptr && push->upstream == nullptr && !r->connection->write->delayed) {
         push->write_event_handler(push);
     }
 }
 
 }  // namespace
 
-bool start_push(Delivery& delivery) noexcept {
+bool find_push_uri(Delivery& delivery) noexcept {
     ngx_http_request_t* r = delivery.request;
-    Target target;
-    if (!find_target(delivery, target)) {
+    ngx_str_t uri = ngx_null_string;
+    ngx_uint_t flags = 0;  // nginx would log the uri as it is, line breaks and secrets too
+    if (ngx_http_complex_value(r, location_conf(r).push_uri, &uri) != NGX_OK) {
+        settle(delivery, Outcome::kBroken, kOutOfMemory);
         return false;
     }
+    const ngx_str_t evaluated = uri;
+    ngx_str_t args = ngx_null_string;
+    if (evaluated.len == 0 || evaluated.data[0] != '/' ||
+        ngx_http_parse_unsafe_uri(r, &uri, &args, &flags) != NGX_OK ||
+        !is_safe_path(delivery.arena, to_view(uri))) {
+        settle(delivery, Outcome::kBroken,
+               evaluated.len == 0
+                   ? "the uri of flashduty_push is empty for this alert: give its map a default"
+                   : "the uri of flashduty_push is no safe local path for this alert: route by a "
+                     "map to fixed values");
+        return false;
+    }
+    delivery.push_uri = uri;
+    delivery.push_args = to_ngx(escape_arguments(delivery.arena, to_view(args)));
+    if (delivery.arena.failed()) {
+        settle(delivery, Outcome::kBroken, kOutOfMemory);
+        return false;
+    }
+    return true;
+}
+
+void hold_caller(ngx_http_request_t* r) noexcept {
+    r->write_event_handler = wait_for_push;
+    r->read_event_handler = [](ngx_http_request_t* caller) {
+        ngx_http_block_reading(caller);
+        forget_caller(caller);
+    };
+    forget_caller(r);
+}
+
+bool start_push(Delivery& delivery) noexcept {
+    ngx_http_request_t* r = delivery.request;
     static const ngx_str_t post = ngx_string("POST");
     PushParts* parts = make_parts(delivery);
     ngx_http_request_t* sr = nullptr;
     if (parts == nullptr || delivery.arena.failed() ||
-        ngx_http_subrequest(r, &target.uri, &target.args, &sr, &parts->on_end,
+        ngx_http_subrequest(r, &delivery.push_uri, &delivery.push_args, &sr, &parts->on_end,
                             NGX_HTTP_SUBREQUEST_BACKGROUND) != NGX_OK) {
-        settle(delivery, Outcome::kBroken, kOutOfMemory);
+        delivery.is_judged = true;  // there was none
         return false;
     }
     sr->method = NGX_HTTP_POST;
@@ -183,12 +190,7 @@ bool start_push(Delivery& delivery) noexcept {
     }
     delivery.push = sr;
     delivery.push_started_ms = ngx_current_msec;
-    r->write_event_handler = wait_for_push;
-    r->read_event_handler = [](ngx_http_request_t* caller) {
-        ngx_http_block_reading(caller);
-        forget_caller(caller);
-    };
-    forget_caller(r);
+    hold_caller(r);
     return true;
 }
 

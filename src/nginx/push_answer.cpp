@@ -4,9 +4,10 @@
 
 #include "../core/secret.hpp"
 #include "../core/text.hpp"
-#include "answer.hpp"
 #include "conf.hpp"
+#include "delivery.hpp"
 #include "headers.hpp"
+#include "recorder.hpp"
 
 namespace flashduty {
 
@@ -16,26 +17,6 @@ ngx_http_output_header_filter_pt next_header_filter = nullptr;
 ngx_http_output_body_filter_pt next_body_filter = nullptr;
 
 // ---------------------------------------------------------------- what it means
-
-struct VerdictRow {
-    Verdict verdict;
-    Outcome outcome;
-};
-
-/// What a verdict means for the caller where there is no spool.
-constexpr VerdictRow kVerdicts[] = {
-    {Verdict::kDelivered, Outcome::kDelivered},    {Verdict::kEventRefused, Outcome::kRefused},
-    {Verdict::kAccountAtFault, Outcome::kRefused}, {Verdict::kSlowDown, Outcome::kSlowDown},
-    {Verdict::kTimedOut, Outcome::kTimedOut},      {Verdict::kTransient, Outcome::kUnreachable},
-};
-
-Outcome outcome_of(Verdict verdict) noexcept {
-    const VerdictRow* row = kVerdicts;
-    while (row->verdict != verdict) {
-        row++;
-    }
-    return row->outcome;
-}
 
 /// A header of the answer; from the upstream's own, which proxy_hide_header does not touch.
 std::string_view answer_header(ngx_http_request_t* sr, std::string_view name) noexcept {
@@ -88,17 +69,17 @@ std::string_view clean(Delivery& delivery, std::string_view text, std::string_vi
     return repair(delivery.arena, without_keys(delivery.arena, sound, url));
 }
 
-/// How long the caller should wait: what the answer says when that makes sense, else a second.
+/// What the answer says of how long to wait, where that makes sense: seconds, or a date.
 std::string_view retry_after(ngx_http_request_t* sr) noexcept {
     const std::string_view wait = trim(answer_header(sr, "Retry-After"));
     const bool is_seconds =
         !wait.empty() && wait.size() <= 6 && std::all_of(wait.begin(), wait.end(), is_digit);
     const bool is_date = ngx_parse_http_time(to_ngx(wait).data, wait.size()) != NGX_ERROR;
-    return is_seconds || is_date ? wait : "1";
+    return is_seconds || is_date ? wait : std::string_view{};
 }
 
-/// Reads out what the push brought and tells the caller what it means.
-void settle_push(Delivery& delivery, ngx_http_request_t* sr) noexcept {
+/// Reads out what the push brought and what that means.
+void judge_push(Delivery& delivery, ngx_http_request_t* sr) noexcept {
     const Answer& answer = delivery.answer_reader->finish();
     Verdict verdict = judge(delivery.push_end, answer);
     if (delivery.is_push_timed_out && verdict == Verdict::kTransient) {
@@ -117,10 +98,9 @@ void settle_push(Delivery& delivery, ngx_http_request_t* sr) noexcept {
             reason = reason_for(delivery, verdict, sr->upstream != nullptr);
         }
     }
-    if (verdict == Verdict::kSlowDown) {
-        delivery.retry_after = retry_after(sr);
-    }
-    settle(delivery, outcome_of(verdict), reason);
+    delivery.push_retry_after = retry_after(sr);
+    delivery.verdict = verdict;
+    delivery.push_reason = reason;
 }
 
 // ---------------------------------------------------------------- how it comes
@@ -196,7 +176,7 @@ ngx_int_t on_push_end(ngx_http_request_t* sr, void* data, ngx_int_t rc) {
     Delivery& delivery = *static_cast<Delivery*>(data);
     // With `aio` a part of the answer may still be on its way from a file; nginx calls again.
     const bool is_still_read = sr->buffered != 0 && (rc == NGX_OK || rc == NGX_AGAIN);
-    if (delivery.is_settled || is_still_read) {
+    if (delivery.is_judged || is_still_read) {
         return NGX_OK;
     }
     delivery.push_time_ms = ngx_current_msec - delivery.push_started_ms;
@@ -205,11 +185,11 @@ ngx_int_t on_push_end(ngx_http_request_t* sr, void* data, ngx_int_t rc) {
         delivery.push_end.http_status =
             static_cast<unsigned>(is_status ? rc : NGX_HTTP_BAD_GATEWAY);
     }
-    settle_push(delivery, sr);
-    delivery.request->write_event_handler = [](ngx_http_request_t* r) {
-        r->connection->error = r->connection->error || find_delivery(r)->has_caller_left;
-        ngx_http_finalize_request(r, send_answer(*find_delivery(r)));
-    };
+    judge_push(delivery, sr);
+    delivery.is_judged = true;
+    record_push(delivery, sr);
+    delivery.on_push_judged(delivery);
+    delivery.request->write_event_handler = delivery.on_push_over;
     if (ngx_http_post_request(delivery.request, nullptr) != NGX_OK) {
         return NGX_ERROR;  // out of memory: nothing will answer the caller, so end it all
     }

@@ -26,7 +26,8 @@ void set(ngx_http_request_t* r, ngx_http_variable_value_t* v, std::string_view t
 
 template <std::string_view BlueKingAlert::*Text>
 std::string_view of_alert(Delivery& delivery) noexcept {
-    return delivery.alert == nullptr ? std::string_view{} : delivery.alert->*Text;
+    const BlueKingAlert* alert = alert_of(delivery);
+    return alert == nullptr ? std::string_view{} : alert->*Text;
 }
 
 // ---------------------------------------------------------------- from the event
@@ -98,8 +99,8 @@ ngx_int_t get_dimension(ngx_http_request_t* r, ngx_http_variable_value_t* v, uin
     const std::string_view name =
         to_view(*reinterpret_cast<const ngx_str_t*>(data)).substr(kDimensionPrefix.size());
     Delivery* delivery = recall_delivery(r);
-    const bool has_alert = delivery != nullptr && delivery->alert != nullptr;
-    set(r, v, has_alert ? dimension_text(*delivery->alert, name) : std::string_view{});
+    const BlueKingAlert* alert = delivery == nullptr ? nullptr : alert_of(*delivery);
+    set(r, v, alert == nullptr ? std::string_view{} : dimension_text(*alert, name));
     return NGX_OK;
 }
 

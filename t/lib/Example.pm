@@ -22,7 +22,7 @@ sub gateway {
 
     my $certified = delete $config{certified} || 'api.flashcat.cloud';
     my $conf      = in_test(slurp("$EXAMPLES/$name"), delete $config{dns});
-    my $t         = Gateway->new(%config, ports => ['TLS'], conf => $conf);
+    my $t         = Gateway->new(%config, ports => [ 'TLS', 'STATUS' ], conf => $conf);
     certify($t, $certified);
     $t->write_file('integration.key', "$t->{key}\n", 0600) if $conf =~ /integration\.key/;
 
@@ -41,7 +41,9 @@ sub in_test {
     replace(\$conf, 'user www-data;',            '%%USER%%');
     replace(\$conf, '/run/nginx.pid',            '%%DIR%%/nginx.pid');
     replace(\$conf, '/var/log/nginx/',           '%%DIR%%/');
+    $conf =~ s{/var/lib/nginx/flashduty/}{%%DIR%%/}g;
     replace(\$conf, 'listen 8080;',              'listen 127.0.0.1:%%PORT%%;');
+    $conf =~ s/listen 127\.0\.0\.1:8081;/listen 127.0.0.1:%%STATUS%%;/;
     if ($dns) {
         replace(\$conf, 'resolver 10.0.0.2 10.0.0.3 ipv6=off;', "resolver 127.0.0.1:$dns ipv6=off;");
         replace(\$conf, 'https://api.flashcat.cloud/', 'https://api.flashcat.cloud:%%TLS%%/');
@@ -122,6 +124,12 @@ sub openssl {
     my $output = `openssl $arguments 2>&1`;
     die "openssl $arguments:\n$output" if $?;
     return;
+}
+
+# A file of conf.example as it stands.
+sub text {
+    my ($class, $name) = @_;
+    return slurp("$EXAMPLES/$name");
 }
 
 sub slurp {

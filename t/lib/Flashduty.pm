@@ -65,28 +65,30 @@ sub dropped { return { raw => '', then => $_[0] } }
 
 # --- the test's side ---------------------------------------------------------
 
+# manners: lenient, allow; see Gateway
 sub start {
     my ($class, %manners) = @_;
 
-    my $listener = IO::Socket::INET->new(
-        Listen => 256, LocalAddr => '127.0.0.1', LocalPort => 0, ReuseAddr => 1,
-    ) or die "no listener: $!\n";
+    # Held as long as the peer lives, whether it listens or not.
+    my $port = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, ReuseAddr => 1, Proto => 'tcp')
+        or die "no free port: $!\n";
     socketpair my $near, my $far, AF_UNIX, SOCK_STREAM, PF_UNSPEC or die "no socketpair: $!\n";
     $_->autoflush for $near, $far;
 
     my $pid = fork // die "cannot fork: $!\n";
     if (!$pid) {
         close $near;
-        my $lived = eval { $class->serve($listener, $far, \%manners); 1 };
+        my $lived = eval { $class->serve($port->sockport, $far, \%manners); 1 };
         print STDERR "peer: $@" if !$lived;
         POSIX::_exit(!$lived);
     }
-    my $self = bless { pid => $pid, port => $listener->sockport, control => $near }, $class;
+    my $self = bless { pid => $pid, held => $port, control => $near }, $class;
     close $far;
+    $self->count;    # it listens
     return $self;
 }
 
-sub port { return $_[0]{port} }
+sub port { return $_[0]{held}->sockport }
 
 sub ask {
     my ($self, @question) = @_;
@@ -105,12 +107,25 @@ sub answer {
     return $self;
 }
 
+# What is answered, instead of all that, to pushes whose body holds a text; or no
+# longer.
+sub answer_to {
+    my ($self, $text, $answer) = @_;
+
+    $self->ask(answer_to => $text, $answer);
+    return $self;
+}
+
 sub release { return $_[0]->ask('release') }
 
+# Nobody listens any more, and all connections break; and the way back.
+sub go_away   { return $_[0]->ask('go_away') }
+sub come_back { return $_[0]->ask('come_back') }
+
 # What was pushed so far, or from a number on: method, uri, headers (as a list
-# of pairs), head (the bytes of all these), body, connection, violations, and
-# aborted when nginx left before the answer. One that was not read has a
-# connection, and as body whatever arrived.
+# of pairs), head (the bytes of all these), body, connection, at (the time),
+# violations, and aborted when nginx left before the answer. One that was not
+# read has a connection and a time, and as body whatever arrived.
 sub pushes { return @{ $_[0]->ask('pushes', $_[1] // 0) } }
 
 sub last_push { return $_[0]->ask('last') }
@@ -124,9 +139,17 @@ sub wait_for {
     return $self->pushes;
 }
 
+# The same in short, for many: when it came, whether it was taken, its alert key
+# and its title.
+sub arrivals {
+    my ($self, $from) = @_;
+    return map { [ split / /, $_, 4 ] } split /\n/, $self->ask('arrivals', $from // 0);
+}
+
 sub complaints { return @{ $_[0]->ask('complaints') || [] } }
 
-# Of what was pushed so far only the number and the complaints are still needed.
+# Of what was pushed so far only the number, the complaints and the arrivals are
+# still needed.
 sub forget { return $_[0]->ask('forget') }
 
 sub stop {
@@ -141,14 +164,15 @@ sub stop {
 # --- the peer's side ---------------------------------------------------------
 
 sub serve {
-    my ($class, $listener, $control, $manners) = @_;
+    my ($class, $port, $control, $manners) = @_;
 
     local $SIG{PIPE} = 'IGNORE';
     my $peer = bless {
-        listener => $listener, control => $control, manners => $manners, answers => [ taken() ],
-        select   => IO::Select->new($listener, $control),
-        pushes   => [], held => [], timers => [], open => {}, accepted => 0,
+        port   => $port, control => $control, manners => $manners, answers => [ taken() ],
+        select => IO::Select->new($control),
+        pushes => [], arrivals => [], held => [], timers => [], open => {}, accepted => 0, answer_to => {},
     }, $class;
+    $peer->listen_again;
 
     while (1) {
         my @writers = grep { length $_->{out} } values %{ $peer->{open} };
@@ -158,10 +182,10 @@ sub serve {
 
         my ($readable, $writable)
             = IO::Select->select($peer->{select}, IO::Select->new(map { $_->{socket} } @writers), undef, $wait);
+        $peer->accept_all;
         for my $socket (@{ $readable || [] }) {
-            if    ($socket == $listener) { $peer->accept_one }
-            elsif ($socket == $control)  { $peer->obey or return }
-            else                         { $peer->read_from($peer->{open}{$socket} || next) }
+            if   ($socket == $control) { $peer->obey or return }
+            else                       { $peer->read_from($peer->{open}{$socket} || next) }
         }
         $peer->write_to($peer->{open}{$_} || next) for @{ $writable || [] };
 
@@ -186,11 +210,22 @@ sub obey {
     elsif ($order eq 'count')  { $reply = @{ $peer->{pushes} } }
     elsif ($order eq 'forget') { $_ = { violations => $_->{violations} } for @{ $peer->{pushes} } }
     elsif ($order eq 'complaints') { $reply = $peer->complain }
+    elsif ($order eq 'arrivals')   { $reply = $peer->arrived($values[0]) }
+    elsif ($order eq 'answer_to')  { $peer->{answer_to}{ $values[0] } = $values[1] }
+    elsif ($order eq 'go_away')    { $peer->listen_no_more }
+    elsif ($order eq 'come_back')  { $peer->listen_again }
     elsif ($order eq 'release') {
         $_->() for splice @{ $peer->{held} };
     }
     print { $peer->{control} } $json->encode([$reply]), "\n";
     return 1;
+}
+
+sub arrived {
+    my ($peer, $from) = @_;
+
+    my $arrivals = $peer->{arrivals};
+    return join "\n", @{$arrivals}[ $from .. $#$arrivals ];
 }
 
 sub complain {
@@ -200,14 +235,41 @@ sub complain {
     return [ map { $number++; map {"push $number: $_"} @{ $_->{violations} } } @{ $peer->{pushes} } ];
 }
 
-sub accept_one {
+sub listen_again {
     my ($peer) = @_;
 
-    my $socket = $peer->{listener}->accept or return;
-    binmode $socket;
-    $socket->blocking(0);
-    $peer->{open}{$socket} = { socket => $socket, in => '', out => '', number => ++$peer->{accepted} };
-    $peer->{select}->add($socket);
+    return if $peer->{listener};
+    $peer->{listener} = IO::Socket::INET->new(
+        Listen => 256, LocalAddr => '127.0.0.1', LocalPort => $peer->{port}, ReuseAddr => 1,
+    ) or die "no listener: $!\n";
+    $peer->{listener}->blocking(0);
+    $peer->{select}->add($peer->{listener});
+    return;
+}
+
+sub listen_no_more {
+    my ($peer) = @_;
+
+    $peer->close_one($_) for values %{ $peer->{open} };
+    my $listener = delete $peer->{listener} or return;
+    $peer->{select}->remove($listener);
+    close $listener;
+    return;
+}
+
+# What comes over them is read first: a push that nginx has given up and sent again,
+# over a connection that was there before, must not be seen behind that.
+sub accept_all {
+    my ($peer) = @_;
+
+    my $listener = $peer->{listener} or return;
+    while (my $socket = $listener->accept) {
+        binmode $socket;
+        $socket->blocking(0);
+        $peer->{open}{$socket} = { socket => $socket, in => '', out => '', number => ++$peer->{accepted} };
+        $peer->{select}->add($socket);
+        $peer->read_from($peer->{open}{$socket}) if IO::Select->new($socket)->can_read(0);
+    }
     return;
 }
 
@@ -251,7 +313,7 @@ sub leaves_unread {
 
     $peer->{select}->remove($connection->{socket});
     $peer->answer_push($connection,
-        { body => $arrived, connection => $connection->{number}, violations => [] });
+        { body => $arrived, connection => $connection->{number}, at => time, violations => [] });
     return 1;
 }
 
@@ -268,6 +330,7 @@ sub take_push {
         head       => $head,
         body       => $body,
         connection => $connection->{number},
+        at         => time,
     };
     my $manners = $peer->{manners};
     $push->{violations}
@@ -282,13 +345,26 @@ sub answer_push {
     $connection->{push} = $push;
     push @{ $peer->{pushes} }, $push;
 
-    my $answers = $peer->{answers};
-    my $answer  = @$answers > 1 ? shift @$answers : $answers->[0];
-    my $number  = @{ $peer->{pushes} };
+    my $answer   = $peer->answer_for($push);
+    my $number   = @{ $peer->{pushes} };
+    my $is_taken = !grep { defined $answer->{$_} } qw(raw status body cut);
+    my ($title, $key) = map { $push->{body} =~ /"$_":"([^"]*)"/ ? $1 : '-' } qw(title_rule alert_key);
+    push @{ $peer->{arrivals} }, sprintf '%.6f %d %s %s', $push->{at}, $is_taken, $key, $title;
+
     my $reply   = sub { $peer->reply($connection, $answer, $number) };
     if   ($answer->{hold}) { push @{ $peer->{held} }, $reply }
     else                   { $reply->() }
     return;
+}
+
+sub answer_for {
+    my ($peer, $push) = @_;
+
+    for my $text (keys %{ $peer->{answer_to} }) {
+        return $peer->{answer_to}{$text} || next if index($push->{body}, $text) >= 0;
+    }
+    my $answers = $peer->{answers};
+    return @$answers > 1 ? shift @$answers : $answers->[0];
 }
 
 sub reply {

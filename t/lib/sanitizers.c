@@ -18,6 +18,8 @@ const char *__lsan_default_suppressions(void) {
     return
         /* nginx keeps the context of its regular expressions. */
         "leak:^ngx_regex_malloc$\n"
+        /* It leaves its connections to the end of the process, and forgets where they are. */
+        "leak:^ngx_event_process_init$\n"
         /* It keeps a TLS session for the next connection to the same server. */
         "leak:^ngx_ssl_handshake$\n"
         "leak:^ngx_ssl_recv$\n";

@@ -292,6 +292,45 @@ void each_allocation_that_fails_is_reported_and_none_crashes(void**) {
     assert_true(allocations > 60);
 }
 
+/// Which fields of an event were cut, one letter for each.
+std::string cut_of(const Overrides& overrides) {
+    HeapArena arena;
+    FlashdutyEvent event = kBuiltIn;
+    (void)apply(arena, overrides, event);
+    const flashduty::CutFields cut = cut_fields(event, write_event(arena, event));
+    return std::string(cut.title ? "t" : "") + (cut.description ? "d" : "") +
+           (cut.alert_key ? "k" : "") + (cut.labels ? "l" : "");
+}
+
+void what_was_cut_can_be_seen(void**) {
+    for (const char* unit : {"x", "漢"}) {
+        Overrides overrides;
+        const std::string title = times(513, unit), description = times(2049, unit),
+                          key = times(256, unit);
+        const Label fits = {"a",
+                            std::string_view(description).substr(std::string_view(unit).size())};
+        const Label labels[] = {fits, {"b", description}};
+        overrides.labels = labels;
+        overrides.label_count = 1;
+        overrides.title = std::string_view(title).substr(std::string_view(unit).size());
+        overrides.description = fits.value;
+        overrides.alert_key = std::string_view(key).substr(std::string_view(unit).size());
+        assert_text(cut_of(overrides), "");
+        overrides.title = title;
+        assert_text(cut_of(overrides), "t");
+        overrides.description = description;
+        assert_text(cut_of(overrides), "td");
+        overrides.alert_key = key;
+        assert_text(cut_of(overrides), "tdk");
+        overrides.label_count = 2;
+        assert_text(cut_of(overrides), "tdkl");
+        overrides = {};
+        overrides.labels = labels;
+        overrides.label_count = 2;
+        assert_text(cut_of(overrides), "l");
+    }
+}
+
 }  // namespace
 
 int main() {
@@ -315,6 +354,7 @@ int main() {
         cmocka_unit_test(an_event_is_compact_json_in_the_order_of_the_protocol),
         cmocka_unit_test(a_description_is_absent_rather_than_empty),
         cmocka_unit_test(quotes_and_backslashes_are_escaped_and_other_characters_are_not),
+        cmocka_unit_test(what_was_cut_can_be_seen),
         cmocka_unit_test(without_memory_no_event_is_written),
         cmocka_unit_test(each_allocation_that_fails_is_reported_and_none_crashes),
     };

@@ -26,13 +26,11 @@ my %LOAD    = (
 $SIG{$_} = sub { exit 1 } for qw(HUP INT TERM);
 
 # core; load (names above, or paths); http, server: configuration with %%PORT%%
-# and whatever `values` has.
+# and whatever `values` has; held (a port of held_port, which it takes).
 sub start {
     my ($class, %config) = @_;
 
-    my $held = IO::Socket::INET->new(
-        Proto => 'tcp', LocalAddr => '127.0.0.1', LocalPort => 0, ReuseAddr => 1,
-    ) or die "no free port: $!\n";
+    my $held = $config{held} // held_port();
     my $self = bless {
         name => $config{name}, held => $held, port => $held->sockport, owner => $$,
         dir => File::Temp->newdir('bench.XXXXXX', TMPDIR => 1),
@@ -51,6 +49,13 @@ sub start {
         sleep 0.02;
     }
     return $self;
+}
+
+# The kernel gives it to nobody else as long as it is held.
+sub held_port {
+    return IO::Socket::INET->new(
+        Proto => 'tcp', LocalAddr => '127.0.0.1', LocalPort => 0, ReuseAddr => 1,
+    ) || die "no free port: $!\n";
 }
 
 sub write_conf {

@@ -1,0 +1,128 @@
+#include "recorder.hpp"
+
+#include "conf.hpp"
+#include "servers.hpp"
+#include "stats_zone.hpp"
+
+namespace flashduty {
+
+namespace {
+
+/// An alert that was to be pushed, and not only to be looked at.
+bool is_shown(AnsweredAs answer) noexcept {
+    return answer == AnsweredAs::kDelivered || answer == AnsweredAs::kSpooled ||
+           answer == AnsweredAs::kRefused || answer == AnsweredAs::kFailed;
+}
+
+/// Found out once for a location that always pushes to the same place.
+std::uint64_t key_of(ngx_http_request_t* r, const TargetName& name) noexcept {
+    const LocationConf& conf = location_conf(r);
+    if (conf.target_key != 0) {
+        return conf.target_key;
+    }
+    const std::uint64_t key = target_key(name);
+    if (conf.push_uri != nullptr && conf.push_uri->lengths == nullptr) {
+        conf.target_key = key;
+    }
+    return key;
+}
+
+PushFact fact_of(const Delivery& delivery, ngx_http_request_t* sr) noexcept {
+    PushFact fact;
+    fact.duration_ms = delivery.push_time_ms;
+    if (sr == nullptr) {
+        return fact;
+    }
+    const ngx_http_upstream_t* upstream = sr->upstream;
+    const unsigned status = delivery.push_end.http_status;
+    const bool has_status = upstream == nullptr || upstream->headers_in.status_n != 0;
+    const bool is_good = status >= NGX_HTTP_OK && status < NGX_HTTP_SPECIAL_RESPONSE;
+    constexpr auto kNever = static_cast<ngx_msec_t>(-1);
+    if (delivery.is_push_timed_out || (!has_status && status == NGX_HTTP_GATEWAY_TIME_OUT)) {
+        fact.failure = PushFailure::kTimeout;
+    } else if (!has_status) {
+        const bool is_connected =
+            upstream->state != nullptr && upstream->state->connect_time != kNever;
+        fact.failure = is_connected ? PushFailure::kUnreadable : PushFailure::kConnect;
+    } else if (delivery.push_end.whole && !(is_good && delivery.verdict == Verdict::kTransient)) {
+        fact.http_status = status;
+    }
+    return fact;
+}
+
+}  // namespace
+
+void record_event(const Delivery& delivery) noexcept {
+    const CutFields cut = cut_fields(delivery.event, delivery.event_json);
+    for (const auto& [is_cut, field] : {std::pair{cut.title, CutField::kTitle},
+                                        std::pair{cut.description, CutField::kDescription},
+                                        std::pair{cut.alert_key, CutField::kAlertKey},
+                                        std::pair{cut.labels, CutField::kLabels}}) {
+        if (is_cut) {
+            count_cut(stats(), field);
+        }
+    }
+    if (delivery.event.dropped_labels != 0) {
+        count_dropped_labels(stats(), delivery.event.dropped_labels);
+    }
+}
+
+void record_answer(const Delivery& delivery, AnsweredAs answer) noexcept {
+    Stats& figures = stats();
+    const StatusMs now_ms = status_now_ms();
+    count_answer(figures, answer, now_ms);
+    if (delivery.alert == nullptr || !is_shown(answer)) {
+        return;
+    }
+    record_alert(
+        figures,
+        {now_ms, answer, answer == AnsweredAs::kDelivered, ngx_current_msec - delivery.arrived_ms,
+         delivery.alert->bk_biz_id, delivery.alert->bk_biz_name, delivery.event.title_rule,
+         delivery.event.event_status, delivery.answer.code, delivery.answer.request_id});
+}
+
+void record_push(const Delivery& delivery, ngx_http_request_t* sr) noexcept {
+    count_push(stats(), fact_of(delivery, sr), status_now_ms());
+}
+
+void record_live_push(const Delivery& delivery) noexcept {
+    const bool is_delivered = delivery.verdict == Verdict::kDelivered;
+    const bool is_taken = is_delivered || delivery.verdict == Verdict::kEventRefused;
+    Stats& figures = stats();
+    const StatusMs now_ms = status_now_ms();
+    if (is_delivered) {
+        count_delivery(figures, ngx_current_msec - delivery.arrived_ms, now_ms);
+    }
+    if (delivery.push_end.http_status != 0) {  // else nginx has ended it
+        const TargetName name = {server_of(delivery.request), to_view(delivery.push_uri)};
+        note_push(figures, key_of(delivery.request, name), name, is_taken, delivery.push_reason,
+                  now_ms);
+    }
+}
+
+KeptAlert::KeptAlert(Delivery& delivery) noexcept
+    : title_(delivery.event.title_rule), status_(delivery.event.event_status) {
+    const BlueKingAlert* alert = alert_of(delivery);
+    if (alert != nullptr) {
+        biz_id_ = alert->bk_biz_id;
+        biz_name_ = alert->bk_biz_name;
+    }
+}
+
+void KeptAlert::record(AnsweredAs outcome, std::string_view code, std::string_view request_id,
+                       std::uint64_t delay_ms) const noexcept {
+    AlertFact alert;
+    alert.time_ms = status_now_ms();
+    alert.outcome = outcome;
+    alert.has_delay = outcome == AnsweredAs::kDelivered;
+    alert.delay_ms = delay_ms;
+    alert.biz_id = biz_id_;
+    alert.biz_name = biz_name_;
+    alert.title = title_;
+    alert.status = status_;
+    alert.code = code;
+    alert.request_id = request_id;
+    record_alert(stats(), alert);
+}
+
+}  // namespace flashduty

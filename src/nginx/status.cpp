@@ -1,0 +1,94 @@
+#include "status.hpp"
+
+#include "../status/health.hpp"
+#include "../status/prometheus.hpp"
+#include "../status/status_format.hpp"
+#include "../status/status_json.hpp"
+#include "../status/status_page.hpp"
+#include "answer.hpp"
+#include "conf.hpp"
+#include "headers.hpp"
+#include "pool_arena.hpp"
+#include "stats_zone.hpp"
+#include "version.hpp"
+
+namespace flashduty {
+
+namespace {
+
+/// What is sent.
+struct Shown {
+    ngx_uint_t status = NGX_HTTP_OK;
+    std::string_view type;
+    std::string_view body;
+    std::string_view policy;  ///< of content security; empty: none
+};
+
+std::string_view accept_of(ngx_http_request_t* r) noexcept {
+    return find_header(r->headers_in.headers, "Accept", [](std::string_view) { return true; });
+}
+
+StatusFormat format_of(ngx_http_request_t* r) noexcept {
+    const StatusFormat wanted = location_conf(r).status;
+    const bool asks =
+        wanted == StatusFormat::kByAccept ||
+        (wanted == StatusFormat::kHtml && format_for(accept_of(r)) == StatusFormat::kJson);
+    return asks ? format_for(accept_of(r)) : wanted;
+}
+
+StatusView view_of(ngx_http_request_t* r, Arena& arena) noexcept {
+    return view_status(arena, stats(),
+                       {main_conf(r).spool != nullptr, kVersion, NGINX_VERSION, status_now_ms()});
+}
+
+/// The body is empty when out of memory.
+Shown show(ngx_http_request_t* r, Arena& arena) noexcept {
+    const StatusFormat format = format_of(r);
+    if (format == StatusFormat::kHtml) {
+        return {NGX_HTTP_OK, "text/html", status_page(), page_policy(arena, status_page())};
+    }
+    const StatusView view = view_of(r, arena);
+    if (arena.failed()) {
+        return {};
+    }
+    if (format == StatusFormat::kJson) {
+        return {NGX_HTTP_OK, "application/json", write_status_json(arena, view), {}};
+    }
+    if (format == StatusFormat::kHealth) {
+        const Health health = health_of(view);
+        const ngx_uint_t status =
+            health.state == State::kFailing ? NGX_HTTP_SERVICE_UNAVAILABLE : NGX_HTTP_OK;
+        return {status, "application/json", write_health(arena, health), {}};
+    }
+    return {NGX_HTTP_OK, kPrometheusType, write_prometheus(arena, view), {}};
+}
+
+bool add_headers(ngx_http_request_t* r, const Shown& shown) noexcept {
+    ngx_list_t* headers = &r->headers_out.headers;
+    return add_header(headers, "Cache-Control", "no-store") &&
+           add_header(headers, "X-Content-Type-Options", "nosniff") &&
+           (shown.policy.empty() || (add_header(headers, "Content-Security-Policy", shown.policy) &&
+                                     add_header(headers, "Referrer-Policy", "no-referrer")));
+}
+
+}  // namespace
+
+ngx_int_t status_handler(ngx_http_request_t* r) {
+    const ngx_int_t rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+    if ((r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD)) == 0) {
+        return add_header(&r->headers_out.headers, "Allow", "GET, HEAD")
+                   ? NGX_HTTP_NOT_ALLOWED
+                   : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    PoolArena arena(r->pool);
+    const Shown shown = show(r, arena);
+    if (shown.body.empty() || arena.failed() || !add_headers(r, shown)) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return send_body(r, shown.status, shown.type, shown.body);
+}
+
+}  // namespace flashduty

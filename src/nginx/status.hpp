@@ -1,0 +1,10 @@
+// The status location: what the figures say, in the format that is asked for.
+#pragma once
+
+#include "ngx.hpp"
+
+namespace flashduty {
+
+ngx_int_t status_handler(ngx_http_request_t* r);
+
+}  // namespace flashduty

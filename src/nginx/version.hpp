@@ -1,0 +1,10 @@
+// The version of the module.
+#pragma once
+
+#include <string_view>
+
+namespace flashduty {
+
+inline constexpr std::string_view kVersion = "1.0.0";
+
+}  // namespace flashduty

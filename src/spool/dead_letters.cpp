@@ -1,0 +1,247 @@
+#include "dead_letters.hpp"
+
+#include <algorithm>
+#include <string>
+
+namespace flashduty {
+
+namespace {
+
+/// That much is done in one transaction, and no more than that is looked through for it.
+constexpr std::int64_t kStep = 200;
+constexpr std::int64_t kLook = 2000;
+
+// Whole pages of 4096 bytes, as rows of that size take up.
+constexpr char kBury[] =
+    "INSERT INTO dead (event_id, target_id, alert_key, severity, status, title, arguments, reason,"
+    " dead_ms, accepted_ms, attempts, last_error, bytes, event, variables, body)"
+    " SELECT e.event_id, a.target_id, a.alert_key, e.severity, e.status, e.title, e.arguments, ?2,"
+    " ?3, e.accepted_ms, e.attempts, e.last_error,"
+    " (length(CAST(e.event AS BLOB)) + length(CAST(e.variables AS BLOB))"
+    " + length(CAST(e.arguments AS BLOB)) + coalesce(length(b.body), 0) + 5119) / 4096 * 4096,"
+    " e.event, e.variables, coalesce(b.body, x'')"
+    " FROM event e JOIN alert a USING (alert_id) LEFT JOIN body b USING (event_id)"
+    " WHERE e.event_id = ?1";
+constexpr char kRemove[] = "DELETE FROM event WHERE event_id = ?";
+
+constexpr char kAlertOfEvent[] =
+    "SELECT alert_id, target_id, alert_key FROM event JOIN alert USING (alert_id)"
+    " WHERE event_id = ?";
+constexpr char kOlderOnes[] =
+    "SELECT event_id FROM event WHERE alert_id = ? AND event_id < ? ORDER BY event_id";
+constexpr char kSupersede[] =
+    "INSERT INTO superseded (target_id, alert_key, before_id)"
+    " SELECT ?1, ?2, ?3 WHERE EXISTS (SELECT 1 FROM dead"
+    " WHERE target_id = ?1 AND alert_key = ?2 AND event_id < ?3)"
+    " ON CONFLICT (target_id, alert_key) DO UPDATE SET before_id = max(before_id, "
+    "excluded.before_id)";
+
+constexpr char kNextId[] = "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'event'";
+
+constexpr char kTooOld[] =
+    "SELECT event_id, alert_key, last_error FROM event INDEXED BY event_age JOIN alert"
+    " USING (alert_id) WHERE accepted_ms < ? ORDER BY accepted_ms LIMIT ?";
+constexpr char kOldestDead[] =
+    "SELECT event_id, alert_key, reason, dead_ms, bytes FROM dead INDEXED BY dead_age"
+    " ORDER BY dead_ms, event_id LIMIT ?";
+constexpr char kMarked[] =
+    "SELECT d.event_id, a.first_id, d.event_id < s.before_id FROM dead d INDEXED BY dead_again"
+    " LEFT JOIN alert a ON a.target_id = d.target_id AND a.alert_key = d.alert_key"
+    " LEFT JOIN superseded s ON s.target_id = d.target_id AND s.alert_key = d.alert_key"
+    " WHERE d.again <> 0 ORDER BY d.again, d.event_id LIMIT ?";
+
+constexpr char kMarkedOne[] =
+    "SELECT d.target_id, d.alert_key, d.event_id < s.before_id FROM dead d LEFT JOIN superseded s"
+    " ON s.target_id = d.target_id AND s.alert_key = d.alert_key"
+    " WHERE d.event_id = ? AND d.again <> 0";
+constexpr char kUnmark[] = "UPDATE dead SET again = 0 WHERE event_id = ?";
+constexpr char kReviveBody[] =
+    "INSERT INTO body (event_id, body) SELECT event_id, body FROM dead WHERE event_id = ?";
+constexpr char kRevive[] =
+    "INSERT INTO event (event_id, alert_id, severity, status, title, arguments, accepted_ms, event,"
+    " variables) SELECT event_id, ?2, severity, status, title, arguments, ?3, event, variables"
+    " FROM dead WHERE event_id = ?1";
+constexpr char kDeleteDead[] = "DELETE FROM dead WHERE event_id = ?";
+constexpr char kDueAtOnce[] = "UPDATE alert SET due_ms = 0 WHERE alert_id = ?";
+
+using Ids = std::vector<std::int64_t>;
+
+bool has(const Ids& ids, std::int64_t id) noexcept {
+    return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+/// `24h`, `30d`: in the largest unit that gives a whole number, days from two on.
+std::string duration(std::int64_t ms) noexcept {
+    struct Unit {
+        std::int64_t ms;
+        std::int64_t least;
+        const char* name;
+    };
+    constexpr Unit kUnits[] = {
+        {86400000, 2, "d"}, {3600000, 1, "h"}, {60000, 1, "m"}, {1000, 1, "s"}};
+    for (const Unit& unit : kUnits) {
+        if (ms % unit.ms == 0 && ms / unit.ms >= unit.least) {
+            return std::to_string(ms / unit.ms) + unit.name;
+        }
+    }
+    return std::to_string(ms) + "ms";
+}
+
+void look_for_old(Connection& connection, const Limits& limits, UnixMs now_ms, const Ids& busy,
+                  Chores& chores) noexcept {
+    const std::string reason = "not delivered within " + duration(limits.max_age_ms);
+    Query rows = connection.query(kTooOld, now_ms - limits.max_age_ms,
+                                  kStep + static_cast<std::int64_t>(busy.size()));
+    while (rows.next()) {
+        if (has(busy, rows.number(0))) {
+            continue;
+        }
+        const std::string last_error(rows.text(2));
+        chores.too_old.push_back({rows.number(0), std::string(rows.text(1)),
+                                  reason + (last_error.empty() ? "" : ": " + last_error)});
+    }
+    chores.has_more |= chores.too_old.size() >= kStep;
+}
+
+void look_for_surplus(Connection& connection, const Limits& limits, UnixMs now_ms,
+                      Chores& chores) noexcept {
+    std::int64_t bytes = connection.number("SELECT dead_bytes FROM counter");
+    Query rows = connection.query(kOldestDead, kStep);
+    while (rows.next()) {
+        const bool is_old = rows.number(3) < now_ms - limits.dead_age_ms;
+        if (!is_old && bytes <= limits.dead_bytes) {
+            return;
+        }
+        bytes -= rows.number(4);
+        const std::string why = is_old ? "dead for " + duration(limits.dead_age_ms)
+                                       : "dead letters take more than half of max_size";
+        chores.to_delete.push_back({rows.number(0), std::string(rows.text(1)),
+                                    why + ", it was: " + std::string(rows.text(2))});
+    }
+    chores.has_more |= chores.to_delete.size() >= kStep;
+}
+
+/// One whose key is on its way at the moment may be superseded by that, and has to wait.
+void look_for_marked(Connection& connection, const Ids& busy, Chores& chores) noexcept {
+    Query rows = connection.query(kMarked, kLook);
+    while (rows.next() && chores.marked.size() < kStep) {
+        const bool is_superseded = rows.number(2) != 0;
+        if (is_superseded || rows.is_null(1) || !has(busy, rows.number(1))) {
+            chores.marked.push_back(rows.number(0));
+        }
+    }
+    chores.has_more |= chores.marked.size() >= kStep;
+}
+
+/// Lets a dead letter wait again, under its old id and so in its old place; unless it is
+/// superseded.
+void revive(Connection& connection, std::int64_t event_id, UnixMs now_ms, Tended& tended) noexcept {
+    std::int64_t target_id = 0, alert_id = 0;
+    {
+        Query letter = connection.query(kMarkedOne, event_id);
+        if (!letter.next()) {
+            return;
+        }
+        if (letter.number(2) == 0) {
+            bool is_new = false;
+            target_id = letter.number(0);
+            alert_id = alert_of(connection, target_id, letter.text(1), is_new);
+        }
+    }
+    if (alert_id == 0) {
+        connection.run(kUnmark, event_id);
+        return;
+    }
+    connection.run(kReviveBody, event_id);
+    connection.run(kRevive, event_id, alert_id, now_ms);
+    connection.run(kDeleteDead, event_id);
+    connection.run(kDueAtOnce, alert_id);
+    tended.requeued++;
+    if (!has(tended.requeued_targets, target_id)) {
+        tended.requeued_targets.push_back(target_id);
+    }
+}
+
+}  // namespace
+
+bool bury(Connection& connection, std::int64_t event_id, UnixMs now_ms,
+          std::string_view reason) noexcept {
+    connection.run(kBury, event_id, reason, now_ms);
+    const bool is_there = connection.changes() > 0;
+    connection.run(kRemove, event_id);
+    return is_there;
+}
+
+void take_delivered(Connection& connection, std::int64_t event_id, UnixMs now_ms) noexcept {
+    std::int64_t alert_id = 0, target_id = 0;
+    std::string alert_key;
+    {
+        Query alert = connection.query(kAlertOfEvent, event_id);
+        if (!alert.next()) {
+            return;
+        }
+        alert_id = alert.number(0);
+        target_id = alert.number(1);
+        alert_key = alert.text(2);
+    }
+    Ids older;
+    {
+        Query rows = connection.query(kOlderOnes, alert_id, event_id);
+        while (rows.next()) {
+            older.push_back(rows.number(0));
+        }
+    }
+    for (const std::int64_t id : older) {
+        bury(connection, id, now_ms, "a newer event of its key was delivered meanwhile");
+    }
+    connection.run(kRemove, event_id);
+    connection.run(kSupersede, target_id, alert_key, event_id);
+}
+
+void supersede_all(Connection& connection, std::int64_t target_id,
+                   std::string_view alert_key) noexcept {
+    connection.run(kSupersede, target_id, alert_key, connection.number(kNextId));
+}
+
+Chores look_for_chores(Connection& connection, const Limits& limits, UnixMs now_ms,
+                       const Ids& busy) noexcept {
+    Chores chores;
+    look_for_old(connection, limits, now_ms, busy, chores);
+    look_for_surplus(connection, limits, now_ms, chores);
+    look_for_marked(connection, busy, chores);
+    return chores;
+}
+
+void tend(Connection& connection, const Chores& chores, UnixMs now_ms, Tended& tended) noexcept {
+    for (const std::int64_t event_id : chores.marked) {
+        revive(connection, event_id, now_ms, tended);
+    }
+    for (const DeadLetter& letter : chores.too_old) {
+        if (bury(connection, letter.event_id, now_ms, letter.reason)) {
+            tended.dead.push_back(letter);
+        }
+    }
+    for (const DeadLetter& letter : chores.to_delete) {
+        connection.run(kDeleteDead, letter.event_id);
+        if (connection.changes() > 0) {
+            tended.deleted.push_back(letter);
+        }
+    }
+    tended.has_more = chores.has_more;
+}
+
+std::int64_t alert_of(Connection& connection, std::int64_t target_id, std::string_view alert_key,
+                      bool& is_new) noexcept {
+    const std::int64_t known = connection.number(
+        "SELECT alert_id FROM alert WHERE target_id = ? AND alert_key = ?", target_id, alert_key);
+    is_new = known == 0;
+    if (!is_new) {
+        return known;
+    }
+    connection.run(
+        "INSERT INTO alert (target_id, alert_key, rank, since_ms, first_id) VALUES (?, ?, 0, 0, 0)",
+        target_id, alert_key);
+    return connection.last_id();
+}
+
+}  // namespace flashduty

@@ -1,0 +1,157 @@
+// Where events wait on disk, and what can be done with them there.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace flashduty {
+
+/// Milliseconds since 1970.
+using UnixMs = std::int64_t;
+
+/// An event as it is handed over.
+struct NewEvent {
+    std::string server;     ///< the server block that it belongs to: a listen and its server_name
+    std::string location;   ///< where in that server it is pushed to: a uri without arguments
+    std::string arguments;  ///< of that uri
+    std::string alert_key;  ///< events of one key and target never overtake each other
+    std::string event_status;  ///< `Critical`, `Warning`, `Info` or `Ok`
+    std::string title;
+    std::string event;      ///< what is pushed, JSON
+    std::string variables;  ///< what variables of the push's location can ask for, JSON
+    std::string body;       ///< what BlueKing sent
+    UnixMs accepted_ms = 0;
+};
+
+/// What became of a NewEvent.
+struct Appended {
+    std::int64_t event_id = 0;   ///< grows in the order of the commits
+    std::int64_t target_id = 0;  ///< stands for its server and location
+    bool has_elder = false;      ///< another event of its key and target waits before it
+};
+
+/// A key of which an event was delivered past the store.
+struct DeliveredKey {
+    std::string server;
+    std::string location;
+    std::string alert_key;
+};
+
+/// An event that may leave: the first of its key that waits.
+struct DueEvent {
+    std::int64_t event_id = 0;
+    std::int64_t alert_id = 0;  ///< stands for its key and target for as long as one waits there
+    std::int64_t target_id = 0;
+    std::string server;
+    std::string location;
+    std::string arguments;
+    std::string alert_key;
+    std::string event_status;
+    std::string title;
+    std::string event;
+    std::string variables;
+    UnixMs accepted_ms = 0;
+    std::uint32_t attempts = 0;  ///< that ended without a yes
+};
+
+/// A key that is not due before its target is back, unless every other key of that target was tried
+/// since: added to the time of its last try.
+inline constexpr UnixMs kUntilBack = std::int64_t{1} << 60;
+
+/// What a push came to.
+struct Settlement {
+    enum class Fate { kDelivered, kRetry, kDead };
+
+    std::int64_t event_id = 0;
+    std::int64_t alert_id = 0;
+    Fate fate = Fate::kRetry;
+    UnixMs settled_ms = 0;
+    UnixMs due_ms = 0;   ///< with kRetry: when its key may be tried again
+    std::string reason;  ///< unless delivered: one sentence
+};
+
+/// An event that will not be sent any more, for the log.
+struct DeadLetter {
+    std::int64_t event_id = 0;
+    std::string alert_key;
+    std::string reason;
+};
+
+/// What tending has done; to be repeated at once when there is more.
+struct Tended {
+    std::vector<DeadLetter> dead;     ///< too old to be delivered
+    std::vector<DeadLetter> deleted;  ///< dead letters that made room or were too old
+    std::size_t requeued = 0;         ///< dead letters that wait again, as an operator asked for
+    std::vector<std::int64_t> requeued_targets;  ///< each once
+    bool has_more = false;
+};
+
+struct StoreSize {
+    std::uint64_t used_bytes = 0;  ///< the pages in use
+    std::uint64_t waiting = 0;     ///< events
+    std::uint64_t dead = 0;        ///< dead letters
+    UnixMs oldest_ms = 0;          ///< when the first that waits was accepted; 0: none waits
+};
+
+enum class StoreStatus {
+    kOk,
+    kBusy,      ///< another program holds it locked for too long
+    kFull,      ///< max_size, or the disk
+    kReadOnly,  ///< it may not be written
+    kNewer,     ///< a newer version of the gateway has made it
+    kCorrupt,   ///< no database, or a damaged one
+    kFailed,    ///< any other error of the disk, a failed sync above all
+};
+
+/// A place where events wait. One object serves one thread at a time; several processes may each
+/// have one for the same place. A call that does not give kOk has changed nothing, and error() says
+/// why; it may be repeated at any time, and finds its way back when the cause is gone.
+class EventStore {
+  public:
+    virtual ~EventStore() = default;
+
+    /// Writes all events down in one commit, in their order. With kOk they are on disk, synced.
+    [[nodiscard]] virtual StoreStatus append(const std::vector<NewEvent>& events,
+                                             std::vector<Appended>& appended) noexcept = 0;
+
+    /// The targets for which something waits.
+    [[nodiscard]] virtual StoreStatus targets(std::vector<std::int64_t>& target_ids) noexcept = 0;
+
+    /// Adds to `due` the first events of at most `most` keys of a target that are due at `now_ms`
+    /// and not among `busy`, which are alert_ids: keys with `Critical` before those with `Warning`
+    /// before those with `Info`, see gateway.md, "Within the budget"; of one rank the oldest first.
+    [[nodiscard]] virtual StoreStatus due(std::int64_t target_id, UnixMs now_ms, std::size_t most,
+                                          const std::vector<std::int64_t>& busy,
+                                          std::vector<DueEvent>& due) noexcept = 0;
+
+    /// The same for one event to find out with whether its target is back: one that is due, else
+    /// the one that was tried longest ago.
+    [[nodiscard]] virtual StoreStatus probe(std::int64_t target_id, UnixMs now_ms,
+                                            const std::vector<std::int64_t>& busy,
+                                            std::vector<DueEvent>& due) noexcept = 0;
+
+    /// Writes down in one commit what became of events, and makes all keys of `back`, which are
+    /// target_ids, due that were waiting for that (kUntilBack). A delivered event supersedes all
+    /// older ones of its key that are dead letters or were made to wait again.
+    [[nodiscard]] virtual StoreStatus settle(const std::vector<Settlement>& settlements,
+                                             const std::vector<std::int64_t>& back) noexcept = 0;
+
+    /// Supersedes the dead letters that these keys have, as a delivered event of theirs does.
+    [[nodiscard]] virtual StoreStatus supersede(const std::vector<DeliveredKey>& keys) noexcept = 0;
+
+    /// Makes dead letters of what is too old and not among `busy`, which are event_ids; deletes
+    /// dead letters that are too old or too many; lets those wait again that an operator has
+    /// marked. Some at a time.
+    [[nodiscard]] virtual StoreStatus expire(UnixMs now_ms, const std::vector<std::int64_t>& busy,
+                                             Tended& tended) noexcept = 0;
+
+    [[nodiscard]] virtual StoreStatus size(StoreSize& size) noexcept = 0;
+
+    /// Why the last call that was not kOk was not: a sentence for the log, of one line.
+    [[nodiscard]] virtual std::string_view error() const noexcept = 0;
+};
+
+}  // namespace flashduty

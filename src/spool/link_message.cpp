@@ -1,0 +1,101 @@
+#include "link_message.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace flashduty {
+
+namespace {
+
+// The first byte of a message says what it is; a change of what follows takes another one.
+constexpr char kWokenTag = 'W';
+constexpr char kVerdictTag = 'V';
+
+constexpr std::size_t kMaxTextBytes = 4 * 1024;
+static_assert(3 * kMaxTextBytes + sizeof(PushVerdict) < kMaxLinkMessageBytes);
+
+constexpr std::size_t kWokenPerMessage = kMaxLinkMessageBytes / sizeof(Woken) - 1;
+
+template <class Number>
+void put(std::string& message, Number number) {
+    message.append(reinterpret_cast<const char*>(&number), sizeof(number));
+}
+
+void put_text(std::string& message, std::string_view text) {
+    text = text.substr(0, kMaxTextBytes);
+    put(message, static_cast<std::uint32_t>(text.size()));
+    message.append(text);
+}
+
+template <class Number>
+bool take(std::string_view& message, Number& number) {
+    if (message.size() < sizeof(number)) {
+        return false;
+    }
+    std::memcpy(&number, message.data(), sizeof(number));
+    message.remove_prefix(sizeof(number));
+    return true;
+}
+
+bool take_text(std::string_view& message, std::string& text) {
+    std::uint32_t size = 0;
+    if (!take(message, size) || message.size() < size) {
+        return false;
+    }
+    text = message.substr(0, size);
+    message.remove_prefix(size);
+    return true;
+}
+
+bool take_tag(std::string_view& message, char tag) {
+    char found = 0;
+    return take(message, found) && found == tag;
+}
+
+}  // namespace
+
+std::vector<std::string> write_woken(const std::vector<Woken>& woken) {
+    std::vector<std::string> messages;
+    for (std::size_t from = 0; from < woken.size(); from += kWokenPerMessage) {
+        std::string message(1, kWokenTag);
+        const std::size_t end = std::min(woken.size(), from + kWokenPerMessage);
+        for (std::size_t i = from; i < end; i++) {
+            put(message, woken[i].event_id);
+            put(message, woken[i].target_id);
+        }
+        messages.push_back(std::move(message));
+    }
+    return messages;
+}
+
+std::vector<Woken> read_woken(std::string_view message) {
+    std::vector<Woken> woken;
+    Woken one;
+    if (take_tag(message, kWokenTag)) {
+        while (take(message, one.event_id) && take(message, one.target_id)) {
+            woken.push_back(one);
+        }
+    }
+    return woken;
+}
+
+std::string write_verdict(const PushVerdict& verdict) {
+    std::string message(1, kVerdictTag);
+    put(message, verdict.event_id);
+    put(message, verdict.kind);
+    put(message, verdict.http_status);
+    put(message, verdict.push_time_ms);
+    put_text(message, verdict.code);
+    put_text(message, verdict.request_id);
+    put_text(message, verdict.reason);
+    return message;
+}
+
+bool read_verdict(std::string_view message, PushVerdict& verdict) {
+    return take_tag(message, kVerdictTag) && take(message, verdict.event_id) &&
+           take(message, verdict.kind) && take(message, verdict.http_status) &&
+           take(message, verdict.push_time_ms) && take_text(message, verdict.code) &&
+           take_text(message, verdict.request_id) && take_text(message, verdict.reason);
+}
+
+}  // namespace flashduty

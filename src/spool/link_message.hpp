@@ -1,0 +1,46 @@
+// What workers and the deliverer tell each other: short messages between processes of one machine,
+// not necessarily of one version. One that is not understood is passed over; nothing is lost by it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace flashduty {
+
+/// A message is never longer.
+inline constexpr std::size_t kMaxLinkMessageBytes = 16 * 1024;
+
+/// To the deliverer: an event was written down.
+struct Woken {
+    std::int64_t event_id = 0;  ///< 0: nobody waits for its verdict
+    std::int64_t target_id = 0;
+};
+
+/// From the deliverer: what became of an event, or that it cannot leave now.
+struct PushVerdict {
+    enum class Kind : std::uint8_t { kDelivered = 1, kRefused, kWaits };
+
+    std::int64_t event_id = 0;
+    Kind kind = Kind::kWaits;
+    std::uint32_t http_status = 0;  ///< of the push; 0: there was none
+    std::uint64_t push_time_ms = 0;
+    std::string code;
+    std::string request_id;
+    std::string reason;
+};
+
+/// As many messages as it takes.
+[[nodiscard]] std::vector<std::string> write_woken(const std::vector<Woken>& woken);
+
+/// Empty when it is none.
+[[nodiscard]] std::vector<Woken> read_woken(std::string_view message);
+
+/// Texts that are too long for a message are cut.
+[[nodiscard]] std::string write_verdict(const PushVerdict& verdict);
+
+/// False when it is none.
+[[nodiscard]] bool read_verdict(std::string_view message, PushVerdict& verdict);
+
+}  // namespace flashduty

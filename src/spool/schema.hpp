@@ -1,0 +1,27 @@
+// The tables of the spool, which are open to who runs it: see schema.cpp.
+#pragma once
+
+#include <cstdint>
+
+#include "event_store.hpp"
+#include "sqlite.hpp"
+
+namespace flashduty {
+
+/// The `severity` of an event and the `rank` of an alert: see schema.cpp.
+[[nodiscard]] std::int64_t severity_of(std::string_view event_status) noexcept;
+
+inline constexpr int kSchemaVersion = 1;
+
+/// What a database turned out to be.
+enum class SchemaState {
+    kKnown,    ///< it has the newest tables, or has them now
+    kNewer,    ///< a newer version has made it
+    kForeign,  ///< it belongs to another program
+    kUnknown,  ///< the connection has failed
+};
+
+/// Makes the tables that a database does not have yet.
+[[nodiscard]] SchemaState bring_up_to_date(Connection& connection) noexcept;
+
+}  // namespace flashduty

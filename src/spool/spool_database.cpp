@@ -1,0 +1,475 @@
+#include "spool_database.hpp"
+
+#include <stdio.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <limits>
+#include <system_error>
+#include <utility>
+
+#include "schema.hpp"
+
+namespace flashduty {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+/// How much longer the WAL gets before what it holds is copied. The deliverer's store does that
+/// sooner, so that mostly nobody who waits for an answer waits for that too.
+constexpr int kDelivererFrames = 1000;
+constexpr int kOthersFrames = 4000;
+
+constexpr std::int64_t kNone = std::numeric_limits<std::int64_t>::max();
+
+/// What the mark of a failed sync says.
+struct Unsynced {
+    /// Anything may be missing in the database then, even what an earlier one had copied; after a
+    /// commit only what that should have added to the WAL.
+    bool of_checkpoint = true;
+    /// Events from that id on were confirmed to nobody, but may be there.
+    std::int64_t unconfirmed_from = kNone;
+};
+
+constexpr char kNextId[] = "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'event' AND seq > 0";
+
+constexpr std::string_view kOfCommit = "commit ";
+constexpr std::string_view kOfCheckpoint = "checkpoint ";
+
+/// Thinks the worst of what it cannot read.
+Unsynced read_mark(const SpoolFiles& files) noexcept {
+    const std::string text = files.read(SpoolFiles::Mark::kUnsynced);
+    Unsynced mark;
+    mark.of_checkpoint = text.compare(0, kOfCommit.size(), kOfCommit) != 0;
+    const std::size_t space = text.find(' ');
+    const std::int64_t id =
+        space == std::string::npos ? 0 : std::strtoll(text.c_str() + space, nullptr, 10);
+    if (id > 0) {
+        mark.unconfirmed_from = id;
+    }
+    return mark;
+}
+
+constexpr milliseconds kBetweenRecoveries{1000};
+
+/// SQLite keeps descriptors for as long as the process has the file open elsewhere, and the kernel
+/// tells each of a failure once, however long that is over.
+constexpr int kLastTries = 3;
+
+/// How long to queue for the lock, each holder of which commits once and lets go: many workers on a
+/// slow disk are no program that locks it. Less than a caller waits for an answer.
+constexpr milliseconds kMostQueueing{500};
+
+constexpr std::string_view kAdvice = ": it and its folder must belong to the workers' user";
+
+StoreStatus status_of(int code) noexcept {
+    switch (code & 0xFF) {
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+        case SQLITE_PROTOCOL:
+            return StoreStatus::kBusy;
+        case SQLITE_FULL:
+            return StoreStatus::kFull;
+        case SQLITE_READONLY:
+        case SQLITE_CANTOPEN:
+        case SQLITE_PERM:
+        case SQLITE_AUTH:
+            return StoreStatus::kReadOnly;
+        case SQLITE_NOTADB:
+        case SQLITE_CORRUPT:
+        case SQLITE_FORMAT:
+            return StoreStatus::kCorrupt;
+        default:
+            return StoreStatus::kFailed;
+    }
+}
+
+StoreStatus status_of_system(int error) noexcept {
+    switch (error) {
+        case EWOULDBLOCK:
+            return StoreStatus::kBusy;
+        case ENOSPC:
+        case EDQUOT:
+            return StoreStatus::kFull;
+        case EROFS:
+        case EACCES:
+        case EPERM:
+        case ENOENT:
+        case ENOTDIR:
+        case EISDIR:
+            return StoreStatus::kReadOnly;
+        default:
+            return StoreStatus::kFailed;
+    }
+}
+
+std::string text_of(const FileIdentity& identity) noexcept {
+    return std::to_string(identity.device) + ":" + std::to_string(identity.inode);
+}
+
+bool use_wal(Connection& connection) noexcept {
+    bool is_wal = false;
+    {
+        Query mode = connection.query("PRAGMA journal_mode = WAL");
+        is_wal = mode.next() && mode.text(0) == "wal";
+    }
+    connection.script(
+        "PRAGMA synchronous = FULL;"
+        "PRAGMA cache_size = -4096;"
+        "PRAGMA mmap_size = 0;"
+        // A WAL that is there already lets a full disk settle something still.
+        "PRAGMA journal_size_limit = 33554432;");
+    return is_wal;
+}
+
+UnixMs unix_ms() noexcept {
+    return std::chrono::duration_cast<milliseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
+}  // namespace
+
+StoreStatus SpoolDatabase::begin(Access access) noexcept {
+    wait_from_now();
+    began_anew_ = false;
+    made_room_ = false;
+    next_id_ = 0;
+    if (access == Access::kWrite || !is_sound()) {
+        StoreStatus status = lock();
+        status = status == StoreStatus::kOk ? repair() : status;
+        if (status != StoreStatus::kOk) {
+            return status;
+        }
+    }
+    if (access == Access::kWrite) {
+        connection_.run("BEGIN IMMEDIATE");
+        next_id_ = connection_.number(kNextId);
+    } else {
+        files_.unlock();
+        connection_.run("BEGIN");
+    }
+    return connection_.failed()
+               ? judge(access == Access::kWrite ? Doing::kWriting : Doing::kReading)
+               : StoreStatus::kOk;
+}
+
+StoreStatus SpoolDatabase::end(Access access, StoreStatus status) noexcept {
+    if (status == StoreStatus::kOk || connection_.failed()) {
+        connection_.run("COMMIT");
+    } else {
+        connection_.run("ROLLBACK");
+    }
+    if (connection_.failed()) {
+        status = judge(access == Access::kWrite ? Doing::kWriting : Doing::kReading);
+        return access == Access::kWrite && status == StoreStatus::kFull ? make_room() : status;
+    }
+    return access == Access::kWrite && status == StoreStatus::kOk ? checkpoint() : status;
+}
+
+StoreStatus SpoolDatabase::checkpoint() noexcept {
+    const int frames = connection_.wal_frames();
+    if (frames < checkpointed_) {
+        checkpointed_ = 0;  // it has begun anew
+    }
+    if (frames - checkpointed_ < (options_.may_set_aside ? kDelivererFrames : kOthersFrames)) {
+        return StoreStatus::kOk;
+    }
+    checkpointed_ = frames;
+    connection_.checkpoint(SQLITE_CHECKPOINT_PASSIVE);
+    if (connection_.failed() && status_of(connection_.code()) == StoreStatus::kFull) {
+        connection_.forgive();  // the WAL just gets longer
+    }
+    return connection_.failed() ? judge(Doing::kCheckpoint) : StoreStatus::kOk;
+}
+
+/// The WAL may have taken all the room there was. It begins anew once the database has what it holds,
+/// which mostly takes no more room: what leaves makes some there.
+StoreStatus SpoolDatabase::make_room() noexcept {
+    made_room_ = connection_.checkpoint(SQLITE_CHECKPOINT_PASSIVE);
+    if (connection_.failed() && status_of(connection_.code()) != StoreStatus::kFull) {
+        return judge(Doing::kCheckpoint);
+    }
+    connection_.forgive();
+    return StoreStatus::kFull;
+}
+
+void SpoolDatabase::wait_from_now() noexcept {
+    connection_.wait_until(steady_clock::now() + milliseconds(options_.busy_ms));
+}
+
+bool SpoolDatabase::was_replaced() const noexcept {
+    FileIdentity there;
+    return !files_.identify(there) || !(there == identity_);
+}
+
+bool SpoolDatabase::is_sound() const noexcept {
+    return connection_.is_open() && !owes_mark_ && !was_replaced() &&
+           !files_.has(SpoolFiles::Mark::kUnsynced) && !files_.has(SpoolFiles::Mark::kCorrupt);
+}
+
+// ---------------------------------------------------------------- failures
+
+StoreStatus SpoolDatabase::refuse(StoreStatus status, std::string_view reason) noexcept {
+    error_ = "\"" + options_.path + "\" " + std::string(reason);
+    return status;
+}
+
+StoreStatus SpoolDatabase::refuse_system(std::string_view doing, int error) noexcept {
+    return refuse(status_of_system(error), "cannot be " + std::string(doing) + ": " +
+                                               std::generic_category().message(error));
+}
+
+/// What became of the connection's failure, which is over then. An open one is as good as before.
+StoreStatus SpoolDatabase::judge(Doing doing) noexcept {
+    const int code = connection_.code();
+    const std::string message = connection_.message();
+    const StoreStatus status = status_of(code);
+    connection_.forgive();
+    if (connection_.is_in_transaction()) {
+        connection_.run("ROLLBACK");
+    }
+    const bool may_stay = status == StoreStatus::kBusy || status == StoreStatus::kFull;
+    if (!may_stay || connection_.failed()) {
+        connection_.close();
+        connection_.forgive();
+    }
+    if ((code & 0xFF) == SQLITE_IOERR && doing != Doing::kReading) {
+        mark_unsynced(doing == Doing::kCheckpoint);
+    }
+    switch (status) {
+        case StoreStatus::kBusy:
+            return refuse(status, "is locked by another program (" + message + ")");
+        case StoreStatus::kFull:
+            return refuse(status, "has no room left on its disk (" + message + ")");
+        case StoreStatus::kReadOnly:
+            return refuse(status, "cannot be written (" + message + ")" + std::string(kAdvice));
+        case StoreStatus::kCorrupt:
+            refuse(status, "is damaged (" + message + ")");
+            give_up_corrupt(message);
+            return status;
+        default:
+            return refuse(status, "failed (" + message + ")");
+    }
+}
+
+/// Under the lock, so that nobody writes between the failure and its mark. Where that cannot be
+/// put, others may, and what they have confirmed must stay.
+void SpoolDatabase::mark_unsynced(bool of_checkpoint) noexcept {
+    Unsynced mark;
+    if (files_.has(SpoolFiles::Mark::kUnsynced)) {
+        mark = read_mark(files_);
+        mark.of_checkpoint |= of_checkpoint;
+    } else if (!owes_mark_) {
+        mark.of_checkpoint = of_checkpoint;
+        mark.unconfirmed_from = next_id_ > 0 ? next_id_ : kNone;
+    }
+    const std::string text = std::string(mark.of_checkpoint ? kOfCheckpoint : kOfCommit) +
+                             std::to_string(mark.unconfirmed_from);
+    owes_mark_ = files_.put(SpoolFiles::Mark::kUnsynced, text) != 0;
+}
+
+/// Has it set aside, here or by one who may.
+void SpoolDatabase::give_up_corrupt(std::string_view reason) noexcept {
+    const std::string error = error_;
+    // Reading goes without the lock.
+    if (lock() != StoreStatus::kOk) {
+        error_ = error;
+        return;
+    }
+    began_anew_ = was_replaced();
+    if (began_anew_) {
+        return;
+    }
+    if (options_.may_set_aside) {
+        set_aside("corrupt", reason);
+    } else {
+        (void)files_.put(SpoolFiles::Mark::kCorrupt, text_of(identity_));
+        error_ = error + ", the deliverer will set it aside";
+    }
+}
+
+void SpoolDatabase::set_aside(std::string_view why, std::string_view reason) noexcept {
+    std::string to;
+    const int error = files_.set_aside(why, to);
+    if (error != 0) {
+        refuse_system("set aside", error);
+        return;
+    }
+    (void)files_.remove(SpoolFiles::Mark::kUnsynced);
+    (void)files_.remove(SpoolFiles::Mark::kCorrupt);
+    owes_mark_ = false;
+    began_anew_ = true;
+    notice_ += (notice_.empty() ? "\"" : "; \"") + options_.path + "\" was set aside as \"" + to +
+               "\": " + std::string(reason);
+}
+
+// ---------------------------------------------------------------- under the lock
+
+StoreStatus SpoolDatabase::lock() noexcept {
+    const int error = files_.lock(steady_clock::now() + kMostQueueing);
+    wait_from_now();
+    if (error == EWOULDBLOCK) {
+        return refuse(StoreStatus::kBusy, "is locked by another process of the gateway");
+    }
+    return error == 0 ? StoreStatus::kOk : refuse_system("locked", error);
+}
+
+StoreStatus SpoolDatabase::repair() noexcept {
+    if (connection_.is_open() && was_replaced()) {
+        connection_.close();
+    }
+    FileIdentity there;
+    if (files_.has(SpoolFiles::Mark::kCorrupt) && files_.identify(there)) {
+        if (files_.read(SpoolFiles::Mark::kCorrupt) != text_of(there)) {
+            (void)files_.remove(SpoolFiles::Mark::kCorrupt);  // it spoke of another one
+        } else if (options_.may_set_aside) {
+            connection_.close();
+            set_aside("corrupt", "a worker has found it damaged");
+        } else {
+            return refuse(StoreStatus::kCorrupt, "is damaged, the deliverer will set it aside");
+        }
+    }
+    if (owes_mark_ || files_.has(SpoolFiles::Mark::kUnsynced)) {
+        return recover();
+    }
+    return connection_.is_open() ? StoreStatus::kOk : open();
+}
+
+StoreStatus SpoolDatabase::open() noexcept {
+    if (!files_.identify(identity_)) {
+        const int error = files_.create();
+        if (error != 0) {
+            return refuse_system("created", error);
+        }
+        if (!files_.identify(identity_)) {
+            return refuse(StoreStatus::kFailed, "has disappeared");
+        }
+    }
+    checkpointed_ = 0;
+    connection_.open(options_.path, options_.vfs);
+    const StoreStatus status = configure(connection_);
+    if (connection_.failed()) {
+        return judge(Doing::kWriting);
+    }
+    if (status != StoreStatus::kOk) {
+        connection_.close();
+    }
+    return status;
+}
+
+/// What kept it from that, unless the connection has failed.
+StoreStatus SpoolDatabase::configure(Connection& connection) noexcept {
+    if (!connection.failed() && connection.is_read_only()) {
+        return refuse(StoreStatus::kReadOnly, "cannot be written" + std::string(kAdvice));
+    }
+    if (!use_wal(connection)) {
+        return refuse(StoreStatus::kFailed, "cannot have a WAL where it is");
+    }
+    switch (bring_up_to_date(connection)) {
+        case SchemaState::kNewer:
+            return refuse(StoreStatus::kNewer, "was made by a newer version of the gateway");
+        case SchemaState::kForeign:
+            return refuse(StoreStatus::kReadOnly, "is the database of another program");
+        case SchemaState::kUnknown:
+            return StoreStatus::kFailed;
+        case SchemaState::kKnown:
+            break;
+    }
+    return StoreStatus::kOk;
+}
+
+/// After a failed sync. Its handle is gone; the kernel has forgotten what it could not write.
+StoreStatus SpoolDatabase::recover() noexcept {
+    const StoreStatus status = recover_once();
+    if (status != StoreStatus::kFailed) {
+        failed_recoveries_ = 0;
+        return status;
+    }
+    const Deadline now = steady_clock::now();
+    if (failed_recoveries_++ == 0) {
+        failing_since_ = now;
+    }
+    if (options_.may_set_aside && failed_recoveries_ > 1 &&
+        now - failing_since_ >= kBetweenRecoveries) {
+        return begin_anew();
+    }
+    return status;
+}
+
+StoreStatus SpoolDatabase::recover_once() noexcept {
+    connection_.close();
+    if (owes_mark_) {
+        mark_unsynced(true);
+    }
+    const StoreStatus status = open();
+    return status == StoreStatus::kOk ? prove_sync() : status;
+}
+
+StoreStatus SpoolDatabase::prove_sync() noexcept {
+    const Unsynced mark = owes_mark_ ? Unsynced{} : read_mark(files_);
+    // Who was told no has pushed them without the spool.
+    connection_.run("DELETE FROM event WHERE event_id >= ?", mark.unconfirmed_from);
+    if (mark.of_checkpoint) {
+        connection_.run("VACUUM");  // page for page through the WAL again
+    }
+    // Something to sync, in both files.
+    connection_.run("UPDATE counter SET resync_ms = ?", unix_ms());
+    const bool is_done = connection_.checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+    if (connection_.failed()) {
+        return judge(Doing::kCheckpoint);
+    }
+    if (!is_done) {
+        return refuse(StoreStatus::kBusy, "is being read, which holds up its checkpoint");
+    }
+    const int error = files_.remove(SpoolFiles::Mark::kUnsynced);
+    if (error != 0) {
+        return refuse_system("freed of its mark \".unsynced\"", error);
+    }
+    owes_mark_ = false;
+    return StoreStatus::kOk;
+}
+
+/// Where a new database can be written, the old one is the trouble and not the disk; unless that has
+/// just come back.
+StoreStatus SpoolDatabase::begin_anew() noexcept {
+    const std::string fresh = options_.path + ".new";
+    connection_.close();
+    if (!make_new(fresh)) {
+        SpoolFiles::remove_database(fresh);
+        return StoreStatus::kFailed;
+    }
+    StoreStatus status = StoreStatus::kFailed;
+    for (int i = 0; i < kLastTries && status == StoreStatus::kFailed; i++) {
+        status = recover_once();
+    }
+    if (status == StoreStatus::kFailed) {
+        connection_.close();
+        set_aside("unsynced", std::string(error_));
+    }
+    if (!began_anew_ || ::rename(fresh.c_str(), options_.path.c_str()) != 0) {
+        SpoolFiles::remove_database(fresh);
+        return status;
+    }
+    failed_recoveries_ = 0;
+    const int error = files_.sync_folder();
+    return error == 0 ? open() : refuse_system("synced with its folder", error);
+}
+
+bool SpoolDatabase::make_new(const std::string& path) noexcept {
+    SpoolFiles::remove_database(path);
+    Connection connection;
+    const bool is_made = SpoolFiles(path).create() == 0 && connection.open(path, options_.vfs) &&
+                         configure(connection) == StoreStatus::kOk &&
+                         connection.checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+    connection.close();
+    if (is_made) {
+        ::remove((path + "-wal").c_str());
+        ::remove((path + "-shm").c_str());
+    }
+    return is_made;
+}
+
+}  // namespace flashduty

@@ -1,0 +1,119 @@
+// The database of a spool, opened when it is needed: what a commit that was confirmed rests on, and
+// the way back from everything that can happen to a file.
+//
+// Several processes use one. All that write do so under one lock (SpoolFiles::lock), which is what
+// makes these simple:
+// - One that finds a mark, or another file under the path than its own, does so before it writes;
+//   none can come before it has committed. So none confirms anything between a failed sync and the
+//   proof of a good one, nor in a file that was set aside.
+// - No checkpoint runs while another process commits. SQLite before 3.51.3 can damage a database
+//   when that happens (https://sqlite.org/wal.html#walresetbug).
+// What only reads goes without.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "event_store.hpp"
+#include "spool_files.hpp"
+#include "sqlite.hpp"
+
+namespace flashduty {
+
+class SpoolDatabase {
+  public:
+    struct Options {
+        std::string path;
+        std::int64_t busy_ms = 150;
+        bool may_set_aside = false;  ///< else leaves a mark for one that may
+        const char* vfs = nullptr;   ///< SQLite's by that name; the usual one
+    };
+
+    explicit SpoolDatabase(Options options) noexcept
+        : options_(std::move(options)), files_(options_.path) {}
+
+    /// `work` gets the connection and gives a StoreStatus; it is done in one transaction, and
+    /// leaves nothing behind unless it gives kOk and the connection has not failed. It may be done
+    /// twice.
+    template <class Work>
+    [[nodiscard]] StoreStatus read(Work work) noexcept {
+        return transact(Access::kRead, work);
+    }
+    /// With kOk it is synced.
+    template <class Work>
+    [[nodiscard]] StoreStatus write(Work work) noexcept {
+        return transact(Access::kWrite, work);
+    }
+
+    /// Gives `status` with a reason, which is what the spool's path does: `"/path" ...`.
+    StoreStatus refuse(StoreStatus status, std::string_view reason) noexcept;
+    [[nodiscard]] std::string_view error() const noexcept { return error_; }
+    /// What was set aside since the last call, for the log; mostly empty.
+    [[nodiscard]] std::string take_notice() noexcept { return std::exchange(notice_, {}); }
+
+  private:
+    enum class Access { kRead, kWrite };
+    /// What failed: only reading is harmless.
+    enum class Doing { kReading, kWriting, kCheckpoint };
+
+    template <class Work>
+    StoreStatus transact(Access access, Work& work) noexcept {
+        const StoreStatus status = transact_once(access, work);
+        const bool is_mended = (status == StoreStatus::kCorrupt && began_anew_) ||
+                               (status == StoreStatus::kFull && made_room_);
+        return is_mended ? transact_once(access, work) : status;
+    }
+    template <class Work>
+    StoreStatus transact_once(Access access, Work& work) noexcept {
+        StoreStatus status = begin(access);
+        if (status == StoreStatus::kOk) {
+            status = end(access, work(connection_));
+        }
+        files_.unlock();
+        return status;
+    }
+
+    StoreStatus begin(Access access) noexcept;
+    StoreStatus end(Access access, StoreStatus status) noexcept;
+    StoreStatus checkpoint() noexcept;
+    StoreStatus make_room() noexcept;
+
+    // Under the lock:
+    StoreStatus lock() noexcept;
+    StoreStatus repair() noexcept;
+    StoreStatus open() noexcept;
+    StoreStatus configure(Connection& connection) noexcept;
+    StoreStatus recover() noexcept;
+    StoreStatus recover_once() noexcept;
+    StoreStatus prove_sync() noexcept;
+    StoreStatus begin_anew() noexcept;
+    bool make_new(const std::string& path) noexcept;
+    void set_aside(std::string_view why, std::string_view reason) noexcept;
+    void give_up_corrupt(std::string_view reason) noexcept;
+    void mark_unsynced(bool of_checkpoint) noexcept;
+
+    /// For the locks of other programs.
+    void wait_from_now() noexcept;
+    [[nodiscard]] bool is_sound() const noexcept;
+    [[nodiscard]] bool was_replaced() const noexcept;
+    StoreStatus judge(Doing doing) noexcept;
+    StoreStatus refuse_system(std::string_view doing, int error) noexcept;
+
+    Options options_;
+    SpoolFiles files_;
+    Connection connection_;
+    FileIdentity identity_;      ///< of the file that is open
+    int checkpointed_ = 0;       ///< frames of the WAL
+    bool began_anew_ = false;    ///< the file that was found damaged is no longer there
+    bool made_room_ = false;     ///< on a disk that was found full
+    bool owes_mark_ = false;     ///< of a failed sync: it could not be put yet
+    std::int64_t next_id_ = 0;   ///< of an event that is being written; 0: none is
+    int failed_recoveries_ = 0;  ///< in a row
+    Deadline failing_since_;
+    std::string error_;
+    std::string notice_;
+};
+
+}  // namespace flashduty

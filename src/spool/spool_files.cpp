@@ -1,0 +1,186 @@
+#include "spool_files.hpp"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <thread>
+
+namespace flashduty {
+
+namespace {
+
+constexpr mode_t kOwnerOnly = S_IRUSR | S_IWUSR;
+/// The database, then what SQLite keeps beside it.
+constexpr const char* kParts[] = {"", "-wal", "-shm"};
+
+int open_file(const std::string& name, int flags) noexcept {
+    int fd;
+    do {
+        fd = ::open(name.c_str(), flags | O_CLOEXEC, kOwnerOnly);
+    } while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+bool exists(const std::string& name) noexcept {
+    struct stat info;
+    return ::lstat(name.c_str(), &info) == 0;
+}
+
+bool is_any_taken(const std::string& name) noexcept {
+    for (const char* part : kParts) {
+        if (exists(name + part)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// `20251231T235959`, UTC.
+std::string time_stamp() noexcept {
+    const time_t now = ::time(nullptr);
+    struct tm parts = {};
+    ::gmtime_r(&now, &parts);
+    char text[32];
+    const std::size_t size = ::strftime(text, sizeof text, "%Y%m%dT%H%M%S", &parts);
+    return {text, size};
+}
+
+}  // namespace
+
+int SpoolFiles::lock(Deadline deadline) noexcept {
+    for (;;) {
+        const int error = lock_fd_ < 0 ? open_lock() : 0;
+        if (error != 0) {
+            return error;
+        }
+        if (::flock(lock_fd_, LOCK_EX | LOCK_NB) == 0) {
+            struct stat info;
+            if (::fstat(lock_fd_, &info) == 0 && info.st_nlink > 0) {
+                return 0;
+            }
+            close_lock();  // someone has deleted it: the others have a new one
+        } else if (errno != EWOULDBLOCK && errno != EINTR) {
+            return errno;
+        } else if (std::chrono::steady_clock::now() >= deadline) {
+            return EWOULDBLOCK;
+        } else {
+            std::this_thread::sleep_for(std::chrono::microseconds(500));
+        }
+    }
+}
+
+void SpoolFiles::unlock() noexcept {
+    if (lock_fd_ >= 0) {
+        ::flock(lock_fd_, LOCK_UN);
+    }
+}
+
+bool SpoolFiles::identify(FileIdentity& identity) const noexcept {
+    struct stat info;
+    if (::stat(path_.c_str(), &info) != 0) {
+        return false;
+    }
+    identity = {info.st_dev, info.st_ino};
+    return true;
+}
+
+int SpoolFiles::create() const noexcept {
+    // A WAL without its database would be taken for that of the new one.
+    if (is_any_taken(path_)) {
+        std::string to;
+        const int error = set_aside("stray", to);
+        if (error != 0) {
+            return error;
+        }
+    }
+    const int fd = open_file(path_, O_RDWR | O_CREAT | O_EXCL);
+    if (fd < 0) {
+        return errno;
+    }
+    ::close(fd);
+    return sync_folder();
+}
+
+int SpoolFiles::sync_folder() const noexcept {
+    const std::size_t slash = path_.rfind('/');
+    const std::string folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
+    const int fd = open_file(folder, O_RDONLY | O_DIRECTORY);
+    if (fd < 0) {
+        return errno;
+    }
+    const int error = ::fsync(fd) == 0 ? 0 : errno;
+    ::close(fd);
+    return error;
+}
+
+bool SpoolFiles::has(Mark mark) const noexcept { return exists(name_of(mark)); }
+
+std::string SpoolFiles::read(Mark mark) const noexcept {
+    const int fd = open_file(name_of(mark), O_RDONLY);
+    if (fd < 0) {
+        return {};
+    }
+    char text[64];
+    const ssize_t size = ::read(fd, text, sizeof text);
+    ::close(fd);
+    return size <= 0 ? std::string() : std::string(text, static_cast<std::size_t>(size));
+}
+
+int SpoolFiles::put(Mark mark, std::string_view text) const noexcept {
+    const int fd = open_file(name_of(mark), O_WRONLY | O_CREAT | O_TRUNC);
+    if (fd < 0) {
+        return errno;
+    }
+    const ssize_t size = ::write(fd, text.data(), text.size());
+    const int error = size == static_cast<ssize_t>(text.size()) ? 0 : size < 0 ? errno : ENOSPC;
+    ::close(fd);
+    return error;
+}
+
+int SpoolFiles::remove(Mark mark) const noexcept {
+    return ::unlink(name_of(mark).c_str()) == 0 || errno == ENOENT ? 0 : errno;
+}
+
+int SpoolFiles::set_aside(std::string_view why, std::string& to) const noexcept {
+    const std::string stem = path_ + "." + std::string(why) + "-" + time_stamp();
+    to = stem;
+    for (int number = 2; is_any_taken(to); number++) {
+        to = stem + "-" + std::to_string(number);
+    }
+    // The database first: what is left of its parts when this ends early is stray, and found.
+    for (const char* part : kParts) {
+        if (::rename((path_ + part).c_str(), (to + part).c_str()) != 0 && errno != ENOENT) {
+            return errno;
+        }
+    }
+    return 0;
+}
+
+void SpoolFiles::remove_database(const std::string& path) noexcept {
+    for (const char* part : kParts) {
+        ::unlink((path + part).c_str());
+    }
+}
+
+int SpoolFiles::open_lock() noexcept {
+    lock_fd_ = open_file(path_ + ".guard", O_RDWR | O_CREAT);
+    return lock_fd_ < 0 ? errno : 0;
+}
+
+void SpoolFiles::close_lock() noexcept {
+    if (lock_fd_ >= 0) {
+        ::close(lock_fd_);
+        lock_fd_ = -1;
+    }
+}
+
+std::string SpoolFiles::name_of(Mark mark) const noexcept {
+    return path_ + (mark == Mark::kUnsynced ? ".unsynced" : ".corrupt");
+}
+
+}  // namespace flashduty

@@ -1,0 +1,246 @@
+#include "sqlite_store.hpp"
+
+#include <utility>
+
+#include "dead_letters.hpp"
+#include "due_alerts.hpp"
+#include "schema.hpp"
+
+namespace flashduty {
+
+namespace {
+
+constexpr char kTarget[] = "SELECT target_id FROM target WHERE server = ? AND location = ?";
+constexpr char kNewTarget[] = "INSERT INTO target (server, location) VALUES (?, ?)";
+constexpr char kNextTarget[] = "SELECT min(target_id) FROM alert WHERE target_id > ?";
+constexpr char kTargetIs[] = "SELECT server, location FROM target WHERE target_id = ?";
+
+constexpr char kNewEvent[] =
+    "INSERT INTO event (alert_id, severity, status, title, arguments, accepted_ms, event,"
+    " variables) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+constexpr char kNewBody[] = "INSERT INTO body (event_id, body) VALUES (?, ?)";
+constexpr char kEvent[] =
+    "SELECT alert_key, status, title, arguments, accepted_ms, attempts, event, variables"
+    " FROM event JOIN alert USING (alert_id) WHERE event_id = ?";
+
+constexpr char kNotTaken[] =
+    "UPDATE event SET attempts = attempts + 1, tried_ms = ?2, last_error = ?3 WHERE event_id = ?1";
+constexpr char kHold[] =
+    "UPDATE alert SET due_ms = ?2, tried_ms = ?3"
+    " WHERE alert_id = (SELECT alert_id FROM event WHERE event_id = ?1)";
+constexpr char kBack[] =
+    "UPDATE alert INDEXED BY alert_held SET due_ms = 0"
+    " WHERE target_id = ? AND due_ms > 0 AND due_ms >= ?";
+
+constexpr char kPages[] = "PRAGMA page_count";
+constexpr char kFreePages[] = "PRAGMA freelist_count";
+constexpr char kPageSize[] = "PRAGMA page_size";
+constexpr char kCounters[] = "SELECT waiting, dead FROM counter";
+constexpr char kOldest[] = "SELECT min(accepted_ms) FROM event";
+
+std::uint64_t used_bytes(Connection& connection) noexcept {
+    const std::int64_t pages = connection.number(kPages) - connection.number(kFreePages);
+    return static_cast<std::uint64_t>(pages * connection.number(kPageSize));
+}
+
+std::int64_t target_of(Connection& connection, const NewEvent& event) noexcept {
+    const std::int64_t known = connection.number(kTarget, event.server, event.location);
+    if (known != 0) {
+        return known;
+    }
+    connection.run(kNewTarget, event.server, event.location);
+    return connection.last_id();
+}
+
+Appended add(Connection& connection, const NewEvent& event) noexcept {
+    Appended appended;
+    bool is_new = false;
+    appended.target_id = target_of(connection, event);
+    const std::int64_t alert_id = alert_of(connection, appended.target_id, event.alert_key, is_new);
+    appended.has_elder = !is_new;
+    connection.run(kNewEvent, alert_id, severity_of(event.event_status), event.event_status,
+                   event.title, event.arguments, event.accepted_ms, event.event, event.variables);
+    appended.event_id = connection.last_id();
+    connection.run(kNewBody, appended.event_id, Blob{event.body});
+    return appended;
+}
+
+/// Adds their first events, all of which are of one target.
+void fetch(Connection& connection, std::int64_t target_id, const std::vector<DueAlert>& alerts,
+           std::vector<DueEvent>& due) noexcept {
+    DueEvent event;
+    event.target_id = target_id;
+    {
+        Query target = connection.query(kTargetIs, target_id);
+        if (target.next()) {
+            event.server = target.text(0);
+            event.location = target.text(1);
+        }
+    }
+    for (const DueAlert& alert : alerts) {
+        Query row = connection.query(kEvent, alert.event_id);
+        if (!row.next()) {
+            continue;
+        }
+        event.event_id = alert.event_id;
+        event.alert_id = alert.alert_id;
+        event.alert_key = row.text(0);
+        event.event_status = row.text(1);
+        event.title = row.text(2);
+        event.arguments = row.text(3);
+        event.accepted_ms = row.number(4);
+        event.attempts = static_cast<std::uint32_t>(row.number(5));
+        event.event = row.text(6);
+        event.variables = row.text(7);
+        due.push_back(event);
+    }
+}
+
+void settle_one(Connection& connection, const Settlement& settlement) noexcept {
+    switch (settlement.fate) {
+        case Settlement::Fate::kDelivered:
+            take_delivered(connection, settlement.event_id, settlement.settled_ms);
+            return;
+        case Settlement::Fate::kRetry:
+            connection.run(kNotTaken, settlement.event_id, settlement.settled_ms,
+                           settlement.reason);
+            connection.run(kHold, settlement.event_id, settlement.due_ms, settlement.settled_ms);
+            return;
+        case Settlement::Fate::kDead:
+            connection.run(kNotTaken, settlement.event_id, settlement.settled_ms,
+                           settlement.reason);
+            bury(connection, settlement.event_id, settlement.settled_ms, settlement.reason);
+            return;
+    }
+}
+
+}  // namespace
+
+SqliteStore::SqliteStore(SqliteStoreOptions options, bool may_set_aside) noexcept
+    : options_(std::move(options)),
+      database_({options_.path, options_.busy_ms, may_set_aside, options_.vfs}) {}
+
+StoreStatus SqliteStore::append(const std::vector<NewEvent>& events,
+                                std::vector<Appended>& appended) noexcept {
+    return database_.write([&](Connection& connection) {
+        appended.clear();
+        if (used_bytes(connection) >= options_.max_size_bytes) {
+            return database_.refuse(
+                StoreStatus::kFull,
+                "holds " + std::to_string(options_.max_size_bytes) + " bytes, its max_size");
+        }
+        for (const NewEvent& event : events) {
+            appended.push_back(add(connection, event));
+        }
+        return StoreStatus::kOk;
+    });
+}
+
+StoreStatus SqliteStore::targets(std::vector<std::int64_t>& target_ids) noexcept {
+    return database_.read([&](Connection& connection) {
+        target_ids.clear();
+        for (std::int64_t id = connection.number(kNextTarget, std::int64_t{0}); id != 0;
+             id = connection.number(kNextTarget, id)) {
+            target_ids.push_back(id);
+        }
+        return StoreStatus::kOk;
+    });
+}
+
+StoreStatus SqliteStore::due(std::int64_t target_id, UnixMs now_ms, std::size_t most,
+                             const std::vector<std::int64_t>& busy,
+                             std::vector<DueEvent>& due) noexcept {
+    const std::size_t before = due.size();
+    const StoreStatus status = database_.read([&](Connection& connection) {
+        due.resize(before);
+        fetch(connection, target_id, due_alerts(connection, target_id, now_ms, most, busy), due);
+        return StoreStatus::kOk;
+    });
+    if (status != StoreStatus::kOk) {
+        due.resize(before);
+    }
+    return status;
+}
+
+StoreStatus SqliteStore::probe(std::int64_t target_id, UnixMs now_ms,
+                               const std::vector<std::int64_t>& busy,
+                               std::vector<DueEvent>& due) noexcept {
+    const std::size_t before = due.size();
+    const StoreStatus status = database_.read([&](Connection& connection) {
+        due.resize(before);
+        std::vector<DueAlert> alerts = due_alerts(connection, target_id, now_ms, 1, busy);
+        if (alerts.empty()) {
+            alerts = longest_untried(connection, target_id, busy);
+        }
+        fetch(connection, target_id, alerts, due);
+        return StoreStatus::kOk;
+    });
+    if (status != StoreStatus::kOk) {
+        due.resize(before);
+    }
+    return status;
+}
+
+StoreStatus SqliteStore::settle(const std::vector<Settlement>& settlements,
+                                const std::vector<std::int64_t>& back) noexcept {
+    return database_.write([&](Connection& connection) {
+        for (const Settlement& settlement : settlements) {
+            settle_one(connection, settlement);
+        }
+        for (const std::int64_t target_id : back) {
+            connection.run(kBack, target_id, kUntilBack);
+        }
+        return StoreStatus::kOk;
+    });
+}
+
+StoreStatus SqliteStore::supersede(const std::vector<DeliveredKey>& keys) noexcept {
+    return database_.write([&](Connection& connection) {
+        for (const DeliveredKey& key : keys) {
+            const std::int64_t target_id = connection.number(kTarget, key.server, key.location);
+            supersede_all(connection, target_id, key.alert_key);
+        }
+        return StoreStatus::kOk;
+    });
+}
+
+StoreStatus SqliteStore::expire(UnixMs now_ms, const std::vector<std::int64_t>& busy,
+                                Tended& tended) noexcept {
+    tended = {};
+    const Limits limits = {options_.max_age_ms, options_.dead_age_ms,
+                           static_cast<std::int64_t>(options_.max_size_bytes / 2)};
+    Chores chores;
+    const StoreStatus status = database_.read([&](Connection& connection) {
+        chores = look_for_chores(connection, limits, now_ms, busy);
+        return StoreStatus::kOk;
+    });
+    if (status != StoreStatus::kOk || chores.are_none()) {
+        return status;
+    }
+    Tended done;
+    const StoreStatus written = database_.write([&](Connection& connection) {
+        done = {};
+        tend(connection, chores, now_ms, done);
+        return StoreStatus::kOk;
+    });
+    if (written == StoreStatus::kOk) {
+        tended = std::move(done);
+    }
+    return written;
+}
+
+StoreStatus SqliteStore::size(StoreSize& size) noexcept {
+    return database_.read([&](Connection& connection) {
+        size = {};
+        size.used_bytes = used_bytes(connection);
+        size.oldest_ms = connection.number(kOldest);
+        Query counters = connection.query(kCounters);
+        if (counters.next()) {
+            size.waiting = static_cast<std::uint64_t>(counters.number(0));
+            size.dead = static_cast<std::uint64_t>(counters.number(1));
+        }
+        return StoreStatus::kOk;
+    });
+}
+
+}  // namespace flashduty

@@ -1,0 +1,53 @@
+// Events that wait in a SQLite database: see schema.cpp for what is in it, and spool_database.hpp
+// for what happens to it.
+#pragma once
+
+#include <string>
+
+#include "event_store.hpp"
+#include "spool_database.hpp"
+
+namespace flashduty {
+
+struct SqliteStoreOptions {
+    std::string path;
+    std::uint64_t max_size_bytes = std::uint64_t{1} << 30;
+    std::int64_t max_age_ms = std::int64_t{24} * 60 * 60 * 1000;
+    std::int64_t dead_age_ms = std::int64_t{30} * 24 * 60 * 60 * 1000;
+    std::int64_t busy_ms = 150;  ///< how long to wait for the locks of others
+    const char* vfs = nullptr;   ///< SQLite's by that name, for tests
+};
+
+/// Opens nothing before its first call, and must not be carried over a fork() after that.
+class SqliteStore final : public EventStore {
+  public:
+    /// Only the deliverer's may set a database aside and begin a new one; the others leave a mark
+    /// for it and follow.
+    SqliteStore(SqliteStoreOptions options, bool may_set_aside) noexcept;
+
+    [[nodiscard]] StoreStatus append(const std::vector<NewEvent>& events,
+                                     std::vector<Appended>& appended) noexcept override;
+    [[nodiscard]] StoreStatus targets(std::vector<std::int64_t>& target_ids) noexcept override;
+    [[nodiscard]] StoreStatus due(std::int64_t target_id, UnixMs now_ms, std::size_t most,
+                                  const std::vector<std::int64_t>& busy,
+                                  std::vector<DueEvent>& due) noexcept override;
+    [[nodiscard]] StoreStatus probe(std::int64_t target_id, UnixMs now_ms,
+                                    const std::vector<std::int64_t>& busy,
+                                    std::vector<DueEvent>& due) noexcept override;
+    [[nodiscard]] StoreStatus settle(const std::vector<Settlement>& settlements,
+                                     const std::vector<std::int64_t>& back) noexcept override;
+    [[nodiscard]] StoreStatus supersede(const std::vector<DeliveredKey>& keys) noexcept override;
+    [[nodiscard]] StoreStatus expire(UnixMs now_ms, const std::vector<std::int64_t>& busy,
+                                     Tended& tended) noexcept override;
+    [[nodiscard]] StoreStatus size(StoreSize& size) noexcept override;
+    [[nodiscard]] std::string_view error() const noexcept override { return database_.error(); }
+
+    /// What was set aside since the last call, a sentence for the log; mostly empty.
+    [[nodiscard]] std::string take_notice() noexcept { return database_.take_notice(); }
+
+  private:
+    SqliteStoreOptions options_;
+    SpoolDatabase database_;
+};
+
+}  // namespace flashduty

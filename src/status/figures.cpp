@@ -1,0 +1,142 @@
+#include "figures.hpp"
+
+namespace flashduty {
+
+namespace {
+
+constexpr FigureType kCounter = FigureType::kCounter;
+constexpr FigureType kGauge = FigureType::kGauge;
+
+void list_one(FigureSink& sink, const FigureHead& head, std::string_view number) noexcept {
+    sink.begin(head);
+    sink.value({}, number);
+    sink.end();
+}
+
+template <std::size_t Kinds>
+void list_kinds(FigureSink& sink, const FigureHead& head, const std::string_view (&names)[Kinds],
+                const std::uint64_t (&counts)[Kinds]) noexcept {
+    sink.begin(head);
+    for (std::size_t i = 0; i < Kinds; i++) {
+        sink.value(names[i], Digits(counts[i]));
+    }
+    sink.end();
+}
+
+template <std::size_t Bounds>
+void list_histogram(FigureSink& sink, const FigureHead& head,
+                    const std::uint64_t (&bounds_ms)[Bounds],
+                    const Histogram<std::uint64_t, Bounds>& histogram) noexcept {
+    sink.begin(head);
+    std::uint64_t count = 0;
+    for (std::size_t i = 0; i < Bounds; i++) {
+        count += histogram.buckets[i];
+        sink.bucket(Digits::seconds(bounds_ms[i]), count);
+    }
+    count += histogram.buckets[Bounds];
+    sink.bucket("+Inf", count);
+    sink.sum(Digits::seconds(histogram.sum_ms), count);
+    sink.end();
+}
+
+/// Those HTTP statuses that have come, and all other ends.
+void list_pushes(FigureSink& sink, const Snapshot& figures) noexcept {
+    sink.begin({"flashduty_pushes_total", kCounter,
+                "Pushes to Flashduty that have ended, by HTTP status or what came in its place.",
+                "code"});
+    for (std::size_t i = 0; i < kHttpStatuses; i++) {
+        if (figures.push_statuses[i] != 0) {
+            sink.value(Digits(kFirstHttpStatus + i), Digits(figures.push_statuses[i]));
+        }
+    }
+    for (std::size_t i = 0; i < kPushFailureKinds; i++) {
+        sink.value(kPushFailureNames[i], Digits(figures.push_failures[i]));
+    }
+    sink.end();
+}
+
+void list_spool(FigureSink& sink, const StatusView& view) noexcept {
+    const SpoolFigures<std::uint64_t>& spool = view.figures->spool;
+    sink.begin({"flashduty_spool_events", kGauge, "Events in the spool.", "state"});
+    sink.value("waiting", Digits(spool.waiting));
+    sink.value("dead", Digits(spool.dead));
+    sink.end();
+    list_one(sink, {"flashduty_spool_bytes", kGauge, "Size of the pages in use of the spool.", {}},
+             Digits(spool.used_bytes));
+    list_one(sink,
+             {"flashduty_spool_oldest_seconds",
+              kGauge,
+              "How long the oldest event in the spool has been waiting, 0 when none waits.",
+              {}},
+             Digits::seconds(oldest_wait_ms(view)));
+    list_one(sink, {"flashduty_spool_commits_total", kCounter, "Synced commits to the spool.", {}},
+             Digits(spool.commits));
+}
+
+void list_targets(FigureSink& sink, const StatusView& view) noexcept {
+    sink.begin({"flashduty_target_up", kGauge,
+                "Whether the last that is known of a target is that it takes events.", "target"});
+    for (std::size_t i = 0; i < view.target_count; i++) {
+        sink.value(view.targets[i].name, view.targets[i].is_up ? "1" : "0");
+    }
+    sink.end();
+}
+
+}  // namespace
+
+std::uint64_t oldest_wait_ms(const StatusView& view) noexcept {
+    const StatusMs oldest_ms = view.figures->spool.oldest_ms;
+    const StatusMs now_ms = view.context.now_ms;
+    return oldest_ms == 0 || oldest_ms > now_ms ? 0 : now_ms - oldest_ms;
+}
+
+void list_figures(const StatusView& view, FigureSink& sink) noexcept {
+    const Snapshot& figures = *view.figures;
+    list_one(sink, {"flashduty_received_total", kCounter, "Requests to locations that push.", {}},
+             Digits(figures.received));
+    list_kinds(
+        sink,
+        {"flashduty_events_total", kCounter, "Requests by how they were answered.", "outcome"},
+        kAnsweredNames, figures.answers);
+    list_kinds(
+        sink,
+        {"flashduty_replayed_total", kCounter,
+         "Pushes of events from the spool whose callers had their answer already.", "result"},
+        kReplayNames, figures.replays);
+    list_pushes(sink, figures);
+    list_histogram(sink,
+                   {"flashduty_push_duration_seconds",
+                    FigureType::kHistogram,
+                    "How long pushes to Flashduty have taken.",
+                    {}},
+                   kPushBoundsMs, figures.push_duration);
+    list_histogram(sink,
+                   {"flashduty_delivery_delay_seconds",
+                    FigureType::kHistogram,
+                    "From the arrival of an alert to Flashduty's yes, time in the spool included.",
+                    {}},
+                   kDelayBoundsMs, figures.delivery_delay);
+    list_kinds(sink,
+               {"flashduty_truncated_total", kCounter,
+                "Events of which Flashduty would not have taken a field whole.", "field"},
+               kCutFieldNames, figures.cut);
+    list_one(sink,
+             {"flashduty_labels_dropped_total",
+              kCounter,
+              "Labels that were left out because Flashduty takes 50.",
+              {}},
+             Digits(figures.dropped_labels));
+    list_spool(sink, view);
+    list_targets(sink, view);
+    list_one(sink,
+             {"flashduty_last_delivery_timestamp_seconds",
+              kGauge,
+              "When Flashduty has last taken an event, 0 when it never has.",
+              {}},
+             Digits::seconds(figures.last_delivery_ms));
+    sink.begin({"flashduty_build_info", kGauge, "Version of the module and of nginx.", {}});
+    sink.build(view.context.version, view.context.nginx);
+    sink.end();
+}
+
+}  // namespace flashduty

@@ -1,0 +1,26 @@
+// Whether an alert that is sent now would be taken: gateway.md, "Being seen".
+#pragma once
+
+#include "status_view.hpp"
+
+namespace flashduty {
+
+/// Without a spool a push that failed is held against its target for so long.
+inline constexpr std::uint64_t kFailedForMs = 30 * kSecondMs;
+
+enum class State { kDelivering, kSpooling, kFailing };
+inline constexpr std::string_view kStateNames[] = {"delivering", "spooling", "failing"};
+
+struct Health {
+    State state = State::kDelivering;
+    std::string_view reason;  ///< one sentence; empty where there is nothing to say
+    StatusMs since_ms = 0;    ///< when the state began
+};
+
+/// An alert would be lost with State::kFailing only.
+[[nodiscard]] Health health_of(const StatusView& view) noexcept;
+
+/// `{"state":…,"reason":…,"since":…}`; empty when out of memory.
+[[nodiscard]] std::string_view write_health(Arena& arena, const Health& health) noexcept;
+
+}  // namespace flashduty

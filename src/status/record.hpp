@@ -1,0 +1,104 @@
+// What workers tell the figures. Nobody waits here for anybody, and no call fails. All texts are
+// valid UTF-8.
+#pragma once
+
+#include <string_view>
+
+#include "stats.hpp"
+
+namespace flashduty {
+
+// ---------------------------------------------------------------- requests
+
+inline void count_received(Stats& stats) noexcept {
+    stats.received.fetch_add(1, std::memory_order_relaxed);
+}
+
+void count_answer(Stats& stats, AnsweredAs answer, StatusMs now_ms) noexcept;
+
+void count_cut(Stats& stats, CutField field) noexcept;
+void count_dropped_labels(Stats& stats, std::size_t count) noexcept;
+
+/// An alert and what became of it.
+struct AlertFact {
+    StatusMs time_ms = 0;
+    AnsweredAs outcome = AnsweredAs::kFailed;
+    bool has_delay = false;
+    std::uint64_t delay_ms = 0;  ///< from its arrival to Flashduty's yes
+    std::string_view biz_id;
+    std::string_view biz_name;
+    std::string_view title;
+    std::string_view status;
+    std::string_view code;
+    std::string_view request_id;
+};
+
+void record_alert(Stats& stats, const AlertFact& alert) noexcept;
+
+// ---------------------------------------------------------------- pushes
+
+/// How a push has ended.
+struct PushFact {
+    unsigned http_status = 0;  ///< 0: what came was none to go by
+    PushFailure failure = PushFailure::kUnreadable;
+    std::uint64_t duration_ms = 0;
+};
+
+void count_push(Stats& stats, const PushFact& push, StatusMs now_ms) noexcept;
+
+void count_delivery(Stats& stats, std::uint64_t delay_ms, StatusMs now_ms) noexcept;
+
+void count_replay(Stats& stats, Replay replay) noexcept;
+
+/// Where a push goes to: a server block and a uri in it without its arguments.
+struct TargetName {
+    std::string_view server;
+    std::string_view location;
+};
+
+/// Stands for the name, in all workers.
+[[nodiscard]] std::uint64_t target_key(const TargetName& name) noexcept;
+
+/// What a push without a spool says of its target, `key` being its target_key().
+void note_push(Stats& stats, std::uint64_t key, const TargetName& name, bool is_taken,
+               std::string_view reason, StatusMs now_ms) noexcept;
+
+// ---------------------------------------------------------------- the spool
+
+inline void count_commit(Stats& stats) noexcept {
+    stats.spool.commits.fetch_add(1, std::memory_order_relaxed);
+}
+
+/// Somebody cannot use the spool. True for the first who says so.
+[[nodiscard]] bool begin_trouble(Stats& stats, SpoolUser user, std::string_view reason,
+                                 StatusMs now_ms) noexcept;
+
+/// They can. True when somebody could not before, and nobody is left who cannot.
+[[nodiscard]] bool end_trouble(Stats& stats, SpoolUser user, StatusMs now_ms) noexcept;
+
+struct SpoolFact {
+    std::uint64_t waiting = 0;
+    std::uint64_t dead = 0;
+    std::uint64_t used_bytes = 0;
+    StatusMs oldest_ms = 0;
+};
+
+/// By the deliverer, every second or so.
+void publish_spool(Stats& stats, const SpoolFact& spool, StatusMs now_ms) noexcept;
+
+/// By the deliverer, whenever a push has failed.
+void publish_last_error(Stats& stats, std::string_view reason) noexcept;
+
+struct TargetFact {
+    TargetName name;
+    bool is_away = false;
+    StatusMs since_ms = 0;
+    StatusMs next_try_ms = 0;
+    std::string_view reason;
+};
+
+/// By the deliverer: all targets that it knows. Those that one before it knew count as back.
+void publish_targets(Stats& stats, const TargetFact* targets, std::size_t count,
+                     StatusMs now_ms) noexcept;
+
+}  // namespace flashduty

@@ -1,0 +1,195 @@
+// The figures of the gateway as all workers keep them, in memory that they share.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <string_view>
+#include <type_traits>
+
+#include "sealed.hpp"
+
+namespace flashduty {
+
+/// Milliseconds since 1970.
+using StatusMs = std::uint64_t;
+
+// ---------------------------------------------------------------- what is told apart
+
+/// How a request was answered: gateway.md, "Answers".
+enum class AnsweredAs { kDelivered, kSpooled, kTest, kPreview, kRefused, kFailed, kRejected };
+inline constexpr std::string_view kAnsweredNames[] = {"delivered", "spooled", "test",    "preview",
+                                                      "refused",   "failed",  "rejected"};
+inline constexpr std::size_t kAnsweredKinds = std::size(kAnsweredNames);
+
+/// What came of a push from the spool whose caller did not wait for it.
+enum class Replay { kDelivered, kRetry, kDead };
+inline constexpr std::string_view kReplayNames[] = {"delivered", "retry", "dead"};
+inline constexpr std::size_t kReplayKinds = std::size(kReplayNames);
+
+/// Why a push has no HTTP status to go by.
+enum class PushFailure { kTimeout, kConnect, kUnreadable };
+inline constexpr std::string_view kPushFailureNames[] = {"timeout", "connect", "unreadable"};
+inline constexpr std::size_t kPushFailureKinds = std::size(kPushFailureNames);
+
+inline constexpr unsigned kFirstHttpStatus = 100;
+inline constexpr unsigned kLastHttpStatus = 599;
+inline constexpr std::size_t kHttpStatuses = kLastHttpStatus - kFirstHttpStatus + 1;
+
+/// A part of an event that Flashduty takes only so much of.
+enum class CutField { kTitle, kDescription, kAlertKey, kLabels };
+inline constexpr std::string_view kCutFieldNames[] = {"title_rule", "description", "alert_key",
+                                                      "labels"};
+inline constexpr std::size_t kCutFields = std::size(kCutFieldNames);
+
+// ---------------------------------------------------------------- histograms
+
+inline constexpr std::uint64_t kSecondMs = 1000;
+inline constexpr std::uint64_t kMinuteMs = 60 * kSecondMs;
+inline constexpr std::uint64_t kHourMs = 60 * kMinuteMs;
+inline constexpr std::uint64_t kDayMs = 24 * kHourMs;
+
+inline constexpr std::uint64_t kPushBoundsMs[] = {5,   10,   25,   50,   100,  250,
+                                                  500, 1000, 2500, 5000, 10000};
+inline constexpr std::uint64_t kDelayBoundsMs[] = {
+    10,      25,          50,          100,          250,       500,           1000,
+    2500,    5000,        10000,       30000,        kMinuteMs, 5 * kMinuteMs, 15 * kMinuteMs,
+    kHourMs, 3 * kHourMs, 6 * kHourMs, 12 * kHourMs, kDayMs};
+
+/// The shape of a Prometheus histogram, its buckets not added up.
+template <class Word, std::size_t Bounds>
+struct Histogram {
+    Word sum_ms;
+    Word buckets[Bounds + 1];  ///< the last: more than any bound
+};
+
+// ---------------------------------------------------------------- parts of the figures
+
+/// Pushes of one minute by how long they took: see minute_bucket().
+inline constexpr std::size_t kMinuteBuckets = 34;
+
+/// Each count carries in its upper half the minute that it is of, so that nobody has to clean up.
+template <class Word>
+struct Minute {
+    Word answers[kAnsweredKinds];
+    Word pushes[kMinuteBuckets];
+};
+
+inline constexpr std::size_t kMinutes = 60;
+
+inline constexpr std::size_t kTargetNameBytes = 192;
+inline constexpr std::size_t kReasonBytes = 320;
+
+inline constexpr std::size_t kNameWords = 1 + kTargetNameBytes / sizeof(std::uint64_t);
+inline constexpr std::size_t kReasonWords = 1 + kReasonBytes / sizeof(std::uint64_t);
+
+/// A place that pushes go to.
+template <class Word>
+struct Target {
+    Word key;      ///< stands for its name; 0: nobody has this place
+    Word seen_ms;  ///< when it was last heard of; 0: it is gone
+    Word is_away;
+    Word since_ms;       ///< when it went away or came back; 0: it was never away
+    Word failed_ms;      ///< when a push there has last failed without a spool
+    Word next_try_ms;    ///< of one that is away with a spool
+    Word is_spooled_to;  ///< the deliverer tells what is known of it
+    Sealed<Word, kNameWords> name;
+    Sealed<Word, kReasonWords> reason;  ///< why it is away
+};
+
+inline constexpr std::size_t kTargets = 32;
+
+/// Who cannot use the spool, as bits of SpoolFigures::trouble.
+enum class SpoolUser : std::uint64_t { kAcceptor = 1, kDeliverer = 2 };
+
+template <class Word>
+struct SpoolFigures {
+    Word waiting;
+    Word dead;
+    Word used_bytes;
+    Word oldest_ms;  ///< when the first that waits was accepted; 0: none waits
+    Word commits;
+    Word tended_ms;  ///< when the deliverer has last shown that it is there
+    Word trouble;
+    Word trouble_since_ms;
+    Sealed<Word, kReasonWords> trouble_reason;
+    Sealed<Word, kReasonWords> last_error;  ///< of the last push that failed
+};
+
+inline constexpr std::size_t kAlerts = 100;
+inline constexpr std::size_t kAlertWords = 96;
+/// In place of the delay of an alert that was not delivered.
+inline constexpr std::uint64_t kNoDelay = ~std::uint64_t{0};
+
+// ---------------------------------------------------------------- the figures
+
+/// Words of one size, and nothing but words: zeroed memory is one without figures.
+template <class Word>
+struct Figures {
+    Word layout;  ///< see adopt()
+    Word started_ms;
+
+    Word received;
+    Word answers[kAnsweredKinds];
+    Word replays[kReplayKinds];
+    Word push_statuses[kHttpStatuses];
+    Word push_failures[kPushFailureKinds];
+    Histogram<Word, std::size(kPushBoundsMs)> push_duration;
+    Histogram<Word, std::size(kDelayBoundsMs)> delivery_delay;
+    Word cut[kCutFields];
+    Word dropped_labels;
+    Word last_delivery_ms;
+
+    Minute<Word> minutes[kMinutes];
+    SpoolFigures<Word> spool;
+    Target<Word> targets[kTargets];
+
+    Word alerts_begun;  ///< so many were written, or begun to be
+    Sealed<Word, kAlertWords> alerts[kAlerts];
+};
+
+using StatsWord = std::atomic<std::uint64_t>;
+
+/// In the memory that workers share.
+using Stats = Figures<StatsWord>;
+
+/// A copy of it.
+using Snapshot = Figures<std::uint64_t>;
+
+static_assert(std::is_trivially_default_constructible_v<Stats> && std::is_standard_layout_v<Stats>);
+static_assert(StatsWord::is_always_lock_free && sizeof(Stats) == sizeof(Snapshot));
+
+/// Makes zeroed memory fit for use, or that of the configuration before: what a module of another
+/// layout has left there is forgotten.
+void adopt(Stats& stats, StatusMs now_ms) noexcept;
+
+/// Each word as it is when its turn comes.
+void take_snapshot(const Stats& stats, Snapshot& snapshot) noexcept;
+
+// ---------------------------------------------------------------- minutes
+
+/// The count of `minute`, which counts from 1970, in what a counter of Minute holds.
+[[nodiscard]] constexpr std::uint64_t count_of_minute(std::uint64_t counter,
+                                                      std::uint64_t minute) noexcept {
+    return counter >> 32 == minute ? counter & 0xFFFFFFFF : 0;
+}
+
+/// Each power of two in two halves: 0, 1, 2, 3, 4, 6, 8, 12, 16, ... ms and more.
+[[nodiscard]] constexpr std::size_t minute_bucket(std::uint64_t duration_ms) noexcept {
+    std::size_t log2 = 0;
+    while (duration_ms >> log2 > 1) {
+        log2++;
+    }
+    const std::size_t half = log2 == 0 ? duration_ms & 1 : duration_ms >> (log2 - 1) & 1;
+    const std::size_t bucket = 2 * log2 + half;
+    return bucket < kMinuteBuckets ? bucket : kMinuteBuckets - 1;
+}
+
+/// The least duration that is counted there.
+[[nodiscard]] constexpr std::uint64_t least_ms_of_bucket(std::size_t bucket) noexcept {
+    const std::size_t log2 = bucket / 2;
+    return log2 == 0 ? bucket : (2 + bucket % 2) << (log2 - 1);
+}
+
+}  // namespace flashduty

@@ -1,0 +1,224 @@
+#include "status_json.hpp"
+
+#include <algorithm>
+
+#include "../core/json_writer.hpp"
+#include "figures.hpp"
+#include "health.hpp"
+
+namespace flashduty {
+
+namespace {
+
+void number(JsonSink& out, std::string_view name, std::string_view number) noexcept {
+    out.name(name);
+    out.raw(number);
+}
+
+/// The members of an array, `write` called for each.
+template <class Write>
+void array(JsonSink& out, std::string_view name, std::size_t count, Write write) noexcept {
+    out.name(name);
+    out.raw("[");
+    for (std::size_t i = 0; i < count; i++) {
+        out.raw(i == 0 ? "" : ",");
+        out.open_object();
+        write(i);
+        out.close_object();
+    }
+    out.raw("]");
+}
+
+/// A member for each figure: a number, or an object of them by label.
+class JsonFigures final : public FigureSink {
+  public:
+    explicit JsonFigures(JsonSink& out) noexcept : out_(out) {}
+
+    void begin(const FigureHead& head) noexcept override {
+        head_ = head;
+        out_.name(head.name);
+        if (!head.label.empty()) {
+            out_.open_object();
+        }
+        if (head.type == FigureType::kHistogram) {
+            out_.open_object();
+            out_.name("buckets");
+            out_.open_object();
+        }
+    }
+
+    void value(std::string_view label, std::string_view number) noexcept override {
+        if (!head_.label.empty()) {
+            out_.raw(is_first_ ? "" : ",");
+            out_.string(label);
+            out_.raw(":");
+            is_first_ = false;
+        }
+        out_.raw(number);
+    }
+
+    void bucket(std::string_view bound, std::uint64_t count) noexcept override {
+        number(out_, bound, Digits(count));
+    }
+
+    void sum(std::string_view seconds, std::uint64_t count) noexcept override {
+        out_.close_object();
+        number(out_, "sum", seconds);
+        number(out_, "count", Digits(count));
+        out_.close_object();
+    }
+
+    void build(std::string_view version, std::string_view nginx) noexcept override {
+        out_.open_object();
+        out_.member("version", version);
+        out_.member("nginx", nginx);
+        out_.close_object();
+    }
+
+    void end() noexcept override {
+        if (!head_.label.empty()) {
+            out_.close_object();
+        }
+        is_first_ = true;
+    }
+
+  private:
+    JsonSink& out_;
+    FigureHead head_ = {};
+    bool is_first_ = true;
+};
+
+void write_next_try(JsonSink& out, StatusMs next_try_ms, StatusMs now_ms) noexcept {
+    out.name("next_try_seconds");
+    if (next_try_ms == 0) {
+        out.raw("null");
+    } else {
+        out.raw(Digits::seconds(next_try_ms > now_ms ? next_try_ms - now_ms : 0));
+    }
+}
+
+void write_spool(JsonSink& out, const StatusView& view) noexcept {
+    const SpoolFigures<std::uint64_t>& spool = view.figures->spool;
+    StatusMs next_try_ms = 0;
+    for (std::size_t i = 0; i < view.target_count; i++) {
+        const StatusMs next_ms = view.targets[i].next_try_ms;
+        const bool is_sooner = next_try_ms == 0 || next_ms < next_try_ms;
+        next_try_ms = next_ms != 0 && is_sooner ? next_ms : next_try_ms;
+    }
+    out.name("spool");
+    out.open_object();
+    number(out, "enabled", view.context.has_spool ? "true" : "false");
+    number(out, "waiting", Digits(spool.waiting));
+    number(out, "dead", Digits(spool.dead));
+    number(out, "bytes", Digits(spool.used_bytes));
+    number(out, "oldest_seconds", Digits::seconds(oldest_wait_ms(view)));
+    write_next_try(out, next_try_ms, view.context.now_ms);
+    out.member("last_error", view.last_error);
+    out.member("trouble", view.trouble);
+    out.close_object();
+}
+
+void write_targets(JsonSink& out, const StatusView& view) noexcept {
+    array(out, "targets", view.target_count, [&](std::size_t i) {
+        const TargetView& target = view.targets[i];
+        out.member("target", target.name);
+        number(out, "up", target.is_up ? "true" : "false");
+        number(out, "since", Digits(target.since_ms / kSecondMs));
+        write_next_try(out, target.next_try_ms, view.context.now_ms);
+        out.member("reason", target.reason);
+    });
+}
+
+// ---------------------------------------------------------------- the last hour
+
+/// How long at most the given part, in hundredths, of a minute's pushes have taken: somewhere in
+/// the bucket where the last of them is, as if its pushes were spread over it evenly.
+std::uint64_t percentile_ms(const std::uint64_t (&counts)[kMinuteBuckets], std::uint64_t total,
+                            std::uint64_t hundredths) noexcept {
+    const std::uint64_t wanted = std::max<std::uint64_t>((total * hundredths + 99) / 100, 1);
+    std::uint64_t before = 0;
+    std::size_t bucket = 0;
+    while (bucket + 1 < kMinuteBuckets && before + counts[bucket] < wanted) {
+        before += counts[bucket++];
+    }
+    const std::uint64_t least_ms = least_ms_of_bucket(bucket);
+    const std::uint64_t width_ms = least_ms_of_bucket(bucket + 1) - least_ms;
+    return counts[bucket] == 0 ? least_ms
+                               : least_ms + width_ms * (wanted - before) / counts[bucket];
+}
+
+void write_minute(JsonSink& out, const StatusView& view, std::uint64_t minute) noexcept {
+    const Minute<std::uint64_t>& from = view.figures->minutes[minute % kMinutes];
+    std::uint64_t pushes[kMinuteBuckets];
+    std::uint64_t total = 0;
+    for (std::size_t i = 0; i < kMinuteBuckets; i++) {
+        pushes[i] = count_of_minute(from.pushes[i], minute);
+        total += pushes[i];
+    }
+    number(out, "time", Digits(minute * kMinuteMs / kSecondMs));
+    for (std::size_t i = 0; i < kAnsweredKinds; i++) {
+        number(out, kAnsweredNames[i], Digits(count_of_minute(from.answers[i], minute)));
+    }
+    number(out, "pushes", Digits(total));
+    for (const auto& [name, hundredths] : {std::pair{"push_p50", 50}, std::pair{"push_p99", 99}}) {
+        out.name(name);
+        if (total == 0) {
+            out.raw("null");
+        } else {
+            out.raw(Digits::seconds(
+                percentile_ms(pushes, total, static_cast<std::uint64_t>(hundredths))));
+        }
+    }
+}
+
+void write_minutes(JsonSink& out, const StatusView& view) noexcept {
+    const std::uint64_t first = view.context.now_ms / kMinuteMs + 1 - kMinutes;
+    array(out, "minutes", kMinutes, [&](std::size_t i) { write_minute(out, view, first + i); });
+}
+
+// ---------------------------------------------------------------- the last alerts
+
+void write_alerts(JsonSink& out, const StatusView& view) noexcept {
+    array(out, "alerts", view.alert_count, [&](std::size_t i) {
+        const AlertView& alert = view.alerts[i];
+        number(out, "time", Digits::seconds(alert.time_ms));
+        out.member("biz_id", alert.biz_id);
+        out.member("biz_name", alert.biz_name);
+        out.member("title", alert.title);
+        out.member("status", alert.status);
+        out.member("outcome", alert.outcome);
+        out.member("code", alert.code);
+        out.name("delay_seconds");
+        if (alert.has_delay) {
+            out.raw(Digits::seconds(alert.delay_ms));
+        } else {
+            out.raw("null");
+        }
+        out.member("request_id", alert.request_id);
+    });
+}
+
+void write(JsonSink& out, const StatusView& view) noexcept {
+    const Health health = health_of(view);
+    out.open_object();
+    out.member("state", kStateNames[static_cast<std::size_t>(health.state)]);
+    out.member("reason", health.reason);
+    number(out, "since", Digits(health.since_ms / kSecondMs));
+    number(out, "now", Digits(view.context.now_ms / kSecondMs));
+    write_spool(out, view);
+    write_targets(out, view);
+    JsonFigures figures(out);
+    list_figures(view, figures);
+    write_minutes(out, view);
+    write_alerts(out, view);
+    out.close_object();
+    out.raw("\n");
+}
+
+}  // namespace
+
+std::string_view write_status_json(Arena& arena, const StatusView& view) noexcept {
+    return write_json(arena, [&](JsonSink& out) { write(out, view); });
+}
+
+}  // namespace flashduty

@@ -1,0 +1,61 @@
+// The figures at one moment, as they are shown.
+#pragma once
+
+#include <string_view>
+
+#include "../core/arena.hpp"
+#include "stats.hpp"
+
+namespace flashduty {
+
+/// What is shown of a target.
+struct TargetView {
+    std::string_view name;
+    bool is_up = true;
+    StatusMs since_ms = 0;       ///< when it came back or went away; 0: it was never away
+    StatusMs failed_ms = 0;      ///< when a push there has last failed without a spool
+    StatusMs next_try_ms = 0;    ///< of one that is away with a spool
+    bool is_spooled_to = false;  ///< the deliverer tells what is known of it
+    std::string_view reason;     ///< why it is away
+};
+
+/// What is shown of an alert.
+struct AlertView {
+    std::uint64_t number = 0;  ///< grows
+    StatusMs time_ms = 0;
+    std::string_view outcome;
+    bool has_delay = false;
+    std::uint64_t delay_ms = 0;
+    std::string_view biz_id;
+    std::string_view biz_name;
+    std::string_view title;
+    std::string_view status;
+    std::string_view code;
+    std::string_view request_id;
+};
+
+/// What the figures do not know themselves.
+struct StatusContext {
+    bool has_spool = false;
+    std::string_view version;  ///< of the module
+    std::string_view nginx;
+    StatusMs now_ms = 0;
+};
+
+/// Texts are valid UTF-8 without control characters and live in the arena, as all else. Not to be
+/// used once that has failed().
+struct StatusView {
+    StatusContext context;
+    const Snapshot* figures = nullptr;
+    const TargetView* targets = nullptr;  ///< by name
+    std::size_t target_count = 0;
+    const AlertView* alerts = nullptr;  ///< the newest first
+    std::size_t alert_count = 0;
+    std::string_view trouble;     ///< why the spool cannot be used; empty when it can
+    std::string_view last_error;  ///< of the last push from the spool that failed
+};
+
+[[nodiscard]] StatusView view_status(Arena& arena, const Stats& stats,
+                                     const StatusContext& context) noexcept;
+
+}  // namespace flashduty

@@ -1,0 +1,180 @@
+package Callers;
+
+# Many callers at once, in a process of its own. Each alert key has one caller,
+# who sends the next event of it only when the one before was answered: trigger
+# and recovery by turns, numbered in their titles. So it is known in which order
+# the events of a key were written down.
+
+use strict;
+use warnings;
+
+use IO::Handle;
+use IO::Select;
+use POSIX ();
+use Time::HiRes qw(time);
+
+use BlueKing;
+use Client;
+use Gateway;
+
+# --- the test's side ---------------------------------------------------------
+
+# port; log: a file; name: what the keys begin with; keys: how many; events: of
+# each key, endless when undefined; at_once: how many keys have an event on its
+# way; rate: events a second at most; levels: the severities of the triggers
+sub start {
+    my ($class, %callers) = @_;
+
+    pipe my $end, my $goes_on or die "cannot pipe: $!\n";
+    open my $log, '>', $callers{log} or die "cannot write $callers{log}: $!\n";
+    $log->autoflush;
+
+    my $seed = int rand 2**31;
+    my $pid  = fork // die "cannot fork: $!\n";
+    if (!$pid) {
+        close $goes_on;
+        srand $seed;
+        my $lived = eval { $class->send_all(%callers, end => $end, log => $log); 1 };
+        print STDERR "callers: $@" if !$lived;
+        POSIX::_exit(!$lived);
+    }
+    return bless { log => $callers{log}, pid => $pid, goes_on => $goes_on }, $class;
+}
+
+# [KEY, NUMBER, STATUS, OUTCOME] of every event that was answered so far, in the
+# order of the answers; one without an answer has the status "none".
+sub answers {
+    my ($self) = @_;
+
+    open my $log, '<', $self->{log} or die "cannot read $self->{log}: $!\n";
+    chomp(my @lines = <$log>);
+    return map { [ split / /, $_, 4 ] } @lines;
+}
+
+# How many were answered so far.
+sub count {
+    my ($self) = @_;
+
+    if (!$self->{reader}) { open $self->{reader}, '<', $self->{log} or die "cannot read $self->{log}: $!\n" }
+    seek $self->{reader}, 0, 1;
+    my $reader = $self->{reader};
+    1 while <$reader>;
+    return $.;
+}
+
+# Whether so many more are answered.
+sub goes_on {
+    my ($self, $count) = @_;
+
+    my $goal = $self->count + $count;
+    return eventually { $self->count >= $goal };
+}
+
+# Begins no further event, or where their number is fixed sends the rest. All
+# answers.
+sub finish {
+    my ($self) = @_;
+
+    if (my $goes_on = delete $self->{goes_on}) {
+        syswrite $goes_on, '.';    # other callers may hold that end as well
+        waitpid $self->{pid}, 0;
+        die "the callers have died\n" if $?;
+    }
+    return $self->answers;
+}
+
+# --- the callers' side -------------------------------------------------------
+
+sub send_all {
+    my ($class, %callers) = @_;
+
+    my $self = bless {
+        at_once => 50, rate => 1e9, levels => [ 1, 2, 3 ], %callers,
+        idle   => [ map { { key => "$callers{name}-$_", sent => 0 } } 1 .. $callers{keys} ],
+        open   => {},
+        select => IO::Select->new,
+    }, $class;
+    $self->{select}->add($self->{end}) if !defined $self->{events};
+
+    my $started = time;
+    my $sent    = 0;
+    while (@{ $self->{idle} } && !$self->{has_end} || %{ $self->{open} }) {
+        my $wait = $started + $sent / $self->{rate} - time;
+        if ($wait <= 0 && !$self->{has_end} && @{ $self->{idle} } && keys %{ $self->{open} } < $self->{at_once}) {
+            $sent += $self->send_next;
+            $wait = 0;
+        }
+        elsif ($wait <= 0 || !@{ $self->{idle} }) {
+            $wait = Client::PATIENCE;
+        }
+        $self->listen($wait) or $wait < Client::PATIENCE or $self->give_up;
+    }
+    return;
+}
+
+# The next event of any key; nothing when nobody can be reached.
+sub send_next {
+    my ($self) = @_;
+
+    my $caller = eval { Client->connect($self->{port}) };
+    if (!$caller) {
+        select undef, undef, undef, 0.02;
+        return 0;
+    }
+    my $alert = splice @{ $self->{idle} }, rand @{ $self->{idle} }, 1;
+    $alert->{sent}++;
+    $caller->send(Client->compose('POST', '/blueking', $self->body($alert), Connection => 'close'));
+    $self->{open}{ $caller->socket } = { client => $caller, alert => $alert };
+    $self->{select}->add($caller->socket);
+    return 1;
+}
+
+sub body {
+    my ($self, $alert) = @_;
+
+    my $levels = $self->{levels};
+    my ($number) = $alert->{key} =~ /(\d+)\z/;
+    return alert(
+        type     => $alert->{sent} % 2 ? 'ANOMALY_NOTICE' : 'RECOVERY_NOTICE',
+        event    => { id   => $alert->{key}, event_id => $alert->{key}, level => $levels->[ $number % @$levels ] },
+        strategy => { name => "event $alert->{sent}" },
+    );
+}
+
+# Takes what comes while this waits; how many things that were.
+sub listen {
+    my ($self, $seconds) = @_;
+
+    my @readable = $self->{select}->can_read($seconds);
+    for my $socket (@readable) {
+        if ($socket == $self->{end}) {
+            $self->{select}->remove($socket);
+            $self->{has_end} = 1;
+            next;
+        }
+        my $call = delete $self->{open}{$socket};
+        $self->{select}->remove($socket);
+        $self->note($call->{alert}, $call->{client}->response->verdict || 'none');
+    }
+    return scalar @readable;
+}
+
+sub note {
+    my ($self, $alert, $verdict) = @_;
+
+    print { $self->{log} } "$alert->{key} $alert->{sent} $verdict\n";
+    push @{ $self->{idle} }, $alert if $alert->{sent} < ($self->{events} // 'inf');
+    return;
+}
+
+# Nobody answers any more.
+sub give_up {
+    my ($self) = @_;
+
+    $self->note($_->{alert}, 'late') for values %{ $self->{open} };
+    $self->{open}    = {};
+    $self->{has_end} = 1;
+    return;
+}
+
+1;

@@ -1,0 +1,102 @@
+package Ledger;
+
+# What the callers of a gateway were told, held against what its Flashduty has
+# taken: a 2xx is a promise.
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use Time::HiRes qw(sleep time);
+
+use BlueKing;
+use Client;
+use Gateway;
+
+# A target that was away is tried after seconds.
+use constant PATIENCE => 6 * Client::PATIENCE;
+
+# The keys of its own alerts begin with a name.
+sub new {
+    my ($class, $gateway, $name) = @_;
+    return bless { gateway => $gateway, name => $name // 'ledger', sent => 0, told => {} }, $class;
+}
+
+# Sends an alert of its own key; the verdict.
+sub post {
+    my ($self, %change) = @_;
+
+    my $id = "$self->{name}-" . ++$self->{sent};
+    my $verdict
+        = $self->{gateway}->post('/blueking', alert(event => { id => $id, event_id => $id }))->verdict;
+    $self->note($id, $verdict);
+    return $verdict;
+}
+
+# The answers that a Load has had; its rate, and how many there were of each, for
+# the test's own notes.
+sub note_load {
+    my ($self, $load) = @_;
+
+    my ($rate, @answers) = $load->finish;
+    for my $answer (@answers) {
+        my ($key, $verdict) = $answer =~ /^(\S+) (\S+ \S+)/;
+        $self->note($key, $verdict);
+    }
+    my %times;
+    $times{$_}++ for values %{ $self->{told} };
+    return join ', ', $rate, map {"$times{$_} $_"} sort keys %times;
+}
+
+sub note {
+    my ($self, $key, $verdict) = @_;
+
+    $self->{told}{$key} = $verdict;
+    return;
+}
+
+# The verdicts of so many alerts, each once.
+sub verdicts_of {
+    my ($self, $count) = @_;
+
+    my %verdicts = map { $self->post => 1 } 1 .. $count;
+    return join ', ', sort keys %verdicts;
+}
+
+# Those of a while.
+sub verdicts_for {
+    my ($self, $seconds) = @_;
+
+    my %verdicts;
+    my $end = time + $seconds;
+    $verdicts{ $self->post } = 1 while time < $end;
+    return join ', ', sort keys %verdicts;
+}
+
+# Sends alerts until the verdict is there.
+sub post_until {
+    my ($self, $verdict) = @_;
+    return eventually { $self->post eq $verdict };
+}
+
+sub told {
+    my ($self, $verdict) = @_;
+    return grep { $self->{told}{$_} eq $verdict } sort keys %{ $self->{told} };
+}
+
+# The keys of what was promised and not taken, once nothing more comes.
+sub broken {
+    my ($self) = @_;
+
+    my $deadline = time + PATIENCE;
+    my @missing;
+    while (1) {
+        my %taken = map { $_->[2] => 1 } grep { $_->[1] } $self->{gateway}->flashduty->arrivals;
+        @missing = grep { $self->{told}{$_} =~ /^2/ && !$taken{$_} } sort keys %{ $self->{told} };
+        last if !@missing || time > $deadline;
+        sleep 0.05;
+    }
+    return join ' ', map {"$_ ($self->{told}{$_})"} @missing;
+}
+
+1;

@@ -1,0 +1,49 @@
+# What waits for longer than max_age becomes a dead letter, and a dead letter that
+# is older than dead_age is deleted, each with an error line.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(time);
+
+use BlueKing;
+use Flashduty;
+use Gateway;
+use Spool;
+
+my $t = Spool->new(spool => 'max_age=2s dead_age=5s')->plan(17)->start;
+
+sub post {
+    my ($key, %change) = @_;
+    return $t->post('/blueking', alert(%change, event => { id => $key, event_id => $key }))->verdict;
+}
+
+sub log_says {
+    my ($line) = @_;
+    return eventually { $t->error_log =~ $line };
+}
+
+$t->flashduty->go_away;
+my $since = time;
+is(post('old'), '202 spooled', 'an alert waits');
+is(post('old', type => 'RECOVERY_NOTICE'), '202 spooled', 'and its recovery');
+ok($t->runs_empty, 'until it is too old');
+my $seconds = time - $since;
+cmp_ok($seconds, '>=', 2, 'not before max_age');
+my @dead = $t->dead;
+is(join(' ', map {"$_->{alert_key} $_->{status}"} @dead), 'old Warning old Ok', 'both are dead letters');
+like($dead[0]{reason}, qr/\S/, 'with a reason');
+like($dead[0]{event}, qr/"alert_key":"old"/, 'with the event');
+like($dead[0]{body}, qr/"event_id":"old"/, 'with the body');
+cmp_ok($dead[0]{attempts}, '>=', 1, 'and how often it was tried');
+ok(log_says(qr/\[error\].*alert "old", event $dead[0]{event_id}, is a dead letter: /), 'an error line names it');
+ok(log_says(qr/\[error\].*alert "old", event $dead[1]{event_id}, is a dead letter: /), 'and the other');
+
+$t->flashduty->come_back;
+ok((eventually { post('new') eq '200 delivered' }), 'what comes next is delivered');
+is(scalar(grep { $_->{body} =~ /"old"/ } $t->flashduty->pushes), 0, 'what was too old is not');
+
+ok((eventually { !$t->dead }), 'in time they are deleted');
+cmp_ok(time - $since, '>=', 7, 'not before dead_age');
+ok(log_says(qr/\[error\].*dead letter of alert "old", event $_->{event_id}, deleted: /), 'an error line names it') for @dead;

@@ -1,0 +1,44 @@
+# A dead letter of an alert of which a newer event was delivered past the spool,
+# while that could not be used, is never sent again.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use BlueKing;
+use Flashduty;
+use Gateway;
+use Spool;
+
+my $t = Spool->new->plan(8)->start;
+
+sub keyed {
+    my ($key, %change) = @_;
+    return alert(%change, event => { id => $key, event_id => $key });
+}
+
+sub state_of {
+    my ($key) = @_;
+    my ($row) = $t->query("SELECT state FROM dead_letters WHERE alert_key = '$key'");
+    return $row ? $row->{state} : '';
+}
+
+$t->flashduty->answer(says(400, 'InvalidParameter', 'no'));
+is($t->post('/blueking', keyed($_))->verdict, '502 refused', "$_ is refused") for 'over', 'open';
+ok((eventually { state_of('open') eq 'dead' }), 'both are dead letters');
+
+$t->flashduty->answer(taken());
+my $holder = $t->hold;
+is($t->post('/blueking', keyed('over', type => 'RECOVERY_NOTICE'))->verdict, '200 delivered',
+    'the recovery of one is delivered while another program holds the spool');
+close $holder;
+
+is($t->post('/blueking', keyed('next'))->verdict, '200 delivered', 'the spool is used again');
+ok((eventually { state_of('over') eq 'superseded' }), 'its dead letter is superseded');
+my $sent = $t->flashduty->count;
+$t->query('UPDATE dead SET again = 1');
+ok((eventually { state_of('open') eq '' }), 'marked by an operator, that of the other one waits again');
+$t->flashduty->wait_for($sent + 1);
+is(join(' ', map { $_->{body} =~ /"alert_key":"([^"]+)"/ } $t->flashduty->pushes($sent)), 'open',
+    'and is sent, the superseded one is not');

@@ -1,0 +1,147 @@
+// When an alert that is sent now would be taken, and what is said of it.
+#include "status_support.hpp"
+
+using namespace flashduty;
+
+namespace {
+
+constexpr TargetName kTarget = {"gateway", "/flashduty"};
+constexpr TargetName kOther = {"gateway", "/other"};
+
+struct HealthBoard : Board {
+    explicit HealthBoard(bool spools) : has_spool(spools) {}
+
+    bool has_spool;
+
+    void push(bool is_taken, StatusMs at_ms, const TargetName& target = kTarget) {
+        push_to(stats, target, is_taken, is_taken ? "" : "nobody there", at_ms);
+    }
+
+    void deliver(bool is_away, StatusMs at_ms) {
+        const TargetFact fact = {kTarget, is_away, kNow - 60'000, kNow + 1000, "it hangs"};
+        publish_targets(stats, &fact, 1, at_ms);
+        publish_spool(stats, {}, at_ms);
+    }
+
+    [[nodiscard]] std::string health(StatusMs now_ms = kNow) {
+        return std::string(write_health(arena, health_of(view(now_ms, has_spool))));
+    }
+};
+
+std::string says(std::string_view state, std::string_view reason, StatusMs since_ms) {
+    const std::string why = reason.empty() ? "" : R"("reason":")" + std::string(reason) + R"(",)";
+    return R"({"state":")" + std::string(state) + R"(",)" + why + R"("since":)" +
+           std::to_string(since_ms / 1000) + "}\n";
+}
+
+// ---------------------------------------------------------------- without a spool
+
+void a_gateway_that_has_just_begun_delivers(void**) {
+    assert_text(HealthBoard(false).health(), says("delivering", "", kNow - kHourMs));
+}
+
+void a_push_that_failed_counts_for_thirty_seconds(void**) {
+    HealthBoard board(false);
+    board.push(false, kNow - 5000);
+    board.push(false, kNow);
+    assert_text(board.health(kNow), says("failing", "nobody there", kNow - 5000));
+    assert_text(board.health(kNow + 29'999), says("failing", "nobody there", kNow - 5000));
+    assert_text(board.health(kNow + 30'000), says("delivering", "", kNow + 30'000));
+    assert_text(board.health(kNow + 90'000), says("delivering", "", kNow + 30'000));
+}
+
+void a_push_that_is_taken_ends_it(void**) {
+    HealthBoard board(false);
+    board.push(false, kNow - 5000);
+    board.push(true, kNow - 1000);
+    assert_text(board.health(), says("delivering", "", kNow - 1000));
+}
+
+void one_target_of_two_is_enough_to_fail(void**) {
+    HealthBoard board(false);
+    board.push(false, kNow - 5000);
+    board.push(true, kNow, kOther);
+    assert_text(board.health(), says("failing", "nobody there", kNow - 5000));
+}
+
+// ---------------------------------------------------------------- with a spool
+
+void what_can_be_written_down_is_not_lost(void**) {
+    HealthBoard board(true);
+    board.deliver(false, kNow);
+    assert_text(board.health(), says("delivering", "", kNow - 60'000));
+    board.deliver(true, kNow);
+    assert_text(board.health(), says("spooling", "it hangs", kNow - 60'000));
+}
+
+void a_spool_that_takes_nothing_is_named_while_the_target_is_well(void**) {
+    HealthBoard board(true);
+    board.deliver(false, kNow);
+    assert_true(begin_trouble(board.stats, SpoolUser::kAcceptor, "the disk is full", kNow));
+    assert_text(board.health(), says("delivering", "the disk is full", kNow));
+}
+
+void neither_spool_nor_target_is_failing(void**) {
+    HealthBoard board(true);
+    assert_true(begin_trouble(board.stats, SpoolUser::kAcceptor, "the disk is full", kNow));
+    board.deliver(true, kNow);
+    assert_text(board.health(), says("failing", "it hangs", kNow));
+    assert_true(end_trouble(board.stats, SpoolUser::kAcceptor, kNow));
+    assert_text(board.health(), says("spooling", "it hangs", kNow - 60'000));
+}
+
+void what_a_deliverer_without_its_store_knows_of_a_target_is_old(void**) {
+    HealthBoard board(true);
+    board.deliver(true, kNow);
+    assert_true(begin_trouble(board.stats, SpoolUser::kAcceptor, "broken", kNow));
+    assert_false(begin_trouble(board.stats, SpoolUser::kDeliverer, "broken", kNow));
+    assert_text(board.health(), says("delivering", "broken", kNow));
+    board.push(false, kNow + 1000);
+    assert_text(board.health(kNow + 2000), says("failing", "nobody there", kNow));
+    assert_text(board.health(kNow + 40'000), says("delivering", "broken", kNow));
+}
+
+void a_deliverer_that_cannot_read_the_spool_delivers_nothing(void**) {
+    HealthBoard board(true);
+    board.deliver(false, kNow);
+    assert_true(begin_trouble(board.stats, SpoolUser::kDeliverer, "I/O error", kNow));
+    assert_text(board.health(), says("spooling", "I/O error", kNow));
+}
+
+void a_deliverer_that_is_gone_is_missed(void**) {
+    HealthBoard board(true);
+    board.deliver(false, kNow);
+    assert_text(board.health(kNow + 10'000), says("delivering", "", kNow - 60'000));
+    assert_text(board.health(kNow + 10'001),
+                says("spooling", "no worker pushes what waits in the spool", kNow));
+}
+
+void trouble_is_told_once(void**) {
+    HealthBoard board(true);
+    assert_false(end_trouble(board.stats, SpoolUser::kAcceptor, kNow));
+    assert_true(begin_trouble(board.stats, SpoolUser::kAcceptor, "first", kNow));
+    assert_false(begin_trouble(board.stats, SpoolUser::kAcceptor, "second", kNow));
+    assert_false(begin_trouble(board.stats, SpoolUser::kDeliverer, "third", kNow));
+    assert_false(end_trouble(board.stats, SpoolUser::kAcceptor, kNow));
+    assert_true(end_trouble(board.stats, SpoolUser::kDeliverer, kNow));
+    assert_true(begin_trouble(board.stats, SpoolUser::kDeliverer, "again", kNow));
+}
+
+}  // namespace
+
+int main() {
+    const std::vector<CMUnitTest> tests = {
+        cmocka_unit_test(a_gateway_that_has_just_begun_delivers),
+        cmocka_unit_test(a_push_that_failed_counts_for_thirty_seconds),
+        cmocka_unit_test(a_push_that_is_taken_ends_it),
+        cmocka_unit_test(one_target_of_two_is_enough_to_fail),
+        cmocka_unit_test(what_can_be_written_down_is_not_lost),
+        cmocka_unit_test(a_spool_that_takes_nothing_is_named_while_the_target_is_well),
+        cmocka_unit_test(neither_spool_nor_target_is_failing),
+        cmocka_unit_test(what_a_deliverer_without_its_store_knows_of_a_target_is_old),
+        cmocka_unit_test(a_deliverer_that_cannot_read_the_spool_delivers_nothing),
+        cmocka_unit_test(a_deliverer_that_is_gone_is_missed),
+        cmocka_unit_test(trouble_is_told_once),
+    };
+    return run("health", tests);
+}

@@ -1,0 +1,663 @@
+// What waits in the store, what leaves it and in which order.
+#include "store_support.hpp"
+
+namespace {
+
+// ---------------------------------------------------------------- appending
+
+void what_is_appended_comes_back_whole(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    NewEvent event = new_event("key");
+    event.body = std::string("\0\xFF{}", 4) + std::string(100'000, 'b');
+    const std::vector<Appended> appended = append(store, {event});
+    assert_int_equal(appended.size(), 1);
+    const DueEvent back = due_of(store, "key");
+    assert_true(back.event_id == appended[0].event_id);
+    assert_true(back.target_id == appended[0].target_id);
+    assert_text(back.server, event.server);
+    assert_text(back.location, event.location);
+    assert_text(back.arguments, event.arguments);
+    assert_text(back.event_status, event.event_status);
+    assert_text(back.title, event.title);
+    assert_text(back.event, event.event);
+    assert_text(back.variables, event.variables);
+    assert_true(back.accepted_ms == event.accepted_ms);
+    assert_int_equal(back.attempts, 0);
+    refuse(store, back);
+    assert_text(in_shell(folder.spool(), "SELECT length(body) FROM dead"), "100004");
+}
+
+void ids_grow_in_the_order_of_the_batch_and_elders_are_told(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    NewEvent elsewhere = new_event("a");
+    elsewhere.location = "/other";
+    const std::vector<Appended> appended =
+        append(store, {new_event("a"), new_event("b"), new_event("a"), elsewhere});
+    assert_int_equal(appended.size(), 4);
+    for (std::size_t i = 1; i < appended.size(); i++) {
+        assert_true(appended[i - 1].event_id < appended[i].event_id);
+    }
+    assert_false(appended[0].has_elder);
+    assert_false(appended[1].has_elder);
+    assert_true(appended[2].has_elder);
+    assert_false(appended[3].has_elder);
+    assert_true(appended[0].target_id == appended[1].target_id);
+    assert_true(appended[0].target_id != appended[3].target_id);
+    assert_true(append(store, {new_event("b")})[0].has_elder);
+}
+
+void an_empty_text_is_a_text(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    NewEvent event;
+    event.event_status = "Ok";
+    assert_int_equal(append(store, {event}).size(), 1);
+    assert_int_equal(due(store, kNow).size(), 1);
+    assert_int_equal(append(store, {}).size(), 0);
+    assert_int_equal(size_of(store).waiting, 1);
+}
+
+void an_id_is_not_used_again(void**) {
+    TempFolder folder;
+    std::int64_t last = 0;
+    for (int i = 0; i < 3; i++) {
+        SqliteStore store(options_of(folder), true);
+        const std::int64_t id = append(store, {new_event("a")})[0].event_id;
+        assert_true(id > last);
+        last = id;
+        deliver(store, due_of(store, "a"));
+    }
+    // Nor by a database that takes the place of this one.
+    in_shell(folder.spool(), "PRAGMA wal_checkpoint(TRUNCATE)");
+    std::filesystem::remove(folder.spool());
+    SqliteStore store(options_of(folder), true);
+    assert_true(append(store, {new_event("a")})[0].event_id > last);
+}
+
+void nothing_is_taken_beyond_max_size_and_again_when_there_is_room(void**) {
+    TempFolder folder;
+    SqliteStoreOptions options = options_of(folder);
+    options.max_size_bytes = 400'000;
+    SqliteStore store(options, true);
+    NewEvent event = new_event("a");
+    event.body.assign(50'000, 'b');
+    std::vector<Appended> appended;
+    std::size_t taken = 0;
+    while (taken < 100 && store.append({event}, appended) == StoreStatus::kOk) {
+        taken++;
+    }
+    assert_true(taken > 3 && taken < 9);
+    assert_true(store.error().find("max_size") != std::string_view::npos);
+    assert_int_equal(size_of(store).waiting, taken);
+    deliver(store, due_of(store, "a"));
+    deliver(store, due_of(store, "a"));
+    assert_status(store.append({event}, appended), kOk);
+}
+
+// ---------------------------------------------------------------- order
+
+void events_of_a_key_leave_in_order_and_do_not_hold_up_others(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    const std::vector<Appended> a =
+        append(store, {new_event("a"), new_event("b"), new_event("a"), new_event("a")});
+    assert_text(due_keys(store, kNow), "a b");
+    assert_true(due_of(store, "a").event_id == a[0].event_id);
+    retry(store, due_of(store, "a"), kNow + kSecond);
+    assert_text(due_keys(store, kNow), "b");
+    assert_true(due_of(store, "a", kNow + kSecond).event_id == a[0].event_id);
+    assert_int_equal(due_of(store, "a", kNow + kSecond).attempts, 1);
+    deliver(store, due_of(store, "a", kNow + kSecond));
+    assert_true(due_of(store, "a").event_id == a[2].event_id);
+    refuse(store, due_of(store, "a"));
+    assert_true(due_of(store, "a").event_id == a[3].event_id);
+}
+
+void a_key_that_is_busy_is_left_out(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    append(store, {new_event("a"), new_event("b"), new_event("c")});
+    const Ids busy = {due_of(store, "b").alert_id, due_of(store, "a").alert_id};
+    assert_text(due_keys(store, kNow, 1, busy), "c");
+    assert_text(due_keys(store, kNow, 9, busy), "c");
+}
+
+void the_worst_go_first_and_of_those_the_oldest(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    append(store, {
+                      new_event("info", "Info", kNow - 60),
+                      new_event("ok", "Ok", kNow - 40),
+                      new_event("warning", "Warning", kNow - 50),
+                      new_event("critical2", "Critical", kNow - 10),
+                      new_event("critical1", "Critical", kNow - 20),
+                  });
+    assert_text(due_keys(store, kNow), "critical1 critical2 warning ok info");
+    assert_text(due_keys(store, kNow, 2), "critical1 critical2");
+    assert_text(due_keys(store, kNow, 3), "critical1 critical2 warning");
+    assert_text(due_keys(store, kNow, 0), "");
+}
+
+void a_key_ranks_as_the_worst_that_waits_in_it(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    append(store, {new_event("a", "Info"), new_event("b", "Warning", kNow + 1),
+                   new_event("a", "Critical", kNow + 2), new_event("a", "Info", kNow + 3)});
+    assert_text(due_keys(store, kNow), "a b");
+    deliver(store, due_of(store, "a"));
+    assert_text(due_keys(store, kNow), "a b");
+    deliver(store, due_of(store, "a"));
+    assert_text(due_keys(store, kNow), "b a");
+}
+
+void a_key_with_nothing_but_ok_ranks_as_warning(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    append(store, {new_event("ok", "Ok"), new_event("warning", "Warning", kNow + 1),
+                   new_event("info", "Info", kNow - 1)});
+    assert_text(due_keys(store, kNow), "ok warning info");
+    append(store, {new_event("ok", "Info", kNow + 2)});
+    assert_text(due_keys(store, kNow), "warning info ok");
+}
+
+void a_key_that_has_waited_ten_minutes_ranks_one_higher(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    append(store, {
+                      new_event("critical", "Critical", kNow),
+                      new_event("old warning", "Warning", kNow - 10 * kMinute),
+                      new_event("warning", "Warning", kNow - 10 * kMinute + 1),
+                      new_event("old info", "Info", kNow - 11 * kMinute),
+                      new_event("info", "Info", kNow),
+                      new_event("old critical", "Critical", kNow - 9 * kMinute),
+                  });
+    assert_text(due_keys(store, kNow), "old warning old critical critical old info warning info");
+    assert_text(due_keys(store, kNow - kMinute),
+                "old critical critical old info old warning warning info");
+}
+
+void a_key_whose_try_is_due_again_takes_its_place_in_the_order(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    append(store, {new_event("a", "Critical"), new_event("b", "Critical", kNow + 1),
+                   new_event("c", "Warning")});
+    retry(store, due_of(store, "a"), kNow + kSecond);
+    assert_text(due_keys(store, kNow), "b c");
+    assert_text(due_keys(store, kNow + kSecond), "a b c");
+    assert_text(due_keys(store, kNow + kSecond, 1), "a");
+}
+
+void targets_are_those_for_which_something_waits(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    NewEvent other = new_event("a");
+    other.server = "another";
+    const std::vector<Appended> appended = append(store, {new_event("a"), other, new_event("b")});
+    Ids targets;
+    assert_status(store.targets(targets), kOk);
+    assert_true(targets == Ids({appended[0].target_id, appended[1].target_id}));
+    std::vector<DueEvent> events;
+    assert_status(store.due(targets[1], kNow, 9, {}, events), kOk);
+    assert_text(keys_of(events), "a");
+    deliver(store, events[0]);
+    assert_status(store.targets(targets), kOk);
+    assert_true(targets == Ids({appended[0].target_id}));
+    assert_true(append(store, {other})[0].target_id == appended[1].target_id);
+}
+
+// ---------------------------------------------------------------- probes
+
+std::string probe_key(SqliteStore& store, std::int64_t target_id, UnixMs now_ms,
+                      const Ids& busy = {}) {
+    std::vector<DueEvent> events;
+    assert_status(store.probe(target_id, now_ms, busy, events), kOk);
+    return keys_of(events);
+}
+
+void each_probe_is_of_another_key_until_all_were_tried(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    const std::int64_t target =
+        append(store, {new_event("a"), new_event("b", "Info"), new_event("c", "Critical")})[0]
+            .target_id;
+    std::string order;
+    for (UnixMs now = kNow; now < kNow + 7; now++) {
+        std::vector<DueEvent> events;
+        assert_status(store.probe(target, now, {}, events), kOk);
+        order += keys_of(events);
+        retry(store, events[0], flashduty::kUntilBack + now, now);
+    }
+    assert_text(order, "cabcabc");
+    assert_text(due_keys(store, kNow + kHour), "");
+    assert_text(probe_key(store, target, kNow), "a");
+    const DueEvent first = due(store, 2 * flashduty::kUntilBack)[0];
+    assert_text(first.alert_key, "a");
+    assert_text(probe_key(store, target, kNow, {first.alert_id}), "b");
+}
+
+void what_is_due_is_probed_before_what_was_tried(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    const std::int64_t target = append(store, {new_event("a"), new_event("b")})[0].target_id;
+    retry(store, due_of(store, "a"), flashduty::kUntilBack + kNow);
+    retry(store, due_of(store, "b"), kNow + kSecond);
+    append(store, {new_event("c", "Info")});
+    assert_text(probe_key(store, target, kNow + 1), "c");
+    assert_text(probe_key(store, target, kNow + kSecond), "b");
+    deliver(store, due_of(store, "c"));
+    assert_text(probe_key(store, target, kNow + 1), "a");
+}
+
+void keys_that_wait_for_their_target_are_due_when_it_is_back(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    NewEvent other = new_event("d");
+    other.location = "/other";
+    const std::vector<Appended> appended =
+        append(store, {new_event("a"), new_event("b"), new_event("c"), other});
+    retry(store, due_of(store, "a"), flashduty::kUntilBack + kNow);
+    retry(store, due_of(store, "b"), kNow + kSecond);
+    retry(store, due_of(store, "d"), flashduty::kUntilBack + kNow);
+    assert_text(due_keys(store, kNow), "c");
+    assert_status(store.settle({}, {appended[0].target_id}), kOk);
+    assert_text(due_keys(store, kNow), "a c");
+    assert_status(store.settle({}, {appended[3].target_id, 12345}), kOk);
+    assert_text(due_keys(store, kNow), "a c d");
+}
+
+// ---------------------------------------------------------------- settling
+
+void settling_what_is_gone_is_no_error(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    append(store, {new_event("a"), new_event("b")});
+    const DueEvent event = due_of(store, "a");
+    deliver(store, event);
+    deliver(store, event);
+    refuse(store, event);
+    retry(store, event, kNow + kSecond);
+    assert_int_equal(size_of(store).waiting, 1);
+    assert_int_equal(size_of(store).dead, 0);
+    assert_text(due_keys(store, kNow), "b");
+}
+
+void a_settlement_of_many_is_one_commit(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    append(store, {new_event("a"), new_event("b"), new_event("c")});
+    std::vector<Settlement> settlements;
+    for (const DueEvent& event : due(store, kNow)) {
+        settlements.push_back(
+            {event.event_id, event.alert_id, Settlement::Fate::kDelivered, kNow, 0, ""});
+    }
+    assert_status(store.settle(settlements, {}), kOk);
+    const StoreSize size = size_of(store);
+    assert_int_equal(size.waiting, 0);
+    assert_int_equal(size.oldest_ms, 0);
+    assert_text(in_shell(folder.spool(),
+                         "SELECT (SELECT count(*) FROM event),"
+                         " (SELECT count(*) FROM body),"
+                         " (SELECT count(*) FROM alert)"),
+                "0|0|0");
+}
+
+void a_refused_event_becomes_a_dead_letter_with_all_that_is_known(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    append(store, {new_event("a", "Critical")});
+    retry(store, due_of(store, "a"), 0);
+    refuse(store, due_of(store, "a"), "title_rule is too long");
+    assert_int_equal(size_of(store).waiting, 0);
+    assert_int_equal(size_of(store).dead, 1);
+    assert_text(in_shell(folder.spool(),
+                         "SELECT title, alert_key, status, target, reason, time, state, accepted,"
+                         " attempts, last_error, event, body FROM dead_letters"),
+                "CPU is high|a|Critical|*:8080 gateway /flashduty|title_rule is too long|"
+                "2023-11-14 22:13:20|dead|2023-11-14 22:13:20|2|title_rule is too long|"
+                R"({"title_rule":"CPU is high"}|{"type":"x"})");
+}
+
+void the_view_of_what_waits_says_why(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    const std::vector<Appended> appended =
+        append(store, {new_event("a"), new_event("a"), new_event("b"), new_event("c", "Ok")});
+    retry(store, due_of(store, "b"), kNow + kSecond);
+    retry(store, due_of(store, "c"), flashduty::kUntilBack + kNow);
+    assert_text(in_shell(folder.spool(),
+                         "SELECT title, alert_key, status, target, accepted, next_try, attempts,"
+                         " last_error FROM waiting ORDER BY event_id"),
+                "CPU is high|a|Warning|*:8080 gateway /flashduty|2023-11-14 22:13:20|at once|0|\n"
+                "CPU is high|a|Warning|*:8080 gateway /flashduty|2023-11-14 22:13:20|after " +
+                    std::to_string(appended[0].event_id) +
+                    "|0|\n"
+                    "CPU is high|b|Warning|*:8080 gateway /flashduty|2023-11-14 22:13:20|"
+                    "2023-11-14 22:13:21|1|HTTP 503\n"
+                    "CPU is high|c|Ok|*:8080 gateway /flashduty|2023-11-14 22:13:20|"
+                    "when its target is back|1|HTTP 503");
+}
+
+// ---------------------------------------------------------------- tending
+
+void what_is_too_old_becomes_a_dead_letter_unless_it_is_on_its_way(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    const std::vector<Appended> appended =
+        append(store, {new_event("a", "Warning", kNow - 24 * kHour - 1),
+                       new_event("b", "Warning", kNow - 24 * kHour - 1),
+                       new_event("c", "Warning", kNow - 24 * kHour)});
+    retry(store, due_of(store, "a"), kNow + kSecond);
+    Tended tended = expire(store, kNow, {appended[1].event_id});
+    assert_int_equal(tended.dead.size(), 1);
+    assert_true(tended.dead[0].event_id == appended[0].event_id);
+    assert_text(tended.dead[0].alert_key, "a");
+    assert_text(tended.dead[0].reason, "not delivered within 24h: HTTP 503");
+    assert_false(tended.has_more);
+    assert_int_equal(size_of(store).dead, 1);
+    tended = expire(store, kNow);
+    assert_int_equal(tended.dead.size(), 1);
+    assert_text(tended.dead[0].reason, "not delivered within 24h");
+    assert_text(due_keys(store, kNow), "c");
+}
+
+void when_the_first_of_a_key_is_too_old_the_next_goes_on(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    const std::vector<Appended> appended =
+        append(store, {new_event("a", "Critical", kNow - 25 * kHour), new_event("a", "Info")});
+    retry(store, due_of(store, "a"), flashduty::kUntilBack + kNow);
+    assert_text(due_keys(store, kNow), "");
+    assert_int_equal(expire(store, kNow).dead.size(), 1);
+    assert_true(due_of(store, "a").event_id == appended[1].event_id);
+}
+
+void tending_is_done_some_at_a_time(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    std::vector<NewEvent> events(500, new_event("a", "Warning", kNow - 25 * kHour));
+    append(store, events);
+    std::size_t dead = 0;
+    int calls = 0;
+    for (bool has_more = true; has_more; calls++) {
+        const Tended tended = expire(store, kNow);
+        assert_true(tended.dead.size() <= 200);
+        dead += tended.dead.size();
+        has_more = tended.has_more;
+    }
+    assert_int_equal(dead, 500);
+    assert_int_equal(calls, 3);
+}
+
+void nothing_is_written_when_there_is_nothing_to_tend(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    append(store, {new_event("a"), new_event("b")});
+    refuse(store, due_of(store, "a"));
+    Shell shell(folder.spool());
+    const std::string before = shell.run("PRAGMA data_version");
+    for (int i = 0; i < 3; i++) {
+        const Tended tended = expire(store, kNow);
+        assert_true(tended.dead.empty() && tended.deleted.empty() && !tended.has_more);
+    }
+    assert_text(shell.run("PRAGMA data_version"), before);
+}
+
+void dead_letters_are_deleted_when_they_are_too_old(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    const std::vector<Appended> appended = append(store, {new_event("a"), new_event("b")});
+    refuse(store, due_of(store, "a"), "unknown field");
+    settle(store, due_of(store, "b"), Settlement::Fate::kDead, kNow + 1, 0, "x");
+    const Tended tended = expire(store, kNow + 30 * 24 * kHour + 1);
+    assert_int_equal(tended.deleted.size(), 1);
+    assert_true(tended.deleted[0].event_id == appended[0].event_id);
+    assert_text(tended.deleted[0].alert_key, "a");
+    assert_text(tended.deleted[0].reason, "dead for 30d, it was: unknown field");
+    assert_int_equal(size_of(store).dead, 1);
+}
+
+void dead_letters_take_at_most_half_of_max_size(void**) {
+    TempFolder folder;
+    SqliteStoreOptions options = options_of(folder);
+    options.max_size_bytes = 800'000;
+    SqliteStore store(options, true);
+    std::vector<std::int64_t> ids;
+    for (int i = 0; i < 30; i++) {
+        NewEvent event = new_event("a");
+        event.body.assign(20'000, 'b');
+        ids.push_back(append(store, {event})[0].event_id);
+        settle(store, due_of(store, "a"), Settlement::Fate::kDead, kNow + i, 0, "refused");
+    }
+    const Tended tended = expire(store, kNow + kSecond);
+    assert_int_equal(tended.deleted.size(), 14);
+    for (std::size_t i = 0; i < tended.deleted.size(); i++) {
+        assert_true(tended.deleted[i].event_id == ids[i]);
+    }
+    assert_int_equal(size_of(store).dead, 16);
+    assert_true(size_of(store).used_bytes <= 400'000 + 120'000);
+    assert_true(expire(store, kNow + kSecond).deleted.empty());
+}
+
+// ---------------------------------------------------------------- sending dead letters again
+
+std::string mark(const TempFolder& folder, const std::string& where) {
+    return in_shell(folder.spool(), "UPDATE dead SET again = 1 WHERE " + where);
+}
+
+void a_marked_dead_letter_waits_again_in_its_old_place(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    const std::vector<Appended> appended =
+        append(store, {new_event("a", "Critical", kNow - 25 * kHour), new_event("a", "Info")});
+    expire(store, kNow);
+    retry(store, due_of(store, "a"), kNow + kHour);
+    assert_text(mark(folder, "alert_key = 'a'"), "");
+    assert_text(in_shell(folder.spool(), "SELECT state FROM dead_letters"), "to be sent again");
+    const Tended tended = expire(store, kNow + kSecond);
+    assert_int_equal(tended.requeued, 1);
+    assert_true(tended.requeued_targets == Ids({appended[0].target_id}));
+    assert_int_equal(size_of(store).dead, 0);
+    const DueEvent again = due_of(store, "a", kNow + kSecond);
+    assert_true(again.event_id == appended[0].event_id);
+    assert_true(again.accepted_ms == kNow + kSecond);
+    assert_int_equal(again.attempts, 0);
+    assert_text(again.event_status, "Critical");
+    assert_text(again.event, new_event("a").event);
+    refuse(store, again);
+    assert_text(in_shell(folder.spool(), "SELECT body FROM dead_letters"), new_event("a").body);
+    assert_true(due_of(store, "a", kNow + kHour).event_id == appended[1].event_id);
+}
+
+void a_dead_letter_of_a_key_of_which_nothing_waits_can_be_sent_again(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    append(store, {new_event("a"), new_event("b")});
+    refuse(store, due_of(store, "a"));
+    refuse(store, due_of(store, "b"));
+    assert_text(mark(folder, "1"), "");
+    assert_int_equal(expire(store, kNow).requeued, 2);
+    assert_text(due_keys(store, kNow), "a b");
+    assert_int_equal(size_of(store).waiting, 2);
+    assert_int_equal(size_of(store).dead, 0);
+}
+
+void what_is_delivered_supersedes_the_older_dead_letters_of_its_key(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    NewEvent elsewhere = new_event("a");
+    elsewhere.location = "/other";
+    append(store, {new_event("a"), new_event("b"), elsewhere});
+    for (const DueEvent& event : due(store, kNow)) {
+        refuse(store, event);
+    }
+    append(store, {new_event("a", "Ok")});
+    deliver(store, due_of(store, "a"));
+    Shell shell(folder.spool());
+    assert_text(shell.run("SELECT alert_key, state FROM dead_letters ORDER BY event_id"),
+                "a|superseded\nb|dead\na|dead");
+    // A mark does not bring it back, and is gone afterwards.
+    assert_text(mark(folder, "1"), "");
+    assert_int_equal(expire(store, kNow).requeued, 2);
+    assert_text(shell.run("SELECT alert_key, state FROM dead_letters"), "a|superseded");
+    assert_text(shell.run("SELECT again FROM dead"), "0");
+    // A newer one that dies is not superseded by it.
+    append(store, {new_event("a")});
+    refuse(store, due_of(store, "a"), "later");
+    const std::string later = "SELECT state FROM dead_letters WHERE reason = 'later'";
+    assert_text(shell.run(later), "dead");
+    append(store, {new_event("a")});
+    for (const DueEvent& event : due(store, kNow)) {
+        deliver(store, event);
+    }
+    assert_text(shell.run(later), "superseded");
+    // That holds while yet another one is on its way, too.
+    append(store, {new_event("a")});
+    assert_text(mark(folder, "reason = 'later'"), "");
+    (void)expire(store, kNow, {due_of(store, "a").event_id});
+    assert_text(shell.run("SELECT max(again) FROM dead"), "0");
+}
+
+void what_is_delivered_past_the_spool_supersedes_the_dead_letters_of_its_key(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    const NewEvent event = new_event("a");
+    append(store, {event, new_event("b")});
+    for (const DueEvent& due_event : due(store, kNow)) {
+        refuse(store, due_event);
+    }
+    assert_status(store.supersede({{event.server, event.location, "a"},
+                                   {event.server, event.location, "unknown"},
+                                   {"no server", "/nowhere", "b"}}),
+                  kOk);
+    assert_text(in_shell(folder.spool(), "SELECT alert_key, state FROM dead_letters ORDER BY 1"),
+                "a|superseded\nb|dead");
+    // One that dies later is not superseded by it.
+    append(store, {event});
+    refuse(store, due_of(store, "a"), "later");
+    assert_text(in_shell(folder.spool(), "SELECT state FROM dead_letters WHERE reason = 'later'"),
+                "dead");
+}
+
+void a_dead_letter_does_not_come_back_while_a_newer_one_is_on_its_way(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    append(store, {new_event("a"), new_event("a")});
+    refuse(store, due_of(store, "a"));
+    const DueEvent leaving = due_of(store, "a");
+    assert_text(mark(folder, "1"), "");
+    assert_int_equal(expire(store, kNow, {leaving.event_id}).requeued, 0);
+    retry(store, leaving, 0);
+    assert_int_equal(expire(store, kNow).requeued, 1);
+    assert_true(due_of(store, "a").event_id < leaving.event_id);
+}
+
+void an_older_one_that_waits_again_is_superseded_too(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    const std::vector<Appended> appended =
+        append(store, {new_event("a"), new_event("a"), new_event("a")});
+    refuse(store, due_of(store, "a"));
+    const DueEvent leaving = due_of(store, "a");
+    assert_text(mark(folder, "1"), "");
+    assert_int_equal(expire(store, kNow).requeued, 1);
+    deliver(store, leaving);
+    assert_true(due_of(store, "a").event_id == appended[2].event_id);
+    assert_text(in_shell(folder.spool(), "SELECT state, reason FROM dead_letters"),
+                "superseded|a newer event of its key was delivered meanwhile");
+    assert_int_equal(size_of(store).waiting, 1);
+    assert_int_equal(size_of(store).dead, 1);
+}
+
+void what_superseded_is_forgotten_with_the_last_dead_letter_of_its_key(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    append(store, {new_event("a"), new_event("a")});
+    refuse(store, due_of(store, "a"));
+    deliver(store, due_of(store, "a"));
+    Shell shell(folder.spool());
+    assert_text(shell.run("SELECT count(*) FROM superseded"), "1");
+    assert_int_equal(expire(store, kNow + 31 * 24 * kHour).deleted.size(), 1);
+    assert_text(shell.run("SELECT count(*) FROM superseded"), "0");
+}
+
+// ---------------------------------------------------------------- being looked at
+
+void size_counts_what_waits_and_what_is_dead(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    const StoreSize empty = size_of(store);
+    assert_int_equal(empty.waiting, 0);
+    assert_int_equal(empty.oldest_ms, 0);
+    NewEvent big = new_event("b", "Warning", kNow - 5);
+    big.body.assign(100'000, 'b');
+    append(store, {new_event("a"), big, new_event("c", "Warning", kNow - 3)});
+    refuse(store, due_of(store, "a"));
+    const StoreSize size = size_of(store);
+    assert_int_equal(size.waiting, 2);
+    assert_int_equal(size.dead, 1);
+    assert_true(size.oldest_ms == kNow - 5);
+    assert_true(size.used_bytes >= empty.used_bytes + 90'000);
+    deliver(store, due_of(store, "b"));
+    assert_true(size_of(store).used_bytes < size.used_bytes - 90'000);
+}
+
+void an_operator_may_delete_what_waits_or_is_dead(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    append(store, {new_event("a", "Critical"), new_event("a", "Info"), new_event("b")});
+    refuse(store, due_of(store, "b"));
+    in_shell(folder.spool(), "DELETE FROM event WHERE status = 'Critical'; DELETE FROM dead");
+    assert_text(due_keys(store, kNow), "a");
+    assert_text(due(store, kNow)[0].event_status, "Info");
+    assert_int_equal(size_of(store).waiting, 1);
+    assert_int_equal(size_of(store).dead, 0);
+    assert_text(in_shell(folder.spool(),
+                         "SELECT (SELECT count(*) FROM body), dead_bytes"
+                         " FROM counter"),
+                "1|0");
+}
+
+}  // namespace
+
+int main() {
+    const std::vector<CMUnitTest> tests = {
+        cmocka_unit_test(what_is_appended_comes_back_whole),
+        cmocka_unit_test(ids_grow_in_the_order_of_the_batch_and_elders_are_told),
+        cmocka_unit_test(an_empty_text_is_a_text),
+        cmocka_unit_test(an_id_is_not_used_again),
+        cmocka_unit_test(nothing_is_taken_beyond_max_size_and_again_when_there_is_room),
+        cmocka_unit_test(events_of_a_key_leave_in_order_and_do_not_hold_up_others),
+        cmocka_unit_test(a_key_that_is_busy_is_left_out),
+        cmocka_unit_test(the_worst_go_first_and_of_those_the_oldest),
+        cmocka_unit_test(a_key_ranks_as_the_worst_that_waits_in_it),
+        cmocka_unit_test(a_key_with_nothing_but_ok_ranks_as_warning),
+        cmocka_unit_test(a_key_that_has_waited_ten_minutes_ranks_one_higher),
+        cmocka_unit_test(a_key_whose_try_is_due_again_takes_its_place_in_the_order),
+        cmocka_unit_test(targets_are_those_for_which_something_waits),
+        cmocka_unit_test(each_probe_is_of_another_key_until_all_were_tried),
+        cmocka_unit_test(what_is_due_is_probed_before_what_was_tried),
+        cmocka_unit_test(keys_that_wait_for_their_target_are_due_when_it_is_back),
+        cmocka_unit_test(settling_what_is_gone_is_no_error),
+        cmocka_unit_test(a_settlement_of_many_is_one_commit),
+        cmocka_unit_test(a_refused_event_becomes_a_dead_letter_with_all_that_is_known),
+        cmocka_unit_test(the_view_of_what_waits_says_why),
+        cmocka_unit_test(what_is_too_old_becomes_a_dead_letter_unless_it_is_on_its_way),
+        cmocka_unit_test(when_the_first_of_a_key_is_too_old_the_next_goes_on),
+        cmocka_unit_test(tending_is_done_some_at_a_time),
+        cmocka_unit_test(nothing_is_written_when_there_is_nothing_to_tend),
+        cmocka_unit_test(dead_letters_are_deleted_when_they_are_too_old),
+        cmocka_unit_test(dead_letters_take_at_most_half_of_max_size),
+        cmocka_unit_test(a_marked_dead_letter_waits_again_in_its_old_place),
+        cmocka_unit_test(a_dead_letter_of_a_key_of_which_nothing_waits_can_be_sent_again),
+        cmocka_unit_test(what_is_delivered_supersedes_the_older_dead_letters_of_its_key),
+        cmocka_unit_test(a_dead_letter_does_not_come_back_while_a_newer_one_is_on_its_way),
+        cmocka_unit_test(what_is_delivered_past_the_spool_supersedes_the_dead_letters_of_its_key),
+        cmocka_unit_test(an_older_one_that_waits_again_is_superseded_too),
+        cmocka_unit_test(what_superseded_is_forgotten_with_the_last_dead_letter_of_its_key),
+        cmocka_unit_test(size_counts_what_waits_and_what_is_dead),
+        cmocka_unit_test(an_operator_may_delete_what_waits_or_is_dead),
+    };
+    return run("sqlite_store", tests);
+}

@@ -1,0 +1,47 @@
+// What the tests of the status share: figures in zeroed memory, and how they are shown.
+#pragma once
+
+#include "health.hpp"
+#include "prometheus.hpp"
+#include "record.hpp"
+#include "status_json.hpp"
+#include "support.hpp"
+
+/// A whole number of minutes, in 2026.
+inline constexpr flashduty::StatusMs kNow = 1'790'000'040'000;
+static_assert(kNow % flashduty::kMinuteMs == 0);
+
+/// The gateway began an hour ago.
+struct Board {
+    Board() : memory(new flashduty::Stats{}), stats(*memory) {
+        flashduty::adopt(stats, kNow - flashduty::kHourMs);
+    }
+
+    std::unique_ptr<flashduty::Stats> memory;
+    flashduty::Stats& stats;
+    HeapArena arena;
+
+    [[nodiscard]] flashduty::StatusView view(flashduty::StatusMs now_ms = kNow,
+                                             bool has_spool = false) {
+        return flashduty::view_status(arena, stats, {has_spool, "1.2.3", "1.22.1", now_ms});
+    }
+    [[nodiscard]] std::string json(flashduty::StatusMs now_ms = kNow) {
+        return std::string(flashduty::write_status_json(arena, view(now_ms)));
+    }
+    [[nodiscard]] std::string prometheus() {
+        return std::string(flashduty::write_prometheus(arena, view()));
+    }
+};
+
+inline void push_to(flashduty::Stats& stats, const flashduty::TargetName& target, bool is_taken,
+                    std::string_view reason, flashduty::StatusMs now_ms) {
+    flashduty::note_push(stats, flashduty::target_key(target), target, is_taken, reason, now_ms);
+}
+
+/// What stands in `text` from `start` on, as long as `expected` is.
+inline std::string from(const std::string& text, const std::string& start, std::size_t size_bytes) {
+    const std::size_t at = text.find(start);
+    return at == std::string::npos ? "no " + start : text.substr(at, size_bytes);
+}
+
+#define assert_holds(text, part) assert_text(from(text, part, std::string_view(part).size()), part)

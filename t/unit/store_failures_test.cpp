@@ -1,0 +1,635 @@
+// What can happen to the store's files, and that it finds its way back from all of it.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+
+#include <chrono>
+#include <fstream>
+#include <set>
+#include <thread>
+
+#include "failing_vfs.hpp"
+#include "store_support.hpp"
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+int begin_with_a_good_disk(void**) {
+    disk_faults = {};
+    return 0;
+}
+
+SqliteStoreOptions failing_options(const TempFolder& folder) {
+    SqliteStoreOptions options = options_of(folder);
+    options.vfs = kFailingVfs;
+    return options;
+}
+
+StoreStatus append_one(SqliteStore& store, std::string key = "a") {
+    std::vector<Appended> appended;
+    return store.append({new_event(std::move(key))}, appended);
+}
+
+ino_t inode_of(const std::string& path) {
+    struct stat info = {};
+    return ::stat(path.c_str(), &info) == 0 ? info.st_ino : 0;
+}
+
+std::string waiting_keys(const std::string& path) {
+    return in_shell(path, "SELECT group_concat(alert_key, ' ') FROM waiting ORDER BY event_id");
+}
+
+void overwrite(const std::string& path, std::size_t offset, std::size_t size) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(offset));
+    file << std::string(size, 'x');
+}
+
+// ---------------------------------------------------------------- files
+
+void all_files_are_their_owners_only(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    assert_status(append_one(store), kOk);
+    const std::vector<std::string> names = folder.names_with("spool.db");
+    assert_int_equal(names.size(), 4);  // -wal, -shm and .guard too
+    for (const std::string& name : names) {
+        struct stat info = {};
+        assert_int_equal(::stat((folder.path() + "/" + name).c_str(), &info), 0);
+        assert_int_equal(info.st_mode & 0777, 0600);
+    }
+}
+
+void it_is_a_wal_that_is_synced_with_every_commit(void**) {
+    TempFolder folder;
+    SqliteStore store(failing_options(folder), true);
+    assert_status(append_one(store), kOk);
+    assert_text(in_shell(folder.spool(), "PRAGMA journal_mode"), "wal");
+    const int before = disk_faults.syncs;
+    std::vector<Appended> appended;
+    assert_status(store.append(std::vector<NewEvent>(32, new_event("a")), appended), kOk);
+    assert_int_equal(disk_faults.syncs, before + 1);
+}
+
+void what_was_written_is_there_for_the_next_one(void**) {
+    TempFolder folder;
+    {
+        SqliteStore store(options_of(folder), false);
+        assert_status(append_one(store), kOk);
+    }
+    SqliteStore store(options_of(folder), true);
+    assert_text(due_keys(store, kNow), "a");
+}
+
+void the_wal_is_copied_before_it_gets_long(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    NewEvent event = new_event("a");
+    event.body.assign(40'000, 'b');
+    std::vector<Appended> appended;
+    for (int i = 0; i < 60; i++) {
+        assert_status(store.append(std::vector<NewEvent>(10, event), appended), kOk);
+    }
+    assert_true(std::filesystem::file_size(folder.spool()) > 15'000'000);
+    assert_true(std::filesystem::file_size(folder.spool() + "-wal") < 12'000'000);
+}
+
+void a_folder_that_is_missing_makes_it_unusable_until_it_is_there(void**) {
+    TempFolder folder;
+    SqliteStoreOptions options = options_of(folder);
+    options.path = folder.path() + "/sub/spool.db";
+    SqliteStore store(options, true);
+    assert_status(append_one(store), kReadOnly);
+    assert_true(store.error().find(options.path) != std::string_view::npos);
+    std::filesystem::create_directory(folder.path() + "/sub");
+    assert_status(append_one(store), kOk);
+}
+
+void a_folder_in_its_place_is_not_set_aside(void**) {
+    TempFolder folder;
+    std::filesystem::create_directory(folder.spool());
+    SqliteStore store(options_of(folder), true);
+    assert_status(append_one(store), kReadOnly);
+    assert_true(std::filesystem::is_directory(folder.spool()));
+    std::filesystem::remove(folder.spool());
+    assert_status(append_one(store), kOk);
+}
+
+/// As an ordinary user, whom rights concern.
+void what_may_not_be_written_is_read_only_until_it_may(void**) {
+    TempFolder folder;
+    assert_true(in_process([&] {
+        const bool is_root = ::geteuid() == 0;
+        if (is_root &&
+            (::chown(folder.path().c_str(), 65534, 65534) != 0 || ::seteuid(65534) != 0)) {
+            return false;
+        }
+        SqliteStore store(options_of(folder), true);
+        ::chmod(folder.path().c_str(), 0500);
+        const bool is_refused = append_one(store) == StoreStatus::kReadOnly;
+        ::chmod(folder.path().c_str(), 0700);
+        const bool is_taken = append_one(store) == StoreStatus::kOk;
+        SqliteStore later(options_of(folder), true);
+        ::chmod(folder.spool().c_str(), 0400);
+        const bool is_refused_again = append_one(later) == StoreStatus::kReadOnly;
+        ::chmod(folder.spool().c_str(), 0600);
+        return is_refused && is_taken && is_refused_again && append_one(later) == StoreStatus::kOk;
+    }));
+}
+
+void a_database_that_was_deleted_is_begun_anew_by_all(void**) {
+    TempFolder folder;
+    SqliteStore deliverers(options_of(folder), true), another(options_of(folder), false);
+    assert_status(append_one(deliverers, "a"), kOk);
+    assert_status(append_one(another, "b"), kOk);
+    std::filesystem::remove(folder.spool());
+    assert_status(append_one(another, "c"), kOk);
+    assert_text(due_keys(deliverers, kNow), "c");
+    assert_int_equal(folder.names_with(".stray-").size(), 2);  // -wal and -shm
+}
+
+void a_lock_file_that_was_deleted_still_keeps_others_out(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    assert_status(append_one(store), kOk);
+    std::filesystem::remove(folder.spool() + ".guard");
+    assert_status(append_one(store), kOk);
+    assert_true(std::filesystem::exists(folder.spool() + ".guard"));
+}
+
+// ---------------------------------------------------------------- whose database it is
+
+void that_of_a_newer_version_is_left_alone(void**) {
+    TempFolder folder;
+    {
+        SqliteStore store(options_of(folder), true);
+        assert_status(append_one(store), kOk);
+    }
+    in_shell(folder.spool(), "PRAGMA user_version = 2");
+    SqliteStore store(options_of(folder), true);
+    assert_status(append_one(store), kNewer);
+    StoreSize size;
+    assert_status(store.size(size), kNewer);
+    assert_text(store.take_notice(), "");
+    assert_text(waiting_keys(folder.spool()), "a");
+    in_shell(folder.spool(), "PRAGMA user_version = 1");
+    assert_status(append_one(store, "b"), kOk);
+}
+
+void that_of_another_program_is_left_alone(void**) {
+    TempFolder folder;
+    in_shell(folder.spool(), "CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)");
+    SqliteStore store(options_of(folder), true);
+    assert_status(append_one(store), kReadOnly);
+    std::ofstream(folder.spool() + ".unsynced") << "commit 1";
+    assert_status(append_one(store), kReadOnly);
+    assert_text(in_shell(folder.spool(), "SELECT x FROM theirs"), "1");
+}
+
+void an_empty_file_becomes_a_database(void**) {
+    TempFolder folder;
+    std::ofstream(folder.spool()).flush();
+    SqliteStore store(options_of(folder), true);
+    assert_status(append_one(store), kOk);
+}
+
+// ---------------------------------------------------------------- damage
+
+void what_is_no_database_is_set_aside(void**) {
+    TempFolder folder;
+    std::ofstream(folder.spool()) << std::string(10'000, 'x');
+    SqliteStore store(options_of(folder), true);
+    assert_status(append_one(store), kOk);
+    const std::vector<std::string> aside = folder.names_with(".corrupt-");
+    assert_int_equal(aside.size(), 1);
+    assert_true(std::filesystem::file_size(folder.path() + "/" + aside[0]) == 10'000);
+    const std::string notice = store.take_notice();
+    assert_true(notice.find(aside[0]) != std::string::npos);
+    assert_text(store.take_notice(), "");
+    assert_text(due_keys(store, kNow), "a");
+}
+
+void two_that_are_set_aside_have_two_names(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    for (int i = 0; i < 3; i++) {
+        for (const char* part : {"", "-wal", "-shm"}) {
+            std::filesystem::remove(folder.spool() + part);
+        }
+        std::ofstream(folder.spool()) << std::string(10'000, 'x');
+        assert_status(append_one(store), kOk);
+    }
+    assert_int_equal(folder.names_with(".corrupt-").size(), 3);
+}
+
+void a_store_that_may_not_set_aside_leaves_that_to_one_that_may(void**) {
+    TempFolder folder;
+    std::ofstream(folder.spool()) << std::string(10'000, 'x');
+    SqliteStore another(options_of(folder), false), deliverers(options_of(folder), true);
+    assert_status(append_one(another), kCorrupt);
+    assert_true(another.error().find("deliverer") != std::string_view::npos);
+    assert_status(append_one(another), kCorrupt);
+    assert_int_equal(folder.names_with(".corrupt-").size(), 0);
+    assert_int_equal(expire(deliverers, kNow).dead.size(), 0);
+    assert_int_equal(folder.names_with(".corrupt-").size(), 1);
+    assert_status(append_one(another), kOk);
+    assert_text(due_keys(deliverers, kNow), "a");
+    assert_false(std::filesystem::exists(folder.spool() + ".corrupt"));
+}
+
+void damage_that_shows_later_is_set_aside_by_the_deliverer(void**) {
+    TempFolder folder;
+    SqliteStore another(options_of(folder), false), deliverers(options_of(folder), true);
+    for (int i = 0; i < 200; i++) {
+        assert_status(append_one(another, "key" + std::to_string(i)), kOk);
+    }
+    assert_int_equal(due(deliverers, kNow).size(), 100);
+    in_shell(folder.spool(), "PRAGMA wal_checkpoint(TRUNCATE)");
+    const auto size = std::filesystem::file_size(folder.spool());
+    overwrite(folder.spool(), 4096 * 2, size - 4096 * 2);
+    SqliteStore later(options_of(folder), false);
+    assert_status(append_one(later), kCorrupt);
+    // Whoever of them looks at the damaged pages first: the deliverer's puts it aside, all go on.
+    (void)expire(deliverers, kNow);
+    assert_status(append_one(later), kOk);
+    assert_status(append_one(another), kOk);
+    assert_status(append_one(deliverers), kOk);
+    assert_int_equal(size_of(deliverers).waiting, 3);
+    assert_true(!deliverers.take_notice().empty());
+}
+
+void a_mark_of_damage_does_not_concern_another_file(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    assert_status(append_one(store), kOk);
+    std::ofstream(folder.spool() + ".corrupt") << "1:1";
+    assert_status(append_one(store, "b"), kOk);
+    assert_text(due_keys(store, kNow), "a b");
+    assert_false(std::filesystem::exists(folder.spool() + ".corrupt"));
+}
+
+// ---------------------------------------------------------------- locks of others
+
+void a_lock_of_another_program_makes_it_busy(void**) {
+    TempFolder folder;
+    SqliteStoreOptions options = options_of(folder);
+    options.busy_ms = 150;
+    SqliteStore store(options, true);
+    assert_status(append_one(store), kOk);
+    Shell shell(folder.spool());
+    shell.run("BEGIN IMMEDIATE");
+    const auto begin = steady_clock::now();
+    assert_status(append_one(store, "b"), kBusy);
+    const auto waited = steady_clock::now() - begin;
+    assert_true(waited >= milliseconds(140) && waited < milliseconds(5000));
+    assert_text(due_keys(store, kNow), "a");
+    shell.run("COMMIT");
+    assert_status(append_one(store, "b"), kOk);
+    assert_text(due_keys(store, kNow), "a b");
+}
+
+void another_process_of_the_gateway_makes_it_busy_too(void**) {
+    TempFolder folder;
+    SqliteStoreOptions options = options_of(folder);
+    options.busy_ms = 150;
+    SqliteStore store(options, true);
+    assert_status(append_one(store), kOk);
+    const int fd = ::open((folder.spool() + ".guard").c_str(), O_RDWR);
+    assert_int_equal(::flock(fd, LOCK_EX), 0);
+    assert_status(append_one(store), kBusy);
+    assert_int_equal(size_of(store).waiting, 1);
+    ::close(fd);
+    assert_status(append_one(store), kOk);
+}
+
+void one_who_reads_holds_up_nobody(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    assert_status(append_one(store), kOk);
+    Shell shell(folder.spool());
+    shell.run("BEGIN");
+    assert_text(shell.run("SELECT count(*) FROM event"), "1");
+    assert_status(append_one(store), kOk);
+    assert_text(shell.run("SELECT count(*) FROM event"), "1");
+    shell.run("COMMIT");
+    assert_text(shell.run("SELECT count(*) FROM event"), "2");
+}
+
+void no_call_leaves_a_snapshot_behind(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true), another(options_of(folder), false);
+    append(store, {new_event("a"), new_event("b"), new_event("c")});
+    refuse(store, due_of(store, "a"));
+    (void)due_keys(store, kNow, 1);
+    std::vector<DueEvent> events;
+    assert_status(store.probe(due_of(store, "b").target_id, kNow, {}, events), kOk);
+    (void)expire(store, kNow);
+    (void)size_of(store);
+    assert_status(append_one(another), kOk);
+    assert_text(in_shell(folder.spool(), "PRAGMA wal_checkpoint(TRUNCATE)"), "0|0|0");
+}
+
+// ---------------------------------------------------------------- disks
+
+void a_full_disk_takes_nothing_and_goes_on_when_there_is_room(void**) {
+    TempFolder folder;
+    SqliteStore store(failing_options(folder), true);
+    assert_status(append_one(store, "a"), kOk);
+    disk_faults.is_full = true;
+    assert_status(append_one(store, "b"), kFull);
+    assert_text(due_keys(store, kNow), "a");
+    assert_int_equal(size_of(store).waiting, 1);
+    disk_faults.is_full = false;
+    assert_status(append_one(store, "c"), kOk);
+    assert_text(due_keys(store, kNow), "a c");
+    assert_int_equal(folder.names_with(".unsynced").size(), 0);
+}
+
+/// Whether what was written is lost then, or there although it was not confirmed.
+void after_a_failed_sync_nobody_confirms_before_a_good_one(void**) {
+    for (const int fault : {0, 1, 2}) {
+        const bool syncs_fail = fault < 2;
+        disk_faults = {};
+        TempFolder folder;
+        SqliteStore store(failing_options(folder), false), another(failing_options(folder), false);
+        disk_faults.is_forgetful = fault == 0;
+        assert_status(append_one(store, "a"), kOk);
+        assert_status(append_one(another, "b"), kOk);
+        disk_faults.syncs_fail = syncs_fail;
+        disk_faults.writes_fail = !syncs_fail;
+        assert_status(append_one(store, "lost"), kFailed);
+        assert_int_equal(folder.names_with(".unsynced").size(), 1);
+        assert_status(append_one(another, "lost"), kFailed);
+        assert_status(append_one(store, "lost"), kFailed);
+        disk_faults.syncs_fail = disk_faults.writes_fail = false;
+        assert_status(append_one(another, "c"), kOk);
+        assert_int_equal(folder.names_with(".unsynced").size(), 0);
+        assert_status(append_one(store, "d"), kOk);
+        assert_text(due_keys(store, kNow), "a b c d");
+        assert_text(in_shell(folder.spool(), "PRAGMA integrity_check"), "ok");
+    }
+}
+
+void a_mark_that_is_found_has_both_files_synced_before_anything_else(void**) {
+    TempFolder folder;
+    SqliteStore store(failing_options(folder), false);
+    assert_status(append_one(store, "a"), kOk);
+    in_shell(folder.spool(), "PRAGMA wal_checkpoint(TRUNCATE)");
+    std::ofstream(folder.spool() + ".unsynced") << "commit";
+    disk_faults.syncs_fail = true;
+    disk_faults.only = "spool.db";
+    assert_status(append_one(store, "lost"), kFailed);
+    disk_faults.only = "-wal";
+    assert_status(append_one(store, "lost"), kFailed);
+    disk_faults.syncs_fail = false;
+    assert_status(append_one(store, "b"), kOk);
+    assert_text(due_keys(store, kNow), "a b");
+}
+
+void a_checkpoint_that_fails_counts_as_a_failed_sync(void**) {
+    TempFolder folder;
+    SqliteStore store(failing_options(folder), true), another(failing_options(folder), false);
+    NewEvent event = new_event("a");
+    event.body.assign(50'000, 'b');
+    std::vector<Appended> appended;
+    disk_faults.is_forgetful = true;
+    assert_status(store.append(std::vector<NewEvent>(40, event), appended), kOk);
+    disk_faults.syncs_fail = true;
+    disk_faults.only = "spool.db";
+    assert_status(store.append(std::vector<NewEvent>(40, event), appended), kFailed);
+    assert_int_equal(folder.names_with(".unsynced").size(), 1);
+    assert_status(append_one(another, "lost"), kFailed);
+    disk_faults.syncs_fail = false;
+    assert_status(append_one(another, "b"), kOk);
+    assert_text(due_keys(another, kNow), "a b");
+    assert_text(in_shell(folder.spool(), "PRAGMA integrity_check"), "ok");
+    // Without those of the commit before that checkpoint, which was not confirmed.
+    assert_text(in_shell(folder.spool(), "SELECT count(*) FROM event JOIN body USING (event_id)"),
+                "41");
+    assert_int_equal(size_of(store).waiting, 41);
+}
+
+void a_reader_in_the_way_of_the_proof_makes_it_busy(void**) {
+    TempFolder folder;
+    SqliteStoreOptions options = failing_options(folder);
+    options.busy_ms = 50;
+    SqliteStore store(options, true);
+    assert_status(append_one(store), kOk);
+    Shell shell(folder.spool());
+    shell.run("BEGIN");
+    shell.run("SELECT count(*) FROM event");
+    std::ofstream(folder.spool() + ".unsynced") << "commit";
+    assert_status(append_one(store), kBusy);
+    assert_int_equal(folder.names_with(".unsynced").size(), 1);
+    shell.run("COMMIT");
+    assert_status(append_one(store), kOk);
+}
+
+void a_database_that_cannot_be_synced_is_set_aside_where_a_new_one_can(void**) {
+    TempFolder folder;
+    SqliteStore deliverers(failing_options(folder), true), another(failing_options(folder), false);
+    const std::int64_t old_id = append(deliverers, {new_event("old")})[0].event_id;
+    disk_faults.syncs_fail = true;
+    disk_faults.only_spool = inode_of(folder.spool());
+    assert_status(append_one(another), kFailed);
+    assert_status(append_one(deliverers), kFailed);
+    assert_status(append_one(deliverers), kFailed);  // too soon
+    assert_int_equal(folder.names_with(".unsynced-").size(), 0);
+    std::this_thread::sleep_for(milliseconds(1050));
+    assert_status(append_one(another), kFailed);
+    const std::vector<Appended> appended = append(deliverers, {new_event("new")});
+    assert_int_equal(appended.size(), 1);
+    assert_true(appended[0].event_id > old_id);
+    assert_status(append_one(another, "newer"), kOk);
+    assert_text(due_keys(deliverers, kNow), "new newer");
+    assert_false(std::filesystem::exists(folder.spool() + ".unsynced"));
+    assert_int_equal(folder.names_with(".new").size(), 0);
+    std::string aside;
+    for (const std::string& name : folder.names_with(".unsynced-")) {
+        aside = aside.empty() ? name : aside;
+    }
+    // What could be written but not synced may be in it, too.
+    assert_text(waiting_keys(folder.path() + "/" + aside).substr(0, 3), "old");
+    assert_true(deliverers.take_notice().find(aside) != std::string::npos);
+}
+
+void where_no_new_one_can_be_synced_either_the_old_one_stays(void**) {
+    TempFolder folder;
+    SqliteStore store(failing_options(folder), true);
+    assert_status(append_one(store, "a"), kOk);
+    const ino_t inode = inode_of(folder.spool());
+    disk_faults.syncs_fail = true;
+    assert_status(append_one(store), kFailed);
+    assert_status(append_one(store), kFailed);
+    std::this_thread::sleep_for(milliseconds(1050));
+    assert_status(append_one(store), kFailed);
+    assert_true(inode_of(folder.spool()) == inode);
+    assert_int_equal(folder.names_with(".new").size(), 0);
+    disk_faults.syncs_fail = false;
+    assert_status(append_one(store, "b"), kOk);
+    assert_text(due_keys(store, kNow), "a b");
+    assert_text(store.take_notice(), "");
+}
+
+void a_failed_sync_is_not_forgotten_where_no_mark_can_be_left(void**) {
+    TempFolder folder;
+    SqliteStore store(failing_options(folder), false);
+    assert_status(append_one(store, "a"), kOk);
+    // Where its mark would be.
+    std::filesystem::create_directory(folder.spool() + ".unsynced");
+    std::filesystem::create_directory(folder.spool() + ".unsynced/x");
+    disk_faults.syncs_fail = true;
+    assert_status(append_one(store), kFailed);
+    std::filesystem::remove_all(folder.spool() + ".unsynced");
+    assert_status(append_one(store), kFailed);
+    assert_int_equal(folder.names_with(".unsynced").size(), 1);
+    disk_faults.syncs_fail = false;
+    // What others have confirmed meanwhile stays.
+    assert_status(append_one(store, "b"), kOk);
+    assert_true(due_keys(store, kNow).find("b") != std::string::npos);
+}
+
+// ---------------------------------------------------------------- several processes
+
+void several_processes_append_at_the_same_time(void**) {
+    constexpr int kProcesses = 4, kBatches = 40, kEvents = 4;
+    TempFolder folder;
+    std::vector<pid_t> children;
+    for (int i = 0; i < kProcesses; i++) {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            SqliteStoreOptions options = options_of(folder);
+            options.busy_ms = 60'000;
+            SqliteStore store(options, i == 0);
+            bool is_good = true;
+            std::int64_t last = 0;
+            for (int batch = 0; batch < kBatches; batch++) {
+                const std::vector<Appended> appended = append(
+                    store, std::vector<NewEvent>(kEvents, new_event("key" + std::to_string(i))));
+                is_good = is_good && appended.size() == kEvents && appended[0].event_id > last &&
+                          appended[0].has_elder == (batch > 0);
+                last = appended.empty() ? last : appended.back().event_id;
+            }
+            ::_exit(is_good ? 0 : 1);
+        }
+        children.push_back(child);
+    }
+    for (const pid_t child : children) {
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    SqliteStore store(options_of(folder), true);
+    assert_int_equal(size_of(store).waiting, kProcesses * kBatches * kEvents);
+    assert_int_equal(due(store, kNow).size(), kProcesses);
+    assert_text(in_shell(folder.spool(), "PRAGMA integrity_check"), "ok");
+    assert_text(in_shell(folder.spool(), "SELECT count(*) FROM event"),
+                std::to_string(kProcesses * kBatches * kEvents));
+}
+
+/// Says through a pipe what was confirmed, until it is killed.
+[[noreturn]] void append_for_ever(const TempFolder& folder, int to) {
+    SqliteStore store(options_of(folder), true);
+    for (;;) {
+        NewEvent event = new_event("a");
+        event.body.assign(20'000, 'b');
+        const std::vector<Appended> appended = append(store, {event, event, event});
+        for (const Appended& one : appended) {
+            if (::write(to, &one.event_id, sizeof one.event_id) != sizeof one.event_id) {
+                ::_exit(1);
+            }
+        }
+    }
+}
+
+void what_was_confirmed_outlives_a_process_that_is_killed(void**) {
+    TempFolder folder;
+    for (int round = 0; round < 5; round++) {
+        int ends[2];
+        assert_int_equal(::pipe(ends), 0);
+        const pid_t child = ::fork();
+        if (child == 0) {
+            append_for_ever(folder, ends[1]);
+        }
+        ::close(ends[1]);
+        std::int64_t id = 0;
+        Ids confirmed;
+        const auto end = steady_clock::now() + milliseconds(60 + 23 * round);
+        while ((confirmed.empty() || steady_clock::now() < end) &&
+               ::read(ends[0], &id, sizeof id) == sizeof id) {
+            confirmed.push_back(id);
+        }
+        ::kill(child, SIGKILL);
+        while (::read(ends[0], &id, sizeof id) == sizeof id) {
+            confirmed.push_back(id);
+        }
+        ::close(ends[0]);
+        ::waitpid(child, nullptr, 0);
+
+        SqliteStore store(options_of(folder), true);
+        const std::uint64_t waiting = size_of(store).waiting;
+        Shell shell(folder.spool());
+        std::set<std::string> there;
+        const std::string ids = shell.run("SELECT event_id FROM event JOIN body USING (event_id)");
+        for (std::size_t at = 0; at < ids.size(); at = ids.find('\n', at) + 1) {
+            there.insert(ids.substr(at, ids.find('\n', at) - at));
+            if (ids.find('\n', at) == std::string::npos) {
+                break;
+            }
+        }
+        for (const std::int64_t one : confirmed) {
+            assert_true(there.count(std::to_string(one)) == 1);
+        }
+        assert_int_equal(there.size(), waiting);
+        assert_int_equal(waiting % 3, 0);
+        assert_text(shell.run("PRAGMA integrity_check"), "ok");
+    }
+}
+
+CMUnitTest on_a_good_disk(const char* name, CMUnitTestFunction test) {
+    return {name, test, begin_with_a_good_disk, nullptr, nullptr};
+}
+
+}  // namespace
+
+#define test(name) on_a_good_disk(#name, name)
+
+int main() {
+    register_failing_vfs();
+    const std::vector<CMUnitTest> tests = {
+        test(all_files_are_their_owners_only),
+        test(it_is_a_wal_that_is_synced_with_every_commit),
+        test(what_was_written_is_there_for_the_next_one),
+        test(the_wal_is_copied_before_it_gets_long),
+        test(a_folder_that_is_missing_makes_it_unusable_until_it_is_there),
+        test(a_folder_in_its_place_is_not_set_aside),
+        test(what_may_not_be_written_is_read_only_until_it_may),
+        test(a_database_that_was_deleted_is_begun_anew_by_all),
+        test(a_lock_file_that_was_deleted_still_keeps_others_out),
+        test(that_of_a_newer_version_is_left_alone),
+        test(that_of_another_program_is_left_alone),
+        test(an_empty_file_becomes_a_database),
+        test(what_is_no_database_is_set_aside),
+        test(two_that_are_set_aside_have_two_names),
+        test(a_store_that_may_not_set_aside_leaves_that_to_one_that_may),
+        test(damage_that_shows_later_is_set_aside_by_the_deliverer),
+        test(a_mark_of_damage_does_not_concern_another_file),
+        test(a_lock_of_another_program_makes_it_busy),
+        test(another_process_of_the_gateway_makes_it_busy_too),
+        test(one_who_reads_holds_up_nobody),
+        test(no_call_leaves_a_snapshot_behind),
+        test(a_full_disk_takes_nothing_and_goes_on_when_there_is_room),
+        test(after_a_failed_sync_nobody_confirms_before_a_good_one),
+        test(a_mark_that_is_found_has_both_files_synced_before_anything_else),
+        test(a_checkpoint_that_fails_counts_as_a_failed_sync),
+        test(a_reader_in_the_way_of_the_proof_makes_it_busy),
+        test(a_database_that_cannot_be_synced_is_set_aside_where_a_new_one_can),
+        test(where_no_new_one_can_be_synced_either_the_old_one_stays),
+        test(a_failed_sync_is_not_forgotten_where_no_mark_can_be_left),
+        test(several_processes_append_at_the_same_time),
+        test(what_was_confirmed_outlives_a_process_that_is_killed),
+    };
+    return run("store_failures", tests);
+}
