@@ -385,7 +385,8 @@ sub get {
 
 # --- what it logged ----------------------------------------------------------
 
-sub error_log  { return $_[0]->read_file('error.log') }
+# Where a line goes over the end of a page, the kernel shows its first part sooner than its end.
+sub error_log  { return $_[0]->read_file('error.log') =~ s/[^\n]+\z//r }
 sub access_log { return split /\n/, $_[0]->settle->read_file('access.log') }
 
 # The lines that the error log gained while the code ran, nginx's own remarks
