@@ -1,5 +1,6 @@
 # make run    the gateway on 127.0.0.1:8080, with a sample alert shown on its way through
 # make test   all tests
+# make test-browser   the status page in a real browser
 # make fuzz   the core fuzzed for FUZZ_SECONDS (60), beginning with t/fuzz/corpus
 # make bench-core   what the core costs, in instructions, held against what it has cost
 # make bench        what a request costs, beside plain nginx, Lua and njs: t/bench/RESULTS.md
@@ -45,7 +46,7 @@ endif
 DEBIAN_NGINX := $(BUILD)/debian/nginx
 
 .PHONY: module run test unit nginx-tests test-asan fuzz fuzz-corpus check-memory coverage soak kill \
-    test-promtool compat bench bench-spool bench-memory bench-profile bench-core bench-core-update \
+    test-promtool test-browser compat bench bench-spool bench-memory bench-profile bench-core bench-core-update \
     install clean
 
 module: $(MODULE)
@@ -129,6 +130,17 @@ $(BUILD)/prometheus/usr/bin/promtool:
 	dpkg-deb -x $(BUILD)/prometheus/prometheus_*.deb $(BUILD)/prometheus
 	@touch $@
 
+# The status page in Debian's chromium, and its pictures for README.
+test-browser: $(MODULE) $(BUILD)/browser/node_modules | test-packages browser-packages
+	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) NODE_PATH=$(BUILD)/browser/node_modules \
+	    prove -It/lib t/browser/*.t
+
+$(BUILD)/browser/node_modules: t/browser/package.json t/browser/package-lock.json | browser-packages
+	@mkdir -p $(@D)
+	cp $^ $(@D)
+	cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 # Processes of nginx killed 200 times under load: no alert lost, none out of order. Two minutes.
 kill: $(MODULE) | test-packages
 	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) TEST_SPOOL_KILLS=$(or $(KILLS),200) \
@@ -202,6 +214,9 @@ clean:
 PACKAGES_build = $(BUILD_PACKAGES)
 PACKAGES_test := libcmocka-dev perl ca-certificates sqlite3
 PACKAGES_valgrind := valgrind
+# An npm that came with nodejs does as well as Debian's.
+PACKAGES_browser = chromium nodejs $(if $(shell command -v npm),,npm) fonts-roboto-unhinted \
+    fonts-dejavu-core fonts-wqy-microhei
 PACKAGES_fuzz := clang libclang-rt-dev llvm
 PACKAGES_coverage := gcovr
 PACKAGES_source := dpkg-dev

@@ -79,7 +79,7 @@ for my $case (
 
 my $page = $t->get('/html');
 like($page->header('Content-Security-Policy'),
-    qr/^default-src 'none'; script-src 'sha256-[^;]*'; style-src 'sha256-[^;]*'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'$/,
+    qr/^default-src 'none'; script-src 'sha256-[^;]*'; style-src 'sha256-[^;]*'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'$/,
     'the page runs nothing but its own');
 like($page->body, qr/\A<!doctype html>.*<\/html>\s*\z/si, 'it is whole');
 

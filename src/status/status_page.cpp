@@ -4,6 +4,7 @@
 
 #include "../core/digest.hpp"
 #include "../core/text.hpp"
+#include "status_page_html.hpp"
 
 namespace flashduty {
 
@@ -48,12 +49,14 @@ std::string_view hashes(Arena& arena, std::string_view page, std::string_view be
 
 }  // namespace
 
+std::string_view status_page() noexcept { return kStatusPage; }
+
 std::string_view page_policy(Arena& arena, std::string_view page) noexcept {
     return concat(arena, std::string_view("default-src 'none'; script-src"),
                   hashes(arena, page, "<script>", "</script>"), std::string_view("; style-src"),
                   hashes(arena, page, "<style>", "</style>"),
-                  std::string_view("; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-                                   "frame-ancestors 'none'"));
+                  std::string_view("; img-src data:; connect-src 'self'; base-uri 'none'; "
+                                   "form-action 'none'; frame-ancestors 'none'"));
 }
 
 }  // namespace flashduty

@@ -21,8 +21,8 @@ inline constexpr std::string_view kStatusPage = R"page(<!doctype html>
   --ok: #0f7346; --ok-bg: #e2f4ea; --wait: #875000; --wait-bg: #fff0d3;
   --bad: #b81f2b; --bad-bg: #fde8e9; --none: #4a5666; --none-bg: #e8ecf1;
   --info: #1c5fb0; --info-bg: #e3eefb; --solid: #c22733;
-  --delivered: #35a571; --spooled: #e3a21f; --refused: #8f5fc6; --failed: #d8434d;
-  --rejected: #8a96a5; --other: #5c9ade; --p50: #1c6fc9; --p99: #b0561a;
+  --delivered: #35a571; --spooled: #c68400; --refused: #8f5fc6; --failed: #d8434d;
+  --rejected: #8a96a5; --other: #4c8cd2; --p50: #1c6fc9; --p99: #b0561a;
 }
 @media (prefers-color-scheme: dark) {
   :root {
@@ -728,6 +728,11 @@ for (const node of document.querySelectorAll("[data-t]")) put(node, T[node.datas
 $("filter").placeholder = T.filter;
 $("filter").setAttribute("aria-label", T.filter);
 $("filter").addEventListener("input", filter);
+$("filter").addEventListener("keydown", event => {
+  if (event.key !== "Escape") return;
+  event.target.value = "";
+  filter();
+});
 legend("events-legend", KINDS, (svg, kind) =>
   draw(svg, "rect", { class: kind, y: 0, width: 10, height: 10, rx: 2 }));
 legend("pushes-legend", ["p50", "p99", "pushes"], (svg, name) =>
