@@ -286,7 +286,7 @@ void Deliverer::on_worked() noexcept {
     for (const StoreStatus status : {job->settled, job->tended, job->found}) {
         worst = status == StoreStatus::kOk ? worst : status;
     }
-    note(worst, job->error);
+    note_spool(SpoolUser::kDeliverer, worst, job->error);
     failures_ = worst == StoreStatus::kOk ? 0 : failures_ + 1;
     not_before_ms_ = worst == StoreStatus::kOk ? 0 : now_ms + kStoreRetryMs;
     is_running_ = true;  // until all is taken
@@ -371,17 +371,6 @@ void Deliverer::take_tended(Job& job) noexcept {
                       {job.size.waiting, job.size.dead, job.size.used_bytes,
                        static_cast<StatusMs>(job.size.oldest_ms)},
                       status_now_ms());
-    }
-}
-
-void Deliverer::note(StoreStatus status, const std::string& error) noexcept {
-    if (status != StoreStatus::kOk) {
-        if (begin_trouble(stats(), SpoolUser::kDeliverer, error, status_now_ms())) {
-            log(NGX_LOG_CRIT, "flashduty spool cannot be used, nothing leaves it: %s",
-                error.c_str());
-        }
-    } else if (end_trouble(stats(), SpoolUser::kDeliverer, status_now_ms())) {
-        log(NGX_LOG_NOTICE, "flashduty spool delivers again");
     }
 }
 
