@@ -504,7 +504,9 @@ void Deliverer::record_end(const DueEvent& event, PushResult result, Delivery* d
     const auto delay_ms =
         static_cast<std::uint64_t>(std::max<UnixMs>(now_ms - event.accepted_ms, 0));
     if (is_delivered) {
+        const TargetName name = {event.server, event.location};
         count_delivery(stats(), delay_ms, status_now_ms());
+        note_push(stats(), target_key(name), name, true, {}, status_now_ms());
     } else {
         publish_last_error(stats(), for_log(reason));
     }
