@@ -55,8 +55,8 @@ section { min-width: 0; padding: 16px 18px; background: var(--card); border: 1px
   border-radius: 10px; }
 section > h2 { margin-bottom: 10px; }
 .wide { grid-column: 1 / -1; }
-.head { display: flex; flex-wrap: wrap; gap: 6px 12px; align-items: baseline;
-  justify-content: space-between; margin-bottom: 8px; }
+.head { display: flex; flex-wrap: wrap; gap: 6px 8px; align-items: baseline; margin-bottom: 8px; }
+.head > :last-child { margin-left: auto; }
 :focus-visible { outline: 2px solid var(--focus); outline-offset: 2px; border-radius: 4px; }
 .off { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
   white-space: nowrap; }
@@ -66,7 +66,7 @@ section > h2 { margin-bottom: 10px; }
 #state svg { flex: none; width: 36px; height: 36px; fill: none; stroke: currentColor;
   stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; }
 #state p { margin: 0; overflow-wrap: anywhere; }
-#sentence { font-size: 21px; font-weight: 600; line-height: 1.35; padding-top: 3px; }
+#sentence { font-size: 21px; font-weight: bold; line-height: 1.35; padding-top: 3px; }
 #detail { color: var(--text); font-size: 14px; padding-top: 2px; }
 #state, .none { color: var(--none); background: var(--none-bg); }
 #state.delivering, .ok { color: var(--ok); background: var(--ok-bg); }
@@ -74,11 +74,12 @@ section > h2 { margin-bottom: 10px; }
 #state.failing, .bad { color: var(--bad); background: var(--bad-bg); }
 .info { color: var(--info); background: var(--info-bg); }
 .worst { color: #fff; background: var(--solid); }
-.stale section:not(#state) { opacity: .6; }
+.stale { --card: var(--page); }
+.stale section:not(#state) { border-style: dashed; filter: grayscale(1); }
 
 dl { display: grid; grid-template-columns: repeat(4, 1fr); gap: 12px 16px; margin: 0; }
 dl div { min-width: 0; }
-dd { margin: 0; font-size: 21px; font-weight: 600; line-height: 1.3; }
+dd { margin: 0; font-size: 21px; font-weight: bold; line-height: 1.3; }
 dd + dd { font-size: 13px; font-weight: 400; color: var(--soft); min-height: 1.3em; }
 .loud { color: var(--wait); }
 .note { margin: 12px 0 0; padding-top: 10px; border-top: 1px solid var(--line); font-size: 13px;
@@ -89,12 +90,13 @@ ul { list-style: none; margin: 0; padding: 0; }
   padding: 7px 0; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
 #targets li:first-child { border: 0; padding-top: 0; }
 #targets small { grid-column: 2; }
+#targets .chip { min-width: 58px; text-align: center; }
 .chip { display: inline-block; padding: 0 8px; border-radius: 9px; font-size: 12.5px;
-  font-weight: 600; line-height: 19px; white-space: nowrap; }
+  font-weight: bold; line-height: 19px; white-space: nowrap; }
 
 .legend { display: flex; flex-wrap: wrap; gap: 2px 14px; font-size: 13px; min-height: 40px;
   align-content: flex-start; }
-.legend b { font-weight: 600; }
+.legend b { font-weight: bold; }
 .legend svg { width: 12px; height: 10px; margin-right: 5px; }
 .plot { height: 176px; touch-action: pan-y; }
 .plot svg { display: block; overflow: visible; }
@@ -110,14 +112,15 @@ ul { list-style: none; margin: 0; padding: 0; }
 
 input, button { font: inherit; color: inherit; background: var(--card);
   border: 1px solid var(--line); border-radius: 6px; }
+::placeholder { color: var(--soft); opacity: 1; }
 input { width: 260px; max-width: 100%; padding: 5px 10px; border-color: var(--soft); }
 button { padding: 0 8px; font-size: 12.5px; line-height: 20px; cursor: pointer; color: var(--soft);
   white-space: nowrap; }
 button:hover { color: var(--text); border-color: var(--soft); }
 table { width: 100%; border-collapse: collapse; font-size: 14px; }
 th { position: sticky; top: 0; background: var(--card); color: var(--soft); font-size: 13px;
-  font-weight: 600; text-align: left; box-shadow: inset 0 -1px var(--line); }
-th, td { padding: 6px 12px 6px 0; vertical-align: top; }
+  font-weight: bold; text-align: left; box-shadow: inset 0 -1px var(--line); }
+th, td { padding: 6px 16px 6px 0; vertical-align: top; }
 td { border-bottom: 1px solid var(--line); }
 tbody tr:hover { background: color-mix(in srgb, var(--line) 30%, transparent); }
 .time, .delay { white-space: nowrap; }
@@ -126,7 +129,7 @@ th:nth-child(6), .delay { text-align: right; }
 .cut { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; }
 .biz { max-width: 150px; overflow-wrap: anywhere; }
 .outcome small { display: block; overflow-wrap: anywhere; }
-.copy { display: flex; gap: 8px; justify-content: space-between; }
+.copy { display: flex; gap: 8px; }
 .id { max-width: 130px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .empty { margin: 18px 0 8px; text-align: center; color: var(--soft); }
 
@@ -135,6 +138,7 @@ th:nth-child(6), .delay { text-align: right; }
   header, main { padding-left: 12px; padding-right: 12px; }
   main { gap: 10px; }
   section { padding: 14px; }
+  h1 { width: 100%; }
   #state { gap: 12px; padding: 14px; }
   #state svg { width: 28px; height: 28px; }
   #sentence { font-size: 18px; padding-top: 1px; }
@@ -179,7 +183,7 @@ th:nth-child(6), .delay { text-align: right; }
 <p id="no-spool" class="soft" data-t="noSpool" hidden></p>
 <p id="trouble-note" class="note" hidden><b data-t="trouble"></b> <span id="trouble"></span></p>
 <p id="error-note" class="note" hidden><b data-t="lastError"></b> <span id="error"></span></p>
-<p id="dead-note" class="note" hidden><span data-t="deadHint"></span><br><code>spool 'SELECT * FROM dead_letters LIMIT 20'</code></p>
+<p id="dead-note" class="note" hidden><b data-t="deadNote"></b> <span data-t="deadHint"></span><br><code>spool 'SELECT * FROM dead_letters LIMIT 20'</code></p>
 </section>
 <section aria-labelledby="h-targets">
 <h2 id="h-targets" data-t="targets"></h2>
@@ -212,13 +216,14 @@ th:nth-child(6), .delay { text-align: right; }
 "use strict";
 (() => {
 const EN = {
-  name: "Flashduty gateway", waits: "What waits", waiting: "Waiting", oldest: "Oldest",
+  name: "Flashduty gateway", waits: "Spool", waiting: "Waiting", oldest: "Oldest",
   next: "Next try", dead: "Dead letters", lastError: "Last error:", trouble: "Spool:",
   targets: "Targets", events: "Alerts per minute", pushes: "Push time", alerts: "Last alerts",
   time: "Time", severity: "Severity", title: "Title", biz: "Business", outcome: "Outcome",
   delay: "Delay", request: "Request id",
   noSpool: "There is no spool: an alert that Flashduty does not take is answered with an error, and BlueKing tries again.",
   noTargets: "Nothing has been pushed yet.",
+  deadNote: "Dead letters:",
   deadHint: "Flashduty refused them, or they became too old. README, “The spool”, says how to look at them and send them again:",
   filter: "Filter, all columns", none: "No alert yet.", noMatch: "No alert matches.",
   hour: "last hour", up: "up", away: "away", copy: "Copy", copied: "Copied", byHand: "Ctrl+C",
@@ -239,16 +244,17 @@ const EN = {
   slow: "no answer within 5 s", http: n => "the gateway answers HTTP " + n,
   bad: "the answer is not what this page knows",
   word: {},
-  unit: { ms: " ms", s: " s", min: " min", h: " h", d: " d" }
+  unit: { ms: "\u00a0ms", s: "\u00a0s", min: "\u00a0min", h: "\u00a0h", d: "\u00a0d" }
 };
 const ZH = {
-  name: "Flashduty 网关", waits: "等待中", waiting: "等待", oldest: "最早一条", next: "下次尝试",
+  name: "Flashduty 网关", waits: "暂存", waiting: "等待", oldest: "最早一条", next: "下次尝试",
   dead: "死信", lastError: "最近错误：", trouble: "暂存：", targets: "目标", events: "每分钟告警数",
   pushes: "推送耗时", alerts: "最近告警", time: "时间", severity: "级别", title: "标题", biz: "业务",
   outcome: "结果", delay: "延迟", request: "请求 ID",
   noSpool: "未启用暂存：Flashduty 未接收的告警会以错误应答，由蓝鲸重试。",
   noTargets: "尚未推送过。",
-  deadHint: "它们被 Flashduty 拒绝，或已超过期限。查看和重新发送的方法见 README“暂存”一节：",
+  deadNote: "死信：",
+  deadHint: "被 Flashduty 拒绝，或已超过期限。查看和重新发送的方法见 README“暂存”一节：",
   filter: "过滤（所有列）", none: "尚无告警。", noMatch: "没有匹配的告警。",
   hour: "最近一小时", up: "正常", away: "不可用", copy: "复制", copied: "已复制", byHand: "按 Ctrl+C",
   copyId: "复制请求 ID", more: "显示全部", less: "收起", onDisk: n => "占用磁盘 " + n,
@@ -269,7 +275,7 @@ const ZH = {
   word: { Critical: "严重", Warning: "警告", Info: "提醒", Ok: "恢复", delivered: "已送达",
     spooled: "已暂存", refused: "被拒绝", failed: "失败", rejected: "无效请求",
     "test, preview": "测试、预览", pushes: "推送" },
-  unit: { ms: " 毫秒", s: " 秒", min: " 分", h: " 小时", d: " 天" }
+  unit: { ms: "\u00a0毫秒", s: "\u00a0秒", min: "\u00a0分", h: "\u00a0小时", d: "\u00a0天" }
 };
 // What the gateway itself gives as reasons.
 const REASONS = [
@@ -346,7 +352,7 @@ const clock = (seconds, kind = "m") => format(isToday(seconds) ? kind : "d" + ki
 function duration(seconds) {
   const unit = T.unit;
   if (seconds < .9995) return count(Math.round(seconds * 1000)) + unit.ms;
-  if (seconds < 9.95) return seconds.toFixed(1) + unit.s;
+  if (seconds < 9.95) return (Number.isInteger(seconds) ? seconds : seconds.toFixed(1)) + unit.s;
   const whole = Math.round(seconds);
   if (whole < 60) return whole + unit.s;
   const [big, small, size] = whole < 3600 ? ["min", "s", 60]
@@ -422,7 +428,7 @@ function showTargets(targets) {
   [...targets].sort((a, b) => a.up - b.up).forEach((target, i) => {
     const [chip, name, more] = list.children[i].children;
     chip.className = "chip " + (target.up ? "ok" : "wait");
-    put(chip, target.up ? "✓ " + T.up : "✕ " + T.away);
+    put(chip, target.up ? T.up : T.away);
     put(name, target.target);
     put(more, [target.since ? T.since(clock(target.since)) : "",
       target.next_try_seconds === null ? "" : T.next + " " + nextTry(target.next_try_seconds),

@@ -43,21 +43,26 @@ const ORDERS = {
   visit: (id, url) => pages[id].page.goto(url).then(() => true),
   // What an expression gives in the page, now or as soon as it is true.
   ask: (id, expression) => pages[id].page.evaluate(expression),
-  comes: (id, expression, seconds) => pages[id].page
-    .waitForFunction(expression, null, { timeout: seconds * 1000, polling: 20 })
-    .then(() => true, () => false),
+  async comes(id, expression, seconds) {
+    // Not waitForFunction: the page's policy lets it evaluate nothing later than at once.
+    for (const end = Date.now() + seconds * 1000; !await pages[id].page.evaluate(expression);) {
+      if (Date.now() > end) return false;
+      await new Promise(done => setTimeout(done, 20));
+    }
+    return true;
+  },
   press: (id, ...keys) => keys.reduce(
     (done, key) => done.then(() => pages[id].page.keyboard.press(key)), Promise.resolve()),
   type: (id, text) => pages[id].page.keyboard.type(text),
   hover: (id, selector, x, y) => pages[id].page.hover(selector, { position: { x, y } }),
   roles: (id, selector) => pages[id].page.locator(selector).ariaSnapshot(),
   seen: id => pages[id].seen,
-  // From now on the page hears this in place of the gateway's JSON, at this time.
+  // From now on the page hears this in place of the gateway's JSON, or nothing, at this time.
   async tell(id, json, milliseconds) {
     const { page } = pages[id];
     await page.clock.setFixedTime(milliseconds);
-    await page.route("**", route => route.request().resourceType() === "fetch"
-      ? route.fulfill({ contentType: "application/json", body: json }) : route.continue());
+    await page.route("**", route => route.request().resourceType() !== "fetch" ? route.continue()
+      : json === null ? route.abort() : route.fulfill({ contentType: "application/json", body: json }));
   },
   picture: (id, path) => pages[id].page.screenshot({ path, animations: "disabled" }).then(() => true)
 };

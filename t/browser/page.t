@@ -102,7 +102,7 @@ is($page->ask($PICKED),
 is($page->ask(q{document.getElementById('events').getAttribute('aria-valuemax')}), 59, '... of sixty minutes');
 cmp_ok($page->ask(q{document.querySelectorAll('#events rect.delivered').length}), '>', 0, '... as bars');
 like($page->ask(q{document.querySelector('#pushes .p99').getAttribute('d')}), qr/^M\d/, "the pushes' time as a line");
-$page->hover('#events', 600 - 60, 80);
+$page->hover('#events', 400, 80);
 ok($page->comes(qq{/^\\d\\d:\\d\\d: /.test($PICKED)}), 'the pointer picks a minute');
 is($page->ask(q{document.querySelectorAll('.cursor').length}), 2, '... in both pictures');
 $page->hover('h1', 5, 5);
@@ -162,7 +162,7 @@ $plain->close;
 
 my $roles = $page->roles('body');
 for my $role (
-    'main', 'status: Delivering', 'region "What waits"', 'slider "Alerts per minute"', 'slider "Push time"',
+    'main', 'status: Delivering', 'region "Spool"', 'slider "Alerts per minute"', 'slider "Push time"',
     'searchbox "Filter, all columns"', 'table "Last alerts"', 'columnheader "Severity"', 'cell "Critical"',
     )
 {
@@ -244,7 +244,7 @@ $other->close;
 my $chinese = Browser->open($home, locale => 'zh-CN');
 ok($chinese->says('#sentence', '^正常投递。$'), 'a Chinese browser is spoken to in Chinese');
 is($chinese->ask('document.documentElement.lang'), 'zh-CN', '... and that is declared');
-like($chinese->text('body'), qr/等待中.*每分钟告警数.*推送耗时.*最近告警.*已送达/s, '... everywhere');
+like($chinese->text('body'), qr/暂存.*每分钟告警数.*推送耗时.*最近告警.*已送达/s, '... everywhere');
 is(join(' ', @{ $chinese->seen->{complaints} }, @{ $page->seen->{complaints} }), '', 'no browser has complained of anything');
 
 $t->signal('QUIT');

@@ -63,7 +63,7 @@ sub minutes {
         my $is_away = $kind ne 'delivered';
         my $p50 = $is_away ? 0.9 + draw(300) / 1000 : 0.045 + draw(25) / 1000 + 0.06 * $storm;
         my $p99 = $is_away ? 4.6 + draw(500) / 1000 : $p50 * (2 + draw(20) / 10) + 0.4 * $storm;
-        {
+        +{
             %of, time => (int(NOW / 60) - 59 + $_) * 60,
             pushes => $is_away ? 2 : $of{delivered} + $of{refused}, push_p50 => $p50, push_p99 => $p99
         };
@@ -134,7 +134,7 @@ sub made_up {
         minutes => [ minutes(%{ delete $story{away} || {} }) ], %story,
     );
     $told{spool} = { %{ $live->{spool} }, bytes => 462_848, last_error => '', trouble => '', %{ $story{spool} || {} } };
-    return JSON::PP->new->utf8->canonical->encode(\%told);
+    return JSON::PP->new->canonical->encode(\%told);
 }
 
 my $AWAY   = 'Flashduty did not answer in time';
