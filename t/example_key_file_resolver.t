@@ -12,8 +12,10 @@ use Example;
 use Gateway;
 
 my $dns = Dns->start('api.flashcat.cloud');
-my $t   = Example->gateway('key_file_resolver.conf', dns => $dns->port)->plan(20);
+my $t   = Example->gateway('key_file_resolver.conf', dns => $dns->port)->plan(23);
 Example::replace(\$t->{conf}, 'worker_processes auto;', 'worker_processes 1;');    # each has its own addresses
+my $with_spool = $t->{conf};
+Example::replace(\$t->{conf}, 'flashduty_spool %%DIR%%/spool.db;', '');    # each answer is that of the push
 $t->start;
 
 sub verdict { return $t->post('/blueking', payload('trigger_host_cpu'))->verdict }
@@ -54,4 +56,13 @@ for my $case (
     like("@lines", $complaint, '... and the log says why');
     is($t->flashduty->count, $pushes, '... and nothing was sent');
 }
+
+# As it stands, with its spool.
+Example::certify($t, 'api.flashcat.cloud');
+$t->write_file('nginx.conf', $t->configuration(conf => $with_spool))->reload;
+is(verdict(), '200 delivered', 'with the spool: delivered');
+$dns->answer('127.0.0.2');
+ok(eventually { verdict() eq '202 spooled' }, 'alerts wait while the address is a wrong one');
+$dns->answer('127.0.0.1');
+ok(eventually { verdict() eq '200 delivered' }, 'and are delivered once it is right');
 unlike($t->error_log, qr/\Q$t->{key}\E/, 'the key is not in the log');

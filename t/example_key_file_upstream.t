@@ -10,8 +10,10 @@ use BlueKing;
 use Example;
 use Gateway;
 
-my $t = Example->gateway('key_file_upstream.conf')->plan(25);
+my $t = Example->gateway('key_file_upstream.conf')->plan(26);
 Example::replace(\$t->{conf}, 'worker_processes auto;', 'worker_processes 1;');    # each keeps its own connections
+my $with_spool = $t->{conf};
+Example::replace(\$t->{conf}, 'flashduty_spool %%DIR%%/spool.db;', '');    # each answer is that of the push
 $t->start;
 
 sub header_of_push {
@@ -78,4 +80,6 @@ for my $case (
 Example::certify($t, 'api.flashcat.cloud');
 is($t->reload->post('/blueking', payload('trigger_host_cpu'))->verdict, '200 delivered', 'the right one: delivered');
 is($t->flashduty->count, $pushes + 1, 'once');
+$t->write_file('nginx.conf', $t->configuration(conf => $with_spool))->reload;
+is($t->post('/blueking', payload('trigger_host_cpu'))->verdict, '200 delivered', 'as it stands, with its spool: delivered');
 unlike($t->error_log, qr/\Q$t->{key}\E/, 'the key is not in the log');

@@ -31,7 +31,7 @@ $t->flashduty->answer(nothing(504));
 is($events->post, '504 failed', 'failed as the push does');
 $t->flashduty->answer(html(429));
 is($events->post, '503 failed', 'whatever that is');
-my $without = qr/events are pushed without it: .*/;
+my $without = qr/is pushed without it: .*/;
 like(crits($t), $without, 'the log says that the spool cannot be used');
 is(scalar(() = crits($t) =~ /$without/g), 1, 'once');
 

@@ -31,7 +31,7 @@ is($events->verdicts_of(5), '200 delivered', 'the spool is of a newer version: d
 is($t->flashduty->count, $count + 5, 'by one push each, and nothing else is pushed');
 $t->flashduty->answer(html(503));
 is($events->verdicts_of(5), '502 failed', 'or failed');
-my $without = qr/events are pushed without it: .*newer version/;
+my $without = qr/is pushed without it: .*newer version/;
 is(scalar(() = crits($t) =~ /$without/g), 1, 'the log says why, once');
 unlike(crits($t), qr/set aside/, 'it is not set aside');
 is($t->waiting, $waiting, 'what waits stays in it');

@@ -19,7 +19,7 @@ forbid_writing($t->folder);
 $t->plan(15)->start;
 
 my $events  = Ledger->new($t);
-my $without = qr/events are pushed without it: .*/;
+my $without = qr/is pushed without it: .*/;
 
 sub is_live {
     my ($when) = @_;

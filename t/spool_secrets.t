@@ -37,7 +37,7 @@ my $t = Spool->new(workers => 2, key => $ESCAPED, http => <<'EOC')->plan(2 * (2 
         }
         location = /passes_on {
             internal;
-            proxy_pass http://127.0.0.1:%%PEER%%/event/push/alert/standard?$args;
+            proxy_pass http://127.0.0.1:%%PEER%%/event/push/alert/standard?$args&integration_key=%%KEY%%;
         }
         location = /flashduty {
             internal;

@@ -3,8 +3,6 @@
 use strict;
 use warnings;
 
-use Test::More;
-
 use Gateway;
 
 my @GOOD = (
@@ -28,20 +26,4 @@ my @BAD = (
     [ 'a proxy_pass beside a status', 'location /s { flashduty_status; proxy_pass http://127.0.0.1; }' ],
 );
 
-my $t = Gateway->new;
-plan tests => @GOOD + 2 * @BAD;
-
-for my $case (@GOOD) {
-    my ($name, $text) = @$case;
-    my ($passed, $output) = $t->check(server => $text);
-    ok($passed, "$name passes") or diag $output;
-}
-for my $case (@BAD) {
-    my ($name, $text, $complaint) = @$case;
-    my ($passed, $output) = $t->check(server => "# $name\n$text\n");
-    ok(!$passed, "$name fails");
-    my @lines = split /\n/, $t->read_file('check.conf');
-    my ($place) = grep { $lines[ $_ - 1 ] eq $text } 1 .. @lines;
-    like($output, $complaint || qr/\[emerg\] .* in \S+check\.conf:$place$/m, '... and the line is named');
-}
-$t->stop;
+check_server_lines(\@GOOD, \@BAD);

@@ -42,7 +42,8 @@ std::string copy(std::string_view text) { return std::string(text); }
 /// True when an integration key would come into the spool with the uri of the push.
 bool has_key_in_uri(const Delivery& delivery) noexcept {
     const ngx_str_t* key = location_conf(delivery.request).integration_key;
-    const std::string uri = copy(to_view(delivery.push_uri)) + '?' + copy(to_view(delivery.push_args));
+    const std::string uri =
+        copy(to_view(delivery.push_uri)) + '?' + copy(to_view(delivery.push_args));
     std::string_view rest = uri;
     return !take_integration_key(rest).empty() ||
            (key != nullptr && uri.find(to_view(*key)) != std::string::npos);
@@ -205,7 +206,10 @@ void Acceptor::write_down() noexcept {
 
 void Acceptor::on_written() noexcept {
     const std::unique_ptr<Batch> batch = std::move(batch_);
-    note(batch->status, batch->error);
+    note_spool(SpoolUser::kAcceptor, batch->status, batch->error);
+    if (batch->status == StoreStatus::kOk) {
+        count_commit(stats());
+    }
     std::move(batch->delivered.begin(), batch->delivered.end(), std::back_inserter(delivered_));
     std::vector<Woken> woken;
     if (batch->status == StoreStatus::kOk) {
@@ -227,21 +231,6 @@ void Acceptor::on_written() noexcept {
         }
     }
     post();
-}
-
-void Acceptor::note(StoreStatus status, const std::string& error) noexcept {
-    if (status != StoreStatus::kOk) {
-        if (begin_trouble(stats(), SpoolUser::kAcceptor, error, status_now_ms())) {
-            ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
-                          "flashduty spool cannot be used, events are pushed without it: %s",
-                          error.c_str());
-        }
-        return;
-    }
-    count_commit(stats());
-    if (end_trouble(stats(), SpoolUser::kAcceptor, status_now_ms())) {
-        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0, "flashduty spool can be used again");
-    }
 }
 
 void Acceptor::take_written(Entry& entry, const Appended& appended) noexcept {

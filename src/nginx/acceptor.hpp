@@ -54,7 +54,6 @@ class Acceptor {
     void post() noexcept;
     void write_down() noexcept;
     void on_written() noexcept;
-    void note(StoreStatus status, const std::string& error) noexcept;
     void take_written(Entry& entry, const Appended& appended) noexcept;
     void answer_late(Waiter& waiter) noexcept;
     void keep(const Waiter& waiter) noexcept;

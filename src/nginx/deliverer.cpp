@@ -286,7 +286,7 @@ void Deliverer::on_worked() noexcept {
     for (const StoreStatus status : {job->settled, job->tended, job->found}) {
         worst = status == StoreStatus::kOk ? worst : status;
     }
-    note(worst, job->error);
+    note_spool(SpoolUser::kDeliverer, worst, job->error);
     failures_ = worst == StoreStatus::kOk ? 0 : failures_ + 1;
     not_before_ms_ = worst == StoreStatus::kOk ? 0 : now_ms + kStoreRetryMs;
     is_running_ = true;  // until all is taken
@@ -371,17 +371,6 @@ void Deliverer::take_tended(Job& job) noexcept {
                       {job.size.waiting, job.size.dead, job.size.used_bytes,
                        static_cast<StatusMs>(job.size.oldest_ms)},
                       status_now_ms());
-    }
-}
-
-void Deliverer::note(StoreStatus status, const std::string& error) noexcept {
-    if (status != StoreStatus::kOk) {
-        if (begin_trouble(stats(), SpoolUser::kDeliverer, error, status_now_ms())) {
-            log(NGX_LOG_CRIT, "flashduty spool cannot be used, nothing leaves it: %s",
-                error.c_str());
-        }
-    } else if (end_trouble(stats(), SpoolUser::kDeliverer, status_now_ms())) {
-        log(NGX_LOG_NOTICE, "flashduty spool delivers again");
     }
 }
 
@@ -515,7 +504,9 @@ void Deliverer::record_end(const DueEvent& event, PushResult result, Delivery* d
     const auto delay_ms =
         static_cast<std::uint64_t>(std::max<UnixMs>(now_ms - event.accepted_ms, 0));
     if (is_delivered) {
+        const TargetName name = {event.server, event.location};
         count_delivery(stats(), delay_ms, status_now_ms());
+        note_push(stats(), target_key(name), name, true, {}, status_now_ms());
     } else {
         publish_last_error(stats(), for_log(reason));
     }

@@ -81,7 +81,6 @@ class Deliverer {
     void take_settled(Job& job) noexcept;
     void take_due(Job& job, UnixMs now_ms) noexcept;
     void take_tended(Job& job) noexcept;
-    void note(StoreStatus status, const std::string& error) noexcept;
     void set_timer(UnixMs now_ms) noexcept;
 
     // Pushes.

@@ -100,6 +100,20 @@ void record_live_push(const Delivery& delivery) noexcept {
     }
 }
 
+void note_spool(SpoolUser user, StoreStatus status, const std::string& error) noexcept {
+    const StatusMs now_ms = status_now_ms();
+    if (status != StoreStatus::kOk) {
+        if (begin_trouble(stats(), user, error, now_ms)) {
+            ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
+                          "flashduty spool cannot be used, what it does not take is pushed without "
+                          "it: %s",
+                          error.c_str());
+        }
+    } else if (end_trouble(stats(), user, now_ms)) {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0, "flashduty spool can be used again");
+    }
+}
+
 KeptAlert::KeptAlert(Delivery& delivery) noexcept
     : title_(delivery.event.title_rule), status_(delivery.event.event_status) {
     const BlueKingAlert* alert = alert_of(delivery);

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "../spool/event_store.hpp"
 #include "../status/record.hpp"
 #include "delivery.hpp"
 
@@ -19,6 +20,10 @@ void record_push(const Delivery& delivery, ngx_http_request_t* sr) noexcept;
 
 /// The push of a caller that waits for it is judged.
 void record_live_push(const Delivery& delivery) noexcept;
+
+/// What came of the spool's last use by one of its users. The first of them, over all processes,
+/// that cannot use it is logged, and the last one that can again.
+void note_spool(SpoolUser user, StoreStatus status, const std::string& error) noexcept;
 
 /// What the status shows of an alert when its caller is gone.
 class KeptAlert {

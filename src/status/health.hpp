@@ -5,9 +5,6 @@
 
 namespace flashduty {
 
-/// Without a spool a push that failed is held against its target for so long.
-inline constexpr std::uint64_t kFailedForMs = 30 * kSecondMs;
-
 enum class State { kDelivering, kSpooling, kFailing };
 inline constexpr std::string_view kStateNames[] = {"delivering", "spooling", "failing"};
 

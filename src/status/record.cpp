@@ -210,8 +210,8 @@ void note_push(Stats& stats, std::uint64_t key, const TargetName& name, bool is_
     const bool was_away = target->is_away.load(kRelaxed) != 0;
     if (!is_taken) {
         write_reason(target->reason, reason);
-        target->failed_ms.store(now_ms, kRelaxed);
     }
+    target->failed_ms.store(is_taken ? 0 : now_ms, kRelaxed);
     if (is_taken == was_away) {
         target->since_ms.store(now_ms, kRelaxed);
         target->next_try_ms.store(0, kRelaxed);
@@ -266,11 +266,15 @@ void publish_targets(Stats& stats, const TargetFact* targets, std::size_t count,
             continue;
         }
         is_known[target - stats.targets] = true;
+        target->is_spooled_to.store(1, kRelaxed);
+        // Of a deliverer to which nothing comes, because the spool takes nothing, it is old.
+        if (!fact.is_away && target->failed_ms.load(kRelaxed) + kFailedForMs > now_ms) {
+            continue;
+        }
         write_reason(target->reason, fact.reason);
         target->since_ms.store(fact.since_ms, kRelaxed);
         target->next_try_ms.store(fact.is_away ? fact.next_try_ms : 0, kRelaxed);
         target->is_away.store(fact.is_away ? 1 : 0, kRelaxed);
-        target->is_spooled_to.store(1, kRelaxed);
     }
     for (std::size_t i = 0; i < kTargets; i++) {
         Target<StatsWord>& target = stats.targets[i];

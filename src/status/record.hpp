@@ -59,7 +59,8 @@ struct TargetName {
 /// Stands for the name, in all workers.
 [[nodiscard]] std::uint64_t target_key(const TargetName& name) noexcept;
 
-/// What a push without a spool says of its target, `key` being its target_key().
+/// What a push without a spool says of its target, `key` being its target_key(); one from the spool
+/// only when it is taken.
 void note_push(Stats& stats, std::uint64_t key, const TargetName& name, bool is_taken,
                std::string_view reason, StatusMs now_ms) noexcept;
 

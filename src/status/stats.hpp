@@ -91,7 +91,7 @@ struct Target {
     Word seen_ms;  ///< when it was last heard of; 0: it is gone
     Word is_away;
     Word since_ms;       ///< when it went away or came back; 0: it was never away
-    Word failed_ms;      ///< when a push there has last failed without a spool
+    Word failed_ms;      ///< when a push there has failed without a spool; 0: one was taken since
     Word next_try_ms;    ///< of one that is away with a spool
     Word is_spooled_to;  ///< the deliverer tells what is known of it
     Sealed<Word, kNameWords> name;
@@ -99,6 +99,9 @@ struct Target {
 };
 
 inline constexpr std::size_t kTargets = 32;
+
+/// Without a spool a push that failed is held against its target for so long.
+inline constexpr std::uint64_t kFailedForMs = 30 * kSecondMs;
 
 /// Who cannot use the spool, as bits of SpoolFigures::trouble.
 enum class SpoolUser : std::uint64_t { kAcceptor = 1, kDeliverer = 2 };

@@ -16,13 +16,13 @@ use File::Temp;
 use IO::Select;
 use IO::Socket::INET;
 use POSIX ();
-use Test::More import => [qw(is diag)];
+use Test::More import => [qw(is ok like diag)];
 use Time::HiRes qw(sleep time);
 
 use Client;
 use Flashduty;
 
-our @EXPORT = qw(eventually);
+our @EXPORT = qw(eventually check_server_lines);
 
 use constant OWN_TESTS => 3;
 
@@ -245,6 +245,29 @@ sub check {
     return ($passed, $output);
 }
 
+# A whole test file: lines of a server block that pass `nginx -t`, each with its
+# name, and those that do not, with what it says; else that names their line.
+sub check_server_lines {
+    my ($good, $bad) = @_;
+
+    my $self = __PACKAGE__->new;
+    Test::More::plan(tests => @$good + 2 * @$bad);
+    for my $case (@$good) {
+        my ($name, $text) = @$case;
+        my ($passed, $output) = $self->check(server => $text);
+        ok($passed, "$name passes") or diag($output);
+    }
+    for my $case (@$bad) {
+        my ($name, $text, $complaint) = @$case;
+        my ($passed, $output) = $self->check(server => "# $name\n$text\n");
+        ok(!$passed, "$name fails");
+        my @lines = split /\n/, $self->read_file('check.conf');
+        my ($place) = grep { $lines[ $_ - 1 ] eq $text } 1 .. @lines;
+        like($output, $complaint || qr/\[emerg\] .* in \S+check\.conf:$place$/m, '... and the line is named');
+    }
+    return $self->stop;
+}
+
 # --- running -----------------------------------------------------------------
 
 sub spawn {
@@ -385,7 +408,8 @@ sub get {
 
 # --- what it logged ----------------------------------------------------------
 
-sub error_log  { return $_[0]->read_file('error.log') }
+# Where a line goes over the end of a page, the kernel shows its first part sooner than its end.
+sub error_log  { return $_[0]->read_file('error.log') =~ s/[^\n]+\z//r }
 sub access_log { return split /\n/, $_[0]->settle->read_file('access.log') }
 
 # The lines that the error log gained while the code ran, nginx's own remarks

@@ -101,6 +101,21 @@ void what_a_deliverer_without_its_store_knows_of_a_target_is_old(void**) {
     assert_text(board.health(kNow + 40'000), says("delivering", "broken", kNow));
 }
 
+void a_push_past_the_spool_that_failed_is_not_forgotten_by_a_deliverer_without_work(void**) {
+    HealthBoard board(true);
+    board.deliver(false, kNow);
+    assert_true(begin_trouble(board.stats, SpoolUser::kAcceptor, "the disk is full", kNow));
+    board.push(false, kNow + 1000);
+    board.deliver(false, kNow + 1500);
+    assert_text(board.health(kNow + 2000), says("failing", "nobody there", kNow + 1000));
+    board.deliver(false, kNow + 31'000);
+    assert_text(board.health(kNow + 31'000), says("delivering", "the disk is full", kNow));
+    board.push(false, kNow + 40'000);
+    board.push(true, kNow + 41'000);
+    board.deliver(false, kNow + 42'000);
+    assert_text(board.health(kNow + 42'000), says("delivering", "the disk is full", kNow));
+}
+
 void a_deliverer_that_cannot_read_the_spool_delivers_nothing(void**) {
     HealthBoard board(true);
     board.deliver(false, kNow);
@@ -139,6 +154,8 @@ int main() {
         cmocka_unit_test(a_spool_that_takes_nothing_is_named_while_the_target_is_well),
         cmocka_unit_test(neither_spool_nor_target_is_failing),
         cmocka_unit_test(what_a_deliverer_without_its_store_knows_of_a_target_is_old),
+        cmocka_unit_test(
+            a_push_past_the_spool_that_failed_is_not_forgotten_by_a_deliverer_without_work),
         cmocka_unit_test(a_deliverer_that_cannot_read_the_spool_delivers_nothing),
         cmocka_unit_test(a_deliverer_that_is_gone_is_missed),
         cmocka_unit_test(trouble_is_told_once),
