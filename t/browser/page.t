@@ -29,7 +29,7 @@ my $SERVER = <<'EOC';
         }
 EOC
 
-my $t    = Spool->new(workers => 2, server => $SERVER)->plan(99)->start;
+my $t    = Spool->new(workers => 2, server => $SERVER)->plan(101)->start;
 my $home = 'http://127.0.0.1:' . $t->port . '/';
 my (%color, %sign);
 
