@@ -125,7 +125,7 @@ td { border-bottom: 1px solid var(--line); }
 tbody tr:hover { background: color-mix(in srgb, var(--line) 30%, transparent); }
 .time, .delay { white-space: nowrap; }
 th:nth-child(6), .delay { text-align: right; }
-.title { width: 46%; overflow-wrap: anywhere; }
+.title { width: 42%; overflow-wrap: anywhere; }
 .cut { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; }
 .biz { max-width: 150px; overflow-wrap: anywhere; }
 .outcome small { display: block; overflow-wrap: anywhere; }
@@ -234,7 +234,7 @@ const EN = {
   warn: (t, why) => `Delivering, but the spool cannot be used since ${t}: ${why}`,
   spooling: (t, why) => `Spooling since ${t}` + (why && " because " + why),
   failing: (t, why) => `Failing since ${t}` + (why && " because " + why),
-  wait: (n, s) => ": " + s + (n === 1 ? " alert waits" : " alerts wait") + " on disk.", stop: ".",
+  wait: (n, s) => ": " + s + (n === 1 ? "\u00a0alert waits" : "\u00a0alerts wait") + " on disk.", stop: ".",
   lastDelivery: d => `Last delivery ${d} ago.`, noDelivery: "Nothing delivered since nginx started.",
   safe: "Nothing is lost: what waits is delivered as soon as Flashduty takes it.",
   live: "Alerts are pushed at once, and one that Flashduty does not take is not kept.",
@@ -589,7 +589,7 @@ async function copy(button, id) {
 
 function titleCell(text) {
   const shown = make("div", {}, text), cell = make("td", { class: "title" }, shown);
-  if (text.length > 90) {
+  if (text.length > 50) {
     const button = make("button", { type: "button", "aria-expanded": "false" }, T.more);
     shown.className = "cut";
     button.addEventListener("click", () => {
@@ -626,7 +626,7 @@ function makeRow(alert) {
     make("td", { class: "time" }, time),
     make("td", {}, alert.status ? chip(alert.status, CHIPS[alert.status]) : ""),
     titleCell(alert.title), biz, outcome,
-    make("td", { class: "delay" }, alert.delay_seconds === null ? "–" : duration(alert.delay_seconds)),
+    make("td", { class: "delay" }, alert.delay_seconds === null ? "" : duration(alert.delay_seconds)),
     requestCell(alert.request_id));
   for (const cell of tr.children) cell.setAttribute("role", "cell");
   const text = [...tr.children].map((cell, i) => (i === 2 ? alert.title : cell.textContent)).join(" ")
@@ -658,6 +658,12 @@ function showAlerts(alerts) {
   filter();
 }
 
+function offerMore() {
+  const titles = [...document.querySelectorAll("#alerts .cut")];
+  const isWhole = titles.map(title => title.scrollHeight <= title.clientHeight + 1);
+  titles.forEach((title, i) => { title.nextSibling.hidden = isWhole[i]; });
+}
+
 function filter() {
   const words = $("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
   let shown = 0;
@@ -669,6 +675,7 @@ function filter() {
   say("count", words.length ? T.of(count(shown), count(rows.size)) : count(rows.size));
   say("empty", rows.size ? T.noMatch : T.none);
   $("empty").hidden = shown > 0;
+  offerMore();
 }
 
 // ---- every two seconds
@@ -746,7 +753,7 @@ for (const id of ["events", "pushes"]) {
   $(id).setAttribute("aria-valuemin", 0);
   watch($(id));
 }
-addEventListener("resize", showHour);
+addEventListener("resize", () => { showHour(); offerMore(); });
 refresh();
 })();
 </script>

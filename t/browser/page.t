@@ -198,13 +198,13 @@ $load->goes_on(5);
 $t->flashduty->answer(says(500, 'InternalError', q{<b>it is "down" & out</b>}));
 state_is('spooling', 'while alerts flow Flashduty fails: spooling');
 like($page->text('#sentence'),
-    qr{^Spooling since .*\d\d:\d\d because <b>it is "down" & out</b>: \d+ alerts? waits? on disk\.$},
+    qr{^Spooling since .*\d\d:\d\d because <b>it is "down" & out</b>: \d+\salerts? waits? on disk\.$},
     '... since when, why and how many wait');
 my (undef, @answers) = $load->finish;
 is(scalar(grep { !/ (?:200 delivered|202 spooled) / && !/ 202 spooled$/ } @answers), 0, 'none is lost');
 my $waiting = $t->waiting;
 ok($page->says('#waiting', "^$waiting\$"), 'how many wait is shown');
-ok($page->says('#sentence', ": $waiting alerts wait on disk\\."), '... and said');
+ok($page->says('#sentence', ": $waiting\\salerts wait on disk\\."), '... and said');
 like($page->ask('document.title'), qr/^Spooling since .* \($waiting\)/, '... in the tab, too');
 like($page->text('#detail'),  qr/^Nothing is lost: .* Last delivery .* ago\.$/, 'that nothing is lost');
 like($page->text('#next'),    qr/^(?:in \d|now)/, 'when the next try is');

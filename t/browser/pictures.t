@@ -212,7 +212,7 @@ EOC
 # Words that no reader should see.
 my $ODD = q{(document.body.innerText.match(/NaN|undefined|null|\[object/g) || []).join(", ")};
 
-my %DESK  = (viewport => { width => 1200, height => 940 });
+my %DESK  = (viewport => { width => 1200, height => 900 });
 my %PHONE = (viewport => { width => 360, height => 780 }, deviceScaleFactor => 1.5, hasTouch => JSON::PP::true);
 my %DARK  = (colorScheme => 'dark');
 my %KEPT  = map { $_ => $HERE } qw(delivering-dark spooling-light failing-light chinese-light phone-light);
