@@ -226,7 +226,7 @@ for my $case (
     [ 'failing-dark',     'failing',    %DESK, %DARK ],
     [ 'stale-light',      'delivering', %DESK ],
     [ 'stale-dark',       'spooling',   %DESK, %DARK ],
-    [ 'chinese-light',    'chinese',    %DESK, locale => 'zh-CN', viewport => { width => 1200, height => 820 } ],
+    [ 'chinese-light',    'chinese',    %DESK, locale => 'zh-CN', viewport => { width => 1200, height => 836 } ],
     [ 'phone-light',      'spooling',   %PHONE ],
     [ 'phone-dark',       'failing',    %PHONE, %DARK ],
     [ 'phone-chinese',    'chinese',    %PHONE, locale => 'zh-CN' ],
