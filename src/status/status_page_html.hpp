@@ -95,7 +95,7 @@ ul { list-style: none; margin: 0; padding: 0; }
   font-weight: bold; line-height: 19px; white-space: nowrap; }
 
 .legend { display: flex; flex-wrap: wrap; gap: 2px 14px; font-size: 13px; min-height: 40px;
-  align-content: flex-start; }
+  align-content: flex-start; margin-bottom: 8px; }
 .legend b { font-weight: bold; }
 .legend svg { width: 12px; height: 10px; margin-right: 5px; }
 .plot { height: 176px; touch-action: pan-y; }
@@ -125,7 +125,7 @@ td { border-bottom: 1px solid var(--line); }
 tbody tr:hover { background: color-mix(in srgb, var(--line) 30%, transparent); }
 .time, .delay { white-space: nowrap; }
 th:nth-child(6), .delay { text-align: right; }
-.title { width: 38%; overflow-wrap: anywhere; }
+.title { width: 46%; overflow-wrap: anywhere; }
 .cut { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; }
 .biz { max-width: 150px; overflow-wrap: anywhere; }
 .outcome small { display: block; overflow-wrap: anywhere; }
@@ -217,7 +217,7 @@ th:nth-child(6), .delay { text-align: right; }
 (() => {
 const EN = {
   name: "Flashduty gateway", waits: "Spool", waiting: "Waiting", oldest: "Oldest",
-  next: "Next try", dead: "Dead letters", lastError: "Last error:", trouble: "Spool:",
+  next: "Next try", dead: "Dead letters", lastError: "Last error:", trouble: "Trouble:",
   targets: "Targets", events: "Alerts per minute", pushes: "Push time", alerts: "Last alerts",
   time: "Time", severity: "Severity", title: "Title", biz: "Business", outcome: "Outcome",
   delay: "Delay", request: "Request id",
@@ -226,7 +226,7 @@ const EN = {
   deadNote: "Dead letters:",
   deadHint: "Flashduty refused them, or they became too old. README, “The spool”, says how to look at them and send them again:",
   filter: "Filter, all columns", none: "No alert yet.", noMatch: "No alert matches.",
-  hour: "last hour", up: "up", away: "away", copy: "Copy", copied: "Copied", byHand: "Ctrl+C",
+  space: " ", hour: "last hour", up: "up", away: "away", copy: "Copy", copied: "Copied", byHand: "Ctrl+C",
   copyId: "Copy request id", more: "Show all", less: "Show less", onDisk: n => n + " on disk",
   since: t => "since " + t, at: t => "at " + t, in: d => "in " + d, now: "now",
   updated: t => "Updated " + t, of: (n, all) => n + " of " + all,
@@ -248,7 +248,7 @@ const EN = {
 };
 const ZH = {
   name: "Flashduty 网关", waits: "暂存", waiting: "等待", oldest: "最早一条", next: "下次尝试",
-  dead: "死信", lastError: "最近错误：", trouble: "暂存：", targets: "目标", events: "每分钟告警数",
+  dead: "死信", lastError: "最近错误：", trouble: "故障：", targets: "目标", events: "每分钟告警数",
   pushes: "推送耗时", alerts: "最近告警", time: "时间", severity: "级别", title: "标题", biz: "业务",
   outcome: "结果", delay: "延迟", request: "请求 ID",
   noSpool: "未启用暂存：Flashduty 未接收的告警会以错误应答，由蓝鲸重试。",
@@ -256,7 +256,7 @@ const ZH = {
   deadNote: "死信：",
   deadHint: "被 Flashduty 拒绝，或已超过期限。查看和重新发送的方法见 README“暂存”一节：",
   filter: "过滤（所有列）", none: "尚无告警。", noMatch: "没有匹配的告警。",
-  hour: "最近一小时", up: "正常", away: "不可用", copy: "复制", copied: "已复制", byHand: "按 Ctrl+C",
+  space: "", hour: "最近一小时", up: "正常", away: "不可用", copy: "复制", copied: "已复制", byHand: "按 Ctrl+C",
   copyId: "复制请求 ID", more: "显示全部", less: "收起", onDisk: n => "占用磁盘 " + n,
   since: t => "自 " + t, at: t => t, in: d => d + "后", now: "现在",
   updated: t => "更新于 " + t, of: (n, all) => `${n} / ${all}`,
@@ -389,10 +389,10 @@ function showSentence(status) {
   const last = status.flashduty_last_delivery_timestamp_seconds;
   const ago = last ? T.lastDelivery(duration(Math.max(0, Math.round(now - last)))) : T.noDelivery;
   const waits = spool.waiting > 0 && (state !== "delivering" || spool.oldest_seconds > 5);
-  const advice = { spooling: T.safe + " ", warn: T.live + " ", failing: T.lost + " " }[state] || "";
+  const advice = { spooling: T.safe, warn: T.live, failing: T.lost }[state] || "";
   const head = T[state](clock(status.since), reasonText(reason));
   showState(state, head, waits ? T.wait(spool.waiting, count(spool.waiting)) : T.stop,
-    advice + ago, head.slice(0, 40) + (waits ? ` (${count(spool.waiting)})` : "") + " · " + T.name);
+    advice + (advice && T.space) + ago, head.slice(0, 40) + (waits ? ` (${count(spool.waiting)})` : "") + " · " + T.name);
 }
 
 // ---- what waits
@@ -445,8 +445,7 @@ function legend(id, names, swatch) {
   for (const name of names) {
     const item = make("li", {});
     swatch(draw(item, "svg", { viewBox: "0 0 12 10", "aria-hidden": "true" }), name);
-    item.append(make("span", {}), " ", make("b", {}));
-    put(item.children[1], word(name === "other" ? "test, preview" : name));
+    item.append(make("span", {}, word(name === "other" ? "test, preview" : name)), " ", make("b", {}));
     $(id).append(item);
   }
 }

@@ -29,9 +29,9 @@ my $SERVER = <<'EOC';
         }
 EOC
 
-my $t    = Spool->new(workers => 2, server => $SERVER)->plan(99)->start;
+my $t    = Spool->new(workers => 2, server => $SERVER)->plan(101)->start;
 my $home = 'http://127.0.0.1:' . $t->port . '/';
-my %color;
+my (%color, %sign);
 
 my $number = 0;
 
@@ -52,6 +52,7 @@ sub state_is {
 
     ok($page->comes("document.getElementById('state').classList.contains('$state')"), $name);
     $color{$state} = $page->ask("getComputedStyle(document.getElementById('state')).backgroundColor");
+    $sign{$state}  = $page->ask("document.getElementById('sign').getAttribute('d')");
     return;
 }
 
@@ -257,7 +258,9 @@ $t->start;
 state_is('delivering', 'nginx is started again');
 ok($page->says('#updated', '^Updated '), '... and the page goes on');
 
-is(scalar(keys %color), 5, 'there are five states');
-is(scalar(keys %{ { reverse %color } }), 5, '... and each has a colour of its own');
+is(scalar(keys %sign), 5, 'there are five states');
+is(scalar(keys %{ { reverse %sign } }), 5, '... and each has a sign of its own');
+is($color{warn}, $color{spooling}, 'two of them are no more than a warning');
+is(scalar(keys %{ { reverse %color } }), 4, '... else each has a colour of its own');
 is(join(' ', grep { !/ERR_(?:CONNECTION|EMPTY)/ } @{ $page->seen->{complaints} }), '', 'it has complained of nothing but that');
 is(join(' ', grep { index($_, $home) } @{ $page->seen->{requests} }), '', 'nothing was asked of anybody but the gateway');
