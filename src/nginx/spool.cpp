@@ -76,7 +76,7 @@ class SpoolWorker {
                     [](void* self) noexcept { static_cast<SpoolWorker*>(self)->on_done(); }, this});
         }
         connect();
-        if (link_ == nullptr && !is_leaving) {
+        if (link_ == nullptr) {
             election_.start(kElectionMs);
         }
     }
@@ -114,7 +114,7 @@ class SpoolWorker {
         link_.reset();
         deliverer_.reset();
         give_up_lock();
-        connect();
+        elect();
     }
 
     // ------------------------------------------------------------ the line to it
@@ -138,7 +138,8 @@ class SpoolWorker {
 
     void on_link_end() noexcept {
         link_.reset();
-        elect();
+        // Not at once: a deliverer without a connection to spare ends each line that comes in.
+        election_.start(kElectionMs);
     }
 
     void wake(const std::vector<Woken>& woken) noexcept {
