@@ -90,7 +90,7 @@ class SpoolWorker {
         const bool is_taken = lock_ != -1 && flock(lock_, LOCK_EX | LOCK_NB) == 0;
         const bool can_take = is_taken || (lock_ != -1 && ngx_errno == EWOULDBLOCK);
         if (!can_take && !has_complained_) {
-            ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, ngx_errno,
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_errno,
                           "flashduty spool: this process cannot deliver, \"%V%s\" cannot be locked",
                           &conf_.spool->path, kLockSuffix.data());
         }
