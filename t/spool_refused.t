@@ -73,7 +73,7 @@ is($dead->{title}, '10.0.1.10 / CPU usage', 'and what about');
 is($dead->{event}, $t->flashduty->last_push->{body}, 'it has the event as it was pushed');
 is($dead->{body}, $body, 'and what BlueKing sent');
 cmp_ok(abs($dead->{dead_ms} / 1000 - time), '<', 60, 'and the time');
-like($t->error_log, qr/\[error\].*event $dead->{event_id} is a dead letter: .*title_rule is "odd"/, 'the log names it');
+like($t->error_log, qr/\[error\].*alert "one", event $dead->{event_id}, is a dead letter: .*title_rule is "odd"/, 'the log names it');
 ok($t->runs_empty, 'it does not wait any more');
 
 # The next event of its key goes on, at once and out of the spool.

@@ -18,7 +18,7 @@ my $LEAKED  = join '|', map {quotemeta} $PLAIN, $ESCAPED, lc $ESCAPED, $SIMPLE;
 
 umask 0;    # that of whoever starts nginx must not matter
 
-my $t = Spool->new(workers => 2, key => $ESCAPED, http => <<'EOC')->plan(2 * (2 + 4 * 2) + 4 + 5);
+my $t = Spool->new(workers => 2, key => $ESCAPED, http => <<'EOC')->plan(2 * (2 + 4 * 2) + 4 + 8);
     server {
         listen 127.0.0.1:%%PORT%%;
 
@@ -34,6 +34,17 @@ my $t = Spool->new(workers => 2, key => $ESCAPED, http => <<'EOC')->plan(2 * (2 
         location = /as_argument {
             flashduty_integration_key_file %%DIR%%/key;
             flashduty_push /passes_on?key=$flashduty_integration_key;
+        }
+        location = /in_path {
+            flashduty_integration_key_file %%DIR%%/key;
+            flashduty_push /paths/$flashduty_integration_key;
+        }
+        location = /paths/another-key-0815 {
+            internal;
+            proxy_pass %%PUSH_URL%%;
+        }
+        location = /status {
+            flashduty_status;
         }
         location = /passes_on {
             internal;
@@ -83,7 +94,12 @@ for my $case ([ '/blueking', "$PLAIN or $ESCAPED" ], [ '/from_file', $SIMPLE ]) 
 for my $uri ("/from_caller?integration_key=$ESCAPED", "/from_caller?a=1&Integration%5Fkey=$SIMPLE", '/as_argument') {
     is(post($uri), '200 delivered', 'what has the key in the uri of its push goes past the spool');
 }
-is(() = $t->error_log =~ /\[error\].*the uri of "flashduty_push" holds an integration key/g, 3, 'and the error log says why');
+is(post('/in_path'), '200 delivered', 'nor in its path');
+$t->flashduty->answer(says(401, 'Unauthorized', 'no'), taken());
+is(post('/in_path'), '502 refused', 'which is said of what fails there, too');
+is(() = $t->error_log =~ /\[error\].*the uri of "flashduty_push" holds an integration key/g, 5, 'and the error log says why');
+push @answers, map { $t->get('/status', Accept => $_)->body } 'text/plain', 'application/json';
+like($answers[-2], qr{flashduty_target_up\{target="\S+ /paths/"\} 0}, 'its target is known without the key');
 
 my @files = glob $t->folder . '/*';
 cmp_ok(scalar(@files), '>=', 3, 'the spool has its files: ' . join ' ', map {m{([^/]+)\z}} @files);
@@ -91,4 +107,4 @@ is(join(' ', map { sprintf '%s %03o', m{([^/]+)\z}, (stat)[2] & 0777 } grep { ((
     '', 'which are for their owner only');
 unlike($t->bytes, qr/$LEAKED/i, 'they do not hold the key');
 unlike($t->error_log =~ s/^.*\[debug\].*$//mgr, qr/$LEAKED/i, 'nor does the error log');
-unlike(join("\n", @answers), qr/$LEAKED/i, 'nor does an answer');
+unlike(join("\n", @answers), qr/$LEAKED/i, 'nor does an answer, that of the status neither');

@@ -41,12 +41,11 @@ std::string copy(std::string_view text) { return std::string(text); }
 
 /// True when an integration key would come into the spool with the uri of the push.
 bool has_key_in_uri(const Delivery& delivery) noexcept {
-    const ngx_str_t* key = location_conf(delivery.request).integration_key;
     const std::string uri =
         copy(to_view(delivery.push_uri)) + '?' + copy(to_view(delivery.push_args));
     std::string_view rest = uri;
     return !take_integration_key(rest).empty() ||
-           (key != nullptr && uri.find(to_view(*key)) != std::string::npos);
+           before_key(delivery.request, uri).size() != uri.size();
 }
 
 NewEvent event_of(Delivery& delivery, UnixMs now_ms) noexcept {

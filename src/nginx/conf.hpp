@@ -67,6 +67,13 @@ struct LocationConf {
     return *static_cast<MainConf*>(ngx_http_get_module_main_conf(r, ngx_http_flashduty_module));
 }
 
+/// What stands in `text` before the integration key of the location of `r`: all where it does not.
+[[nodiscard]] inline std::string_view before_key(ngx_http_request_t* r,
+                                                 std::string_view text) noexcept {
+    const ngx_str_t* key = location_conf(r).integration_key;
+    return key == nullptr ? text : text.substr(0, text.find(to_view(*key)));
+}
+
 /// True when a path leads out of where it starts: a segment that is `..`.
 [[nodiscard]] bool climbs(std::string_view uri) noexcept;
 

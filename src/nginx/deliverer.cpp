@@ -78,6 +78,11 @@ void log(ngx_uint_t level, const char* format, Values... values) noexcept {
     ngx_log_error(level, ngx_cycle->log, 0, format, values...);
 }
 
+void log_dead(std::string_view alert_key, std::int64_t event_id, std::string_view why) noexcept {
+    log(NGX_LOG_ERR, "flashduty spool: alert \"%s\", event %L, is a dead letter: %s",
+        for_log(alert_key).c_str(), event_id, for_log(why).c_str());
+}
+
 }  // namespace
 
 /// An event on its way. Lives as long as its request, which points into it.
@@ -319,8 +324,7 @@ void Deliverer::take_settled(Job& job) noexcept {
         schedule_.settled(pushed.target_id, pushed.settlement.alert_id);
         schedule_.wake(pushed.target_id);
         if (pushed.settlement.fate == Settlement::Fate::kDead) {
-            log(NGX_LOG_ERR, "flashduty spool: event %L is a dead letter: %s",
-                pushed.settlement.event_id, for_log(pushed.settlement.reason).c_str());
+            log_dead(pushed.alert_key, pushed.settlement.event_id, pushed.settlement.reason);
         }
         tell(pushed.verdict);
     }
@@ -347,8 +351,7 @@ void Deliverer::take_due(Job& job, UnixMs now_ms) noexcept {
 
 void Deliverer::take_tended(Job& job) noexcept {
     for (const DeadLetter& letter : job.tending.dead) {
-        log(NGX_LOG_ERR, "flashduty spool: alert \"%s\", event %L, is a dead letter: %s",
-            for_log(letter.alert_key).c_str(), letter.event_id, for_log(letter.reason).c_str());
+        log_dead(letter.alert_key, letter.event_id, letter.reason);
     }
     for (const DeadLetter& letter : job.tending.deleted) {
         log(NGX_LOG_ERR, "flashduty spool: dead letter of alert \"%s\", event %L, deleted: %s",
@@ -457,6 +460,7 @@ void Deliverer::end_push(const DueEvent& event, PushResult result, Delivery* del
         back_.push_back(event.target_id);
     }
     Pushed pushed;
+    pushed.alert_key = event.alert_key;
     pushed.target_id = event.target_id;
     pushed.settlement.event_id = event.event_id;
     pushed.settlement.alert_id = event.alert_id;

@@ -62,6 +62,7 @@ class Deliverer {
     /// What came of a push and is not written down yet.
     struct Pushed {
         std::int64_t target_id;
+        std::string alert_key;
         Settlement settlement;
         PushVerdict verdict;
     };

@@ -1,6 +1,7 @@
 #include "log.hpp"
 
 #include "../core/secret.hpp"
+#include "conf.hpp"
 
 namespace flashduty {
 
@@ -18,8 +19,10 @@ class Shortened {
     Shortened& operator=(const Shortened&) = delete;
 
     void drop_arguments() noexcept {
-        const std::size_t at = to_view(text_).find('?');
-        text_.len = at == std::string_view::npos ? text_.len : at;
+        text_.len = to_view(text_).substr(0, to_view(text_).find('?')).size();
+    }
+    void drop_key(ngx_http_request_t* r) noexcept {
+        text_.len = before_key(r, to_view(text_)).size();
     }
 
   private:
@@ -31,7 +34,10 @@ u_char* log_handler(ngx_http_request_t* r, ngx_http_request_t* sr, u_char* buf, 
     ngx_str_t none = ngx_null_string;
     Shortened upstream(sr->upstream == nullptr ? none : sr->upstream->uri);
     Shortened line(r->request_line);
+    Shortened uri(sr->uri);
     upstream.drop_arguments();
+    upstream.drop_key(r);
+    uri.drop_key(r);
     std::string_view request_line = to_view(r->request_line);
     if (!take_integration_key(request_line).empty()) {
         line.drop_arguments();

@@ -94,7 +94,8 @@ void record_live_push(const Delivery& delivery) noexcept {
         count_delivery(figures, ngx_current_msec - delivery.arrived_ms, now_ms);
     }
     if (delivery.push_end.http_status != 0) {  // else nginx has ended it
-        const TargetName name = {server_of(delivery.request), to_view(delivery.push_uri)};
+        const TargetName name = {server_of(delivery.request),
+                                 before_key(delivery.request, to_view(delivery.push_uri))};
         note_push(figures, key_of(delivery.request, name), name, is_taken, delivery.push_reason,
                   now_ms);
     }

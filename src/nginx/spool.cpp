@@ -76,7 +76,7 @@ class SpoolWorker {
                     [](void* self) noexcept { static_cast<SpoolWorker*>(self)->on_done(); }, this});
         }
         connect();
-        if (link_ == nullptr && !is_leaving) {
+        if (link_ == nullptr) {
             election_.start(kElectionMs);
         }
     }
@@ -87,7 +87,15 @@ class SpoolWorker {
             const std::string path = path_ + std::string(kLockSuffix);
             lock_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
         }
-        return lock_ != -1 && flock(lock_, LOCK_EX | LOCK_NB) == 0;
+        const bool is_taken = lock_ != -1 && flock(lock_, LOCK_EX | LOCK_NB) == 0;
+        const bool can_take = is_taken || (lock_ != -1 && ngx_errno == EWOULDBLOCK);
+        if (!can_take && !has_complained_) {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_errno,
+                          "flashduty spool: this process cannot deliver, \"%V%s\" cannot be locked",
+                          &conf_.spool->path, kLockSuffix.data());
+        }
+        has_complained_ = !can_take;
+        return is_taken;
     }
 
     void give_up_lock() noexcept {
@@ -106,7 +114,7 @@ class SpoolWorker {
         link_.reset();
         deliverer_.reset();
         give_up_lock();
-        connect();
+        elect();
     }
 
     // ------------------------------------------------------------ the line to it
@@ -130,7 +138,8 @@ class SpoolWorker {
 
     void on_link_end() noexcept {
         link_.reset();
-        elect();
+        // Not at once: a deliverer without a connection to spare ends each line that comes in.
+        election_.start(kElectionMs);
     }
 
     void wake(const std::vector<Woken>& woken) noexcept {
@@ -145,6 +154,7 @@ class SpoolWorker {
     std::string path_;
     Acceptor acceptor_;
     int lock_ = -1;
+    bool has_complained_ = false;  ///< that it cannot be taken by anybody
     std::unique_ptr<Deliverer> deliverer_;
     std::unique_ptr<Link> link_;
     Timer election_;

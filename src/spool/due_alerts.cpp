@@ -18,7 +18,7 @@ constexpr char kReady[] =
 // Few: those whose last try has failed.
 constexpr char kRetries[] =
     "SELECT alert_id, first_id, since_ms FROM alert INDEXED BY alert_held"
-    " WHERE target_id = ?1 AND due_ms > 0 AND due_ms <= ?6 AND rank = ?2"
+    " WHERE target_id = ?1 AND due_ms > 0 AND due_ms BETWEEN ?6 AND ?7 AND rank = ?2"
     " AND since_ms BETWEEN ?3 AND ?4 ORDER BY since_ms, first_id LIMIT ?5";
 constexpr char kTried[] =
     "SELECT alert_id, first_id, since_ms FROM alert INDEXED BY alert_tried"
@@ -81,7 +81,11 @@ std::vector<DueAlert> due_alerts(Connection& connection, std::int64_t target_id,
         for (const auto& [rank, from_ms, to_ms] : bands) {
             take(connection.query(kReady, target_id, rank, from_ms, to_ms, limit), busy_ids,
                  alerts);
-            take(connection.query(kRetries, target_id, rank, from_ms, to_ms, limit, now_ms),
+            take(connection.query(kRetries, target_id, rank, from_ms, to_ms, limit, UnixMs{1},
+                                  now_ms),
+                 busy_ids, alerts);
+            take(connection.query(kRetries, target_id, rank, from_ms, to_ms, limit,
+                                  now_ms + kLongestHoldMs + 1, kUntilBack - 1),
                  busy_ids, alerts);
         }
         std::sort(alerts.begin() + static_cast<std::ptrdiff_t>(begin), alerts.end(), is_before);

@@ -61,6 +61,10 @@ struct DueEvent {
 /// since: added to the time of its last try.
 inline constexpr UnixMs kUntilBack = std::int64_t{1} << 60;
 
+/// No key is held for longer. One that seems to be was held by a clock that has been put back
+/// since, and is due.
+inline constexpr UnixMs kLongestHoldMs = 600'000;
+
 /// What a push came to.
 struct Settlement {
     enum class Fate { kDelivered, kRetry, kDead };

@@ -8,6 +8,7 @@ namespace {
 
 constexpr UnixMs kFirstWaitMs = 1'000;
 constexpr UnixMs kLongestWaitMs = 300'000;
+static_assert(kLongestWaitMs <= kLongestHoldMs);
 /// Full jitter begins at nothing, which would be a busy loop.
 constexpr UnixMs kShortestWaitMs = 50;
 constexpr unsigned kMostDoublings = 9;

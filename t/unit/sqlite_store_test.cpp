@@ -189,6 +189,17 @@ void a_key_whose_try_is_due_again_takes_its_place_in_the_order(void**) {
     assert_text(due_keys(store, kNow + kSecond, 1), "a");
 }
 
+void a_key_is_held_by_no_clock_that_was_wrong(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    append(store, {new_event("a"), new_event("b")});
+    retry(store, due_of(store, "a"), kNow + 5 * kMinute);
+    retry(store, due_of(store, "b"), kNow + 365 * 24 * kHour);
+    assert_text(due_keys(store, kNow), "b");
+    retry(store, due_of(store, "b"), flashduty::kUntilBack + kNow);
+    assert_text(due_keys(store, kNow), "");
+}
+
 void targets_are_those_for_which_something_waits(void**) {
     TempFolder folder;
     SqliteStore store(options_of(folder), true);
@@ -635,6 +646,7 @@ int main() {
         cmocka_unit_test(a_key_with_nothing_but_ok_ranks_as_warning),
         cmocka_unit_test(a_key_that_has_waited_ten_minutes_ranks_one_higher),
         cmocka_unit_test(a_key_whose_try_is_due_again_takes_its_place_in_the_order),
+        cmocka_unit_test(a_key_is_held_by_no_clock_that_was_wrong),
         cmocka_unit_test(targets_are_those_for_which_something_waits),
         cmocka_unit_test(each_probe_is_of_another_key_until_all_were_tried),
         cmocka_unit_test(what_is_due_is_probed_before_what_was_tried),
