@@ -225,11 +225,11 @@ bool begin_trouble(Stats& stats, SpoolUser user, std::string_view reason,
                    StatusMs now_ms) noexcept {
     const auto bit = static_cast<std::uint64_t>(user);
     write_reason(stats.spool.trouble_reason, reason);
-    const bool is_first = stats.spool.trouble.fetch_or(bit, kRelaxed) == 0;
-    if (is_first) {
+    const std::uint64_t before = stats.spool.trouble.fetch_or(bit, kRelaxed);
+    if (before == 0) {
         stats.spool.trouble_since_ms.store(now_ms, kRelaxed);
     }
-    return is_first;
+    return (before & bit) == 0;
 }
 
 bool end_trouble(Stats& stats, SpoolUser user, StatusMs now_ms) noexcept {
@@ -237,11 +237,11 @@ bool end_trouble(Stats& stats, SpoolUser user, StatusMs now_ms) noexcept {
     if ((stats.spool.trouble.load(kRelaxed) & bit) == 0) {
         return false;
     }
-    const bool is_last = stats.spool.trouble.fetch_and(~bit, kRelaxed) == bit;
-    if (is_last) {
+    const std::uint64_t before = stats.spool.trouble.fetch_and(~bit, kRelaxed);
+    if (before == bit) {
         stats.spool.trouble_since_ms.store(now_ms, kRelaxed);
     }
-    return is_last;
+    return (before & bit) != 0;
 }
 
 void publish_spool(Stats& stats, const SpoolFact& spool, StatusMs now_ms) noexcept {

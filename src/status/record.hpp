@@ -70,11 +70,11 @@ inline void count_commit(Stats& stats) noexcept {
     stats.spool.commits.fetch_add(1, std::memory_order_relaxed);
 }
 
-/// Somebody cannot use the spool. True for the first who says so.
+/// Somebody cannot use the spool. True for the first of that kind who says so.
 [[nodiscard]] bool begin_trouble(Stats& stats, SpoolUser user, std::string_view reason,
                                  StatusMs now_ms) noexcept;
 
-/// They can. True when somebody could not before, and nobody is left who cannot.
+/// They can. True for the first who says so.
 [[nodiscard]] bool end_trouble(Stats& stats, SpoolUser user, StatusMs now_ms) noexcept;
 
 struct SpoolFact {

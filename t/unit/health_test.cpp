@@ -94,7 +94,7 @@ void what_a_deliverer_without_its_store_knows_of_a_target_is_old(void**) {
     HealthBoard board(true);
     board.deliver(true, kNow);
     assert_true(begin_trouble(board.stats, SpoolUser::kAcceptor, "broken", kNow));
-    assert_false(begin_trouble(board.stats, SpoolUser::kDeliverer, "broken", kNow));
+    assert_true(begin_trouble(board.stats, SpoolUser::kDeliverer, "broken", kNow));
     assert_text(board.health(), says("delivering", "broken", kNow));
     board.push(false, kNow + 1000);
     assert_text(board.health(kNow + 2000), says("failing", "nobody there", kNow));
@@ -131,12 +131,14 @@ void a_deliverer_that_is_gone_is_missed(void**) {
                 says("spooling", "no worker pushes what waits in the spool", kNow));
 }
 
-void trouble_is_told_once(void**) {
+void trouble_is_told_once_by_each_kind(void**) {
     HealthBoard board(true);
     assert_false(end_trouble(board.stats, SpoolUser::kAcceptor, kNow));
     assert_true(begin_trouble(board.stats, SpoolUser::kAcceptor, "first", kNow));
     assert_false(begin_trouble(board.stats, SpoolUser::kAcceptor, "second", kNow));
-    assert_false(begin_trouble(board.stats, SpoolUser::kDeliverer, "third", kNow));
+    assert_true(begin_trouble(board.stats, SpoolUser::kDeliverer, "third", kNow));
+    assert_false(begin_trouble(board.stats, SpoolUser::kDeliverer, "fourth", kNow));
+    assert_true(end_trouble(board.stats, SpoolUser::kAcceptor, kNow));
     assert_false(end_trouble(board.stats, SpoolUser::kAcceptor, kNow));
     assert_true(end_trouble(board.stats, SpoolUser::kDeliverer, kNow));
     assert_true(begin_trouble(board.stats, SpoolUser::kDeliverer, "again", kNow));
@@ -158,7 +160,7 @@ int main() {
             a_push_past_the_spool_that_failed_is_not_forgotten_by_a_deliverer_without_work),
         cmocka_unit_test(a_deliverer_that_cannot_read_the_spool_delivers_nothing),
         cmocka_unit_test(a_deliverer_that_is_gone_is_missed),
-        cmocka_unit_test(trouble_is_told_once),
+        cmocka_unit_test(trouble_is_told_once_by_each_kind),
     };
     return run("health", tests);
 }
