@@ -36,10 +36,11 @@ class SpoolWorker {
         elect();
     }
 
+    /// At the end of the process, which keeps the lock for as long as it has connections with
+    /// pushes.
     ~SpoolWorker() {
         link_.reset();
         deliverer_.reset();
-        give_up_lock();
     }
     SpoolWorker(const SpoolWorker&) = delete;
     SpoolWorker& operator=(const SpoolWorker&) = delete;
