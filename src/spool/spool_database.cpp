@@ -185,8 +185,8 @@ StoreStatus SpoolDatabase::checkpoint() noexcept {
     return connection_.failed() ? judge(Doing::kCheckpoint) : StoreStatus::kOk;
 }
 
-/// The WAL may have taken all the room there was. It begins anew once the database has what it holds,
-/// which mostly takes no more room: what leaves makes some there.
+/// The WAL may have taken all the room there was. It begins anew once the database has what it
+/// holds, which mostly takes no more room: what leaves makes some there.
 StoreStatus SpoolDatabase::make_room() noexcept {
     made_room_ = connection_.checkpoint(SQLITE_CHECKPOINT_PASSIVE);
     if (connection_.failed() && status_of(connection_.code()) != StoreStatus::kFull) {
@@ -432,8 +432,8 @@ StoreStatus SpoolDatabase::prove_sync() noexcept {
     return StoreStatus::kOk;
 }
 
-/// Where a new database can be written, the old one is the trouble and not the disk; unless that has
-/// just come back.
+/// Where a new database can be written, the old one is the trouble and not the disk; unless that
+/// has just come back.
 StoreStatus SpoolDatabase::begin_anew() noexcept {
     const std::string fresh = options_.path + ".new";
     connection_.close();
