@@ -49,11 +49,14 @@ StatusMs well_since(const StatusView& view) noexcept {
 Health health_with_spool(const StatusView& view, const TargetView* down) noexcept {
     const SpoolFigures<std::uint64_t>& spool = view.figures->spool;
     if (has_trouble(view, SpoolUser::kAcceptor)) {
-        if (down != nullptr) {
+        // A balancer that sends no more alerts must be told at some time that one may be taken.
+        if (down != nullptr && spool.trouble_seen_ms + kFailedForMs > view.context.now_ms) {
             return {State::kFailing, down->reason,
                     std::max(down->since_ms, spool.trouble_since_ms)};
         }
-        return {State::kDelivering, view.trouble, spool.trouble_since_ms};
+        if (down == nullptr) {
+            return {State::kDelivering, view.trouble, spool.trouble_since_ms};
+        }
     }
     if (down != nullptr) {
         return {State::kSpooling, down->reason, down->since_ms};

@@ -225,6 +225,7 @@ bool begin_trouble(Stats& stats, SpoolUser user, std::string_view reason,
                    StatusMs now_ms) noexcept {
     const auto bit = static_cast<std::uint64_t>(user);
     write_reason(stats.spool.trouble_reason, reason);
+    stats.spool.trouble_seen_ms.store(now_ms, kRelaxed);
     const bool is_first = stats.spool.trouble.fetch_or(bit, kRelaxed) == 0;
     if (is_first) {
         stats.spool.trouble_since_ms.store(now_ms, kRelaxed);

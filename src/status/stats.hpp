@@ -100,7 +100,8 @@ struct Target {
 
 inline constexpr std::size_t kTargets = 32;
 
-/// Without a spool a push that failed is held against its target for so long.
+/// Without a spool a push that failed is held against its target for so long, and a spool that did
+/// not take an event against that.
 inline constexpr std::uint64_t kFailedForMs = 30 * kSecondMs;
 
 /// Who cannot use the spool, as bits of SpoolFigures::trouble.
@@ -116,6 +117,7 @@ struct SpoolFigures {
     Word tended_ms;  ///< when the deliverer has last shown that it is there
     Word trouble;
     Word trouble_since_ms;
+    Word trouble_seen_ms;  ///< when somebody could not use it, the last time
     Sealed<Word, kReasonWords> trouble_reason;
     Sealed<Word, kReasonWords> last_error;  ///< of the last push that failed
 };

@@ -90,6 +90,16 @@ void neither_spool_nor_target_is_failing(void**) {
     assert_text(board.health(), says("spooling", "it hangs", kNow - 60'000));
 }
 
+void a_spool_that_nobody_has_tried_for_long_may_take_the_next(void**) {
+    HealthBoard board(true);
+    assert_true(begin_trouble(board.stats, SpoolUser::kAcceptor, "locked", kNow));
+    board.deliver(true, kNow + 30'000);
+    assert_text(board.health(kNow + 29'999), says("failing", "it hangs", kNow));
+    assert_text(board.health(kNow + 30'000), says("spooling", "it hangs", kNow - 60'000));
+    assert_false(begin_trouble(board.stats, SpoolUser::kAcceptor, "locked", kNow + 30'000));
+    assert_text(board.health(kNow + 31'000), says("failing", "it hangs", kNow));
+}
+
 void what_a_deliverer_without_its_store_knows_of_a_target_is_old(void**) {
     HealthBoard board(true);
     board.deliver(true, kNow);
@@ -153,6 +163,7 @@ int main() {
         cmocka_unit_test(what_can_be_written_down_is_not_lost),
         cmocka_unit_test(a_spool_that_takes_nothing_is_named_while_the_target_is_well),
         cmocka_unit_test(neither_spool_nor_target_is_failing),
+        cmocka_unit_test(a_spool_that_nobody_has_tried_for_long_may_take_the_next),
         cmocka_unit_test(what_a_deliverer_without_its_store_knows_of_a_target_is_old),
         cmocka_unit_test(
             a_push_past_the_spool_that_failed_is_not_forgotten_by_a_deliverer_without_work),
