@@ -14,22 +14,7 @@ use Gateway;
 use Load;
 use Spool;
 
-binmode $_, ':encoding(UTF-8)' for map { Test::More->builder->$_ } qw(output failure_output todo_output);
-
-my $SERVER = <<'EOC';
-        location = /blueking {
-            flashduty_push /flashduty;
-        }
-        location = /flashduty {
-            internal;
-            proxy_pass %%PUSH_URL%%;
-        }
-        location = / {
-            flashduty_status html;
-        }
-EOC
-
-my $t    = Spool->new(workers => 2, server => $SERVER)->plan(101)->start;
+my $t    = Spool->new(workers => 2, server => Browser::SERVER)->plan(101)->start;
 my $home = 'http://127.0.0.1:' . $t->port . '/';
 my (%color, %sign);
 
@@ -232,7 +217,7 @@ $t->flashduty->answer(taken());
 eventually { post('again') eq '200 delivered' };
 state_is('delivering', 'both are back');
 
-my $bare = Gateway->new(server => $SERVER)->start;
+my $bare = Gateway->new(server => Browser::SERVER)->start;
 my $other = Browser->open('http://127.0.0.1:' . $bare->port . '/');
 ok($other->says('#no-spool', '^There is no spool'), 'a gateway without a spool says so');
 $bare->flashduty->answer(html(500));

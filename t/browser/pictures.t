@@ -22,21 +22,8 @@ use Spool;
 
 use constant NOW => 1_773_729_128;    # 2026-03-17 14:32:08 in Shanghai
 
-binmode $_, ':encoding(UTF-8)' for map { Test::More->builder->$_ } qw(output failure_output todo_output);
-
 my $HERE = abs_path(dirname(__FILE__));
-my $t    = Spool->new(server => <<'EOC')->plan(50)->start;
-        location = /blueking {
-            flashduty_push /flashduty;
-        }
-        location = /flashduty {
-            internal;
-            proxy_pass %%PUSH_URL%%;
-        }
-        location = / {
-            flashduty_status html;
-        }
-EOC
+my $t    = Spool->new(server => Browser::SERVER)->plan(50)->start;
 
 # --- an hour that might have been --------------------------------------------
 

@@ -12,6 +12,24 @@ use File::Basename qw(dirname);
 use IO::Handle;
 use IPC::Open2 qw(open2);
 use JSON::PP;
+use Test::More ();
+
+# A server whose page is at /.
+use constant SERVER => <<'EOC';
+        location = /blueking {
+            flashduty_push /flashduty;
+        }
+        location = /flashduty {
+            internal;
+            proxy_pass %%PUSH_URL%%;
+        }
+        location = / {
+            flashduty_status html;
+        }
+EOC
+
+# Names of tests are texts of the page, Chinese ones too.
+binmode $_, ':encoding(UTF-8)' for map { Test::More->builder->$_ } qw(output failure_output todo_output);
 
 # The page asks every two seconds, and the gateway's own delays come on top.
 use constant PATIENCE => 30;
