@@ -37,6 +37,21 @@ std::string_view Sha256::hex(Arena& arena) noexcept {
     return {to, kSha256Bytes * 2};
 }
 
+std::string_view Sha256::base64(Arena& arena) noexcept {
+    constexpr std::size_t kSize = (kSha256Bytes + 2) / 3 * 4;
+    std::array<unsigned char, kSha256Bytes> digest;
+    if (!finish(digest)) {
+        arena.fail();
+        return {};
+    }
+    auto* to = static_cast<unsigned char*>(arena.allocate(kSize + 1));  // with a NUL behind it
+    if (to == nullptr) {
+        return {};
+    }
+    EVP_EncodeBlock(to, digest.data(), static_cast<int>(digest.size()));
+    return {reinterpret_cast<const char*>(to), kSize};
+}
+
 std::string_view sha256_hex(Arena& arena, std::string_view text) noexcept {
     Sha256 digest;
     digest.add(text);

@@ -29,6 +29,9 @@ class Sha256 {
     /// The digest in lower-case hex; empty, and the arena failed(), when out of memory.
     [[nodiscard]] std::string_view hex(Arena& arena) noexcept;
 
+    /// The digest in base64, as a Content-Security-Policy has it; likewise.
+    [[nodiscard]] std::string_view base64(Arena& arena) noexcept;
+
   private:
     EVP_MD_CTX* context_;
     bool is_sound_;

@@ -1,7 +1,5 @@
 #include "status_page.hpp"
 
-#include <array>
-
 #include "../core/digest.hpp"
 #include "../core/text.hpp"
 #include "status_page_html.hpp"
@@ -9,24 +7,6 @@
 namespace flashduty {
 
 namespace {
-
-using Digest = std::array<unsigned char, kSha256Bytes>;
-
-std::string_view base64(Arena& arena, const Digest& digest) noexcept {
-    constexpr char kLetters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    constexpr std::size_t kSize = (kSha256Bytes + 2) / 3 * 4;
-    char* to = static_cast<char*>(arena.allocate(kSize));
-    if (to == nullptr) {
-        return {};
-    }
-    for (std::size_t i = 0; i < kSize; i++) {
-        const std::size_t bit = i * 6, byte = bit / 8;
-        const unsigned high = byte < digest.size() ? digest[byte] : 0U;
-        const unsigned low = byte + 1 < digest.size() ? digest[byte + 1] : 0U;
-        to[i] = byte < digest.size() ? kLetters[((high << 8 | low) >> (10 - bit % 8)) & 0x3F] : '=';
-    }
-    return {to, kSize};
-}
 
 /// ` 'sha256-…'` for each text in `page` between `begin` and `end`.
 std::string_view hashes(Arena& arena, std::string_view page, std::string_view begin,
@@ -36,12 +16,8 @@ std::string_view hashes(Arena& arena, std::string_view page, std::string_view be
          at = page.find(begin, at)) {
         at += begin.size();
         Sha256 sha;
-        Digest digest;
         sha.add(page.substr(at, page.find(end, at) - at));
-        if (!sha.finish(digest)) {
-            arena.fail();
-        }
-        all = concat(arena, all, std::string_view(" 'sha256-"), base64(arena, digest),
+        all = concat(arena, all, std::string_view(" 'sha256-"), sha.base64(arena),
                      std::string_view("'"));
     }
     return all;
