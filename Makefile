@@ -26,6 +26,7 @@ SPOOL_HEADERS := $(wildcard src/spool/*.hpp)
 STATUS := $(wildcard src/status/*.cpp)
 STATUS_HEADERS := $(wildcard src/status/*.hpp)
 GLUE := $(wildcard src/nginx/*)
+SOURCES := $(CORE) $(CORE_HEADERS) $(SPOOL) $(SPOOL_HEADERS) $(STATUS) $(STATUS_HEADERS) $(GLUE)
 FUZZ_NAMES := $(patsubst t/fuzz/%_fuzz.cpp,%,$(wildcard t/fuzz/*_fuzz.cpp))
 FUZZERS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%_fuzz)
 FUZZ_SECONDS ?= 60
@@ -46,8 +47,8 @@ endif
 DEBIAN_NGINX := $(BUILD)/debian/nginx
 
 .PHONY: module run test unit nginx-tests test-asan fuzz fuzz-corpus check-memory coverage soak kill \
-    test-promtool test-browser compat bench bench-spool bench-memory bench-profile bench-core bench-core-update \
-    install clean
+    test-promtool test-browser compat bench bench-spool bench-memory bench-profile bench-core \
+    bench-core-update install clean
 
 module: $(MODULE)
 
@@ -246,8 +247,7 @@ CC_OPT := $(OPTIMIZE) -g -fno-exceptions $(WARNINGS)
 CONFIGURE := --with-cc-opt='$(CC_OPT)' $(if $(LD_OPT),--with-ld-opt='$(LD_OPT)') \
     --builddir=$(BUILD)/nginx --add-dynamic-module=$(CURDIR)
 
-$(MODULE): $(CORE) $(CORE_HEADERS) $(SPOOL) $(SPOOL_HEADERS) $(STATUS) $(STATUS_HEADERS) $(GLUE) \
-    $(BUILD)/nginx/Makefile
+$(MODULE): $(SOURCES) $(BUILD)/nginx/Makefile
 	$(MAKE) -C $(NGINX_SOURCE) -f $(BUILD)/nginx/Makefile $(if $(NGINX_SRC),binary) modules \
 	    >$(BUILD)/make.log
 	cp $(BUILD)/nginx/$(notdir $@) $@
@@ -268,7 +268,7 @@ endif
 
 # Changes when another nginx is asked for, its source is, or the module is made of other files.
 TARGET = $(if $(NGINX_SRC),$(shell ls -lR '$(NGINX_SRC)' | cksum),installed nginx) $(NGINX_FLAGS) \
-    $(CORE) $(CORE_HEADERS) $(SPOOL) $(SPOOL_HEADERS) $(STATUS) $(STATUS_HEADERS) $(GLUE)
+    $(SOURCES)
 
 $(BUILD)/target: FORCE
 	@mkdir -p $(BUILD)
@@ -303,15 +303,7 @@ UNIT_OBJECTS := $(patsubst src/%.cpp,$(BUILD)/unit/%.o,$(CORE) $(SPOOL) $(STATUS
 
 .SECONDARY: $(UNIT_OBJECTS)
 
-$(BUILD)/unit/core/%.o: src/core/%.cpp $(CORE_HEADERS) | build-packages
-	@mkdir -p $(@D)
-	$(CXX) $(CXXFLAGS) $(SANITIZE) -c -o $@ $<
-
-$(BUILD)/unit/spool/%.o: src/spool/%.cpp $(SPOOL_HEADERS) | build-packages
-	@mkdir -p $(@D)
-	$(CXX) $(CXXFLAGS) $(SANITIZE) -c -o $@ $<
-
-$(BUILD)/unit/status/%.o: src/status/%.cpp $(STATUS_HEADERS) $(CORE_HEADERS) | build-packages
+$(BUILD)/unit/%.o: src/%.cpp $(CORE_HEADERS) $(SPOOL_HEADERS) $(STATUS_HEADERS) | build-packages
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) $(SANITIZE) -c -o $@ $<
 
