@@ -28,8 +28,7 @@ ngx_int_t compile(ngx_conf_t* cf, const ngx_str_t& text, ngx_http_complex_value_
 
 constexpr char kOtherHandler[] =
     "a location with \"flashduty_push\", \"flashduty_preview\" or \"flashduty_status\" takes no "
-    "other "
-    "handler, such as \"proxy_pass\"";
+    "other handler, such as \"proxy_pass\"";
 
 ngx_http_core_loc_conf_t& core_conf(ngx_conf_t* cf) noexcept {
     return *static_cast<ngx_http_core_loc_conf_t*>(

@@ -27,10 +27,6 @@ constexpr unsigned kMostFailures = 5;
 /// Whoever has not asked for so long is not waiting any more.
 constexpr UnixMs kForgetMs = 60 * 1000;
 
-constexpr UnixMs kShowTargetMs = UnixMs{24} * 60 * 60 * 1000;
-
-constexpr UnixMs kMaxRetryAfterMs = 10 * 60 * 1000;
-
 std::uint64_t seed() noexcept {
     return (static_cast<std::uint64_t>(ngx_random()) << 32) ^
            static_cast<std::uint64_t>(ngx_random()) ^ static_cast<std::uint64_t>(ngx_pid);
@@ -47,7 +43,7 @@ PushResult result_of(Verdict verdict) noexcept {
     }
 }
 
-/// A Retry-After, which is in seconds or a date.
+/// A Retry-After, which is in seconds or a date; as much of it as is honoured.
 UnixMs retry_after_ms(std::string_view text) noexcept {
     if (text.empty()) {
         return 0;
@@ -58,7 +54,7 @@ UnixMs retry_after_ms(std::string_view text) noexcept {
     const time_t wait_s = seconds != NGX_ERROR ? seconds
                           : date > ngx_time()  ? date - ngx_time()
                                                : 0;
-    return std::min(static_cast<UnixMs>(wait_s) * 1000, kMaxRetryAfterMs);
+    return std::min(static_cast<UnixMs>(wait_s) * 1000, kLongestHoldMs);
 }
 
 std::string for_log(std::string_view text) {
@@ -541,7 +537,7 @@ void Deliverer::show_targets() noexcept {
     for (auto at = target_texts_.begin(); at != target_texts_.end();) {
         TargetText& text = at->second;
         const auto state = states.find(at->first);
-        if (state == states.end() && now_ms - text.pushed_ms > kShowTargetMs) {
+        if (state == states.end() && now_ms - text.pushed_ms > UnixMs{kForgetTargetMs}) {
             at = target_texts_.erase(at);
             continue;
         }

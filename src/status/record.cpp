@@ -104,9 +104,6 @@ void write_reason(Sealed<StatsWord, kReasonWords>& reason, std::string_view text
     writer.seal(reason);
 }
 
-/// Nobody has pushed to it for so long.
-constexpr std::uint64_t kForgetTargetMs = kDayMs;
-
 bool is_forgotten(const Target<StatsWord>& target, StatusMs now_ms) noexcept {
     const StatusMs seen_ms = target.seen_ms.load(kRelaxed);
     return seen_ms + kForgetTargetMs < now_ms;

@@ -100,6 +100,9 @@ struct Target {
 
 inline constexpr std::size_t kTargets = 32;
 
+/// One of which nobody has heard for so long is not shown any more, and its place is free.
+inline constexpr std::uint64_t kForgetTargetMs = kDayMs;
+
 /// Without a spool a push that failed is held against its target for so long, and a spool that did
 /// not take an event against that.
 inline constexpr std::uint64_t kFailedForMs = 30 * kSecondMs;

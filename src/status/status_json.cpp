@@ -15,6 +15,13 @@ void number(JsonSink& out, std::string_view name, std::string_view number) noexc
     out.raw(number);
 }
 
+/// A member of that many seconds, or null.
+void seconds_or_null(JsonSink& out, std::string_view name, bool is_known,
+                     std::uint64_t ms) noexcept {
+    out.name(name);
+    out.raw(is_known ? std::string_view(Digits::seconds(ms)) : std::string_view("null"));
+}
+
 /// The members of an array, `write` called for each.
 template <class Write>
 void array(JsonSink& out, std::string_view name, std::size_t count, Write write) noexcept {
@@ -89,12 +96,8 @@ class JsonFigures final : public FigureSink {
 };
 
 void write_next_try(JsonSink& out, StatusMs next_try_ms, StatusMs now_ms) noexcept {
-    out.name("next_try_seconds");
-    if (next_try_ms == 0) {
-        out.raw("null");
-    } else {
-        out.raw(Digits::seconds(next_try_ms > now_ms ? next_try_ms - now_ms : 0));
-    }
+    seconds_or_null(out, "next_try_seconds", next_try_ms != 0,
+                    next_try_ms > now_ms ? next_try_ms - now_ms : 0);
 }
 
 void write_spool(JsonSink& out, const StatusView& view) noexcept {
@@ -161,13 +164,8 @@ void write_minute(JsonSink& out, const StatusView& view, std::uint64_t minute) n
     }
     number(out, "pushes", Digits(total));
     for (const auto& [name, hundredths] : {std::pair{"push_p50", 50}, std::pair{"push_p99", 99}}) {
-        out.name(name);
-        if (total == 0) {
-            out.raw("null");
-        } else {
-            out.raw(Digits::seconds(
-                percentile_ms(pushes, total, static_cast<std::uint64_t>(hundredths))));
-        }
+        seconds_or_null(out, name, total != 0,
+                        percentile_ms(pushes, total, static_cast<std::uint64_t>(hundredths)));
     }
 }
 
@@ -188,12 +186,7 @@ void write_alerts(JsonSink& out, const StatusView& view) noexcept {
         out.member("status", alert.status);
         out.member("outcome", alert.outcome);
         out.member("code", alert.code);
-        out.name("delay_seconds");
-        if (alert.has_delay) {
-            out.raw(Digits::seconds(alert.delay_ms));
-        } else {
-            out.raw("null");
-        }
+        seconds_or_null(out, "delay_seconds", alert.has_delay, alert.delay_ms);
         out.member("request_id", alert.request_id);
     });
 }

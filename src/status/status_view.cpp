@@ -8,9 +8,6 @@ namespace flashduty {
 
 namespace {
 
-/// A target of which nobody has heard for so long is not shown.
-constexpr std::uint64_t kForgetTargetMs = kDayMs;
-
 std::string_view shown(Arena& arena, std::string_view text) noexcept {
     return without_controls(arena, repair(arena, text));
 }
