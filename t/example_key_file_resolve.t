@@ -17,7 +17,6 @@ my $dns = Dns->start('api.flashcat.cloud');
 my $t   = Example->gateway('key_file_upstream.conf')->plan(6);
 my $own = '127.0.0.1:' . $dns->port . ' ipv6=off';
 
-Example::replace(\$t->{conf}, 'worker_processes auto;', 'worker_processes 1;');    # each keeps its own connections
 Example::replace(\$t->{conf}, 'flashduty_spool %%DIR%%/spool.db;', '');    # each answer is that of the push
 Example::replace(\$t->{conf}, 'server 127.0.0.1:%%TLS%%;', '');
 Example::replace(\$t->{conf}, '#     zone flashduty 64k;', 'zone flashduty 64k;');

@@ -14,7 +14,6 @@ use Gateway;
 
 my $dns = Dns->start('api.flashcat.cloud');
 my $t   = Example->gateway('key_file_resolver.conf', dns => $dns->port)->plan(23);
-Example::replace(\$t->{conf}, 'worker_processes auto;', 'worker_processes 1;');    # each has its own addresses
 my $with_spool = $t->{conf};
 Example::replace(\$t->{conf}, 'flashduty_spool %%DIR%%/spool.db;', '');    # each answer is that of the push
 $t->start;

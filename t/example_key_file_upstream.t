@@ -11,7 +11,6 @@ use Example;
 use Gateway;
 
 my $t = Example->gateway('key_file_upstream.conf')->plan(26);
-Example::replace(\$t->{conf}, 'worker_processes auto;', 'worker_processes 1;');    # each keeps its own connections
 my $with_spool = $t->{conf};
 Example::replace(\$t->{conf}, 'flashduty_spool %%DIR%%/spool.db;', '');    # each answer is that of the push
 $t->start;

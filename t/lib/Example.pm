@@ -39,6 +39,8 @@ sub in_test {
 
     replace(\$conf, 'load_module modules/ngx_http_flashduty_module.so;', "%%LOAD%%\ndaemon off;");
     replace(\$conf, 'user www-data;',            '%%USER%%');
+    # Each worker keeps connections of its own and logs when it comes to it: one can be asked.
+    replace(\$conf, 'worker_processes auto;',    'worker_processes 1;');
     replace(\$conf, '/run/nginx.pid',            '%%DIR%%/nginx.pid');
     replace(\$conf, '/var/log/nginx/',           '%%DIR%%/');
     $conf =~ s{/var/lib/nginx/flashduty/}{%%DIR%%/}g;
