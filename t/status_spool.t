@@ -107,8 +107,10 @@ is(status()->{spool}{oldest_seconds}, 0, 'so none is old');
 
 # --- a caller that does not wait long enough ---------------------------------
 
+my $pushes = $t->flashduty->count;
 $t->flashduty->answer({ hold => 1 });
 is(post('three', uri => '/hasty'), '202 spooled', 'a slow answer');
+$t->flashduty->wait_for($pushes + 1);
 $t->flashduty->release;
 ok((eventually { outcomes() =~ /^delivered spooled/ }), 'comes later, and is shown');
 is(status()->{flashduty_replayed_total}{delivered}, 2, 'as a replay');
