@@ -180,10 +180,13 @@ sub serve {
         my $wait    = defined $due ? $due - time : undef;
         $wait = 0 if defined $wait && $wait < 0;
 
-        my ($readable, $writable)
+        my (undef, $writable)
             = IO::Select->select($peer->{select}, IO::Select->new(map { $_->{socket} } @writers), undef, $wait);
         $peer->accept_all;
-        for my $socket (@{ $readable || [] }) {
+
+        # All that had come before the first of it is answered: of a push that nginx has given up and
+        # sent again neither copy must be seen behind what follows it.
+        for my $socket ($peer->{select}->can_read(0)) {
             if   ($socket == $control) { $peer->obey or return }
             else                       { $peer->read_from($peer->{open}{$socket} || next) }
         }
@@ -257,8 +260,6 @@ sub listen_no_more {
     return;
 }
 
-# What comes over them is read first: a push that nginx has given up and sent again,
-# over a connection that was there before, must not be seen behind that.
 sub accept_all {
     my ($peer) = @_;
 
@@ -268,7 +269,6 @@ sub accept_all {
         $socket->blocking(0);
         $peer->{open}{$socket} = { socket => $socket, in => '', out => '', number => ++$peer->{accepted} };
         $peer->{select}->add($socket);
-        $peer->read_from($peer->{open}{$socket}) if IO::Select->new($socket)->can_read(0);
     }
     return;
 }
