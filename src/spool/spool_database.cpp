@@ -58,10 +58,6 @@ constexpr milliseconds kBetweenRecoveries{1000};
 /// tells each of a failure once, however long that is over.
 constexpr int kLastTries = 3;
 
-/// How long to queue for the lock, each holder of which commits once and lets go: many workers on a
-/// slow disk are no program that locks it. Less than a caller waits for an answer.
-constexpr milliseconds kMostQueueing{500};
-
 constexpr std::string_view kAdvice = ": it and its folder must belong to the workers' user";
 
 StoreStatus status_of(int code) noexcept {
@@ -241,6 +237,9 @@ StoreStatus SpoolDatabase::judge(Doing doing) noexcept {
     }
     switch (status) {
         case StoreStatus::kBusy:
+            if (doing != Doing::kReading && !files_.others_waited_in_vain()) {
+                files_.note_vain_wait();
+            }
             return refuse(status, "is locked by another program (" + message + ")");
         case StoreStatus::kFull:
             return refuse(status, "has no room left on its disk (" + message + ")");
@@ -308,11 +307,19 @@ void SpoolDatabase::set_aside(std::string_view why, std::string_view reason) noe
 
 // ---------------------------------------------------------------- under the lock
 
+/// Each holder commits once and lets go: many workers on a slow disk are no program that locks it,
+/// and to go past the spool would be to overtake what is in it.
 StoreStatus SpoolDatabase::lock() noexcept {
-    const int error = files_.lock(steady_clock::now() + kMostQueueing);
+    const std::int64_t queue_ms = queued_in_vain_ ? options_.busy_ms : options_.queue_ms;
+    const int error = files_.lock(steady_clock::now() + milliseconds(queue_ms));
     wait_from_now();
-    if (error == EWOULDBLOCK) {
-        return refuse(StoreStatus::kBusy, "is locked by another process of the gateway");
+    queued_in_vain_ = error == EWOULDBLOCK;
+    if (queued_in_vain_) {
+        return refuse(StoreStatus::kBusy,
+                      "is locked by another process of the gateway: its disk stalls or it hangs");
+    }
+    if (files_.others_waited_in_vain()) {
+        connection_.wait_until(steady_clock::now());
     }
     return error == 0 ? StoreStatus::kOk : refuse_system("locked", error);
 }

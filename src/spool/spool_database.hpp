@@ -26,9 +26,10 @@ class SpoolDatabase {
   public:
     struct Options {
         std::string path;
-        std::int64_t busy_ms = 150;
-        bool may_set_aside = false;  ///< else leaves a mark for one that may
-        const char* vfs = nullptr;   ///< SQLite's by that name; the usual one
+        std::int64_t busy_ms = 150;    ///< how long to wait for the locks of other programs
+        std::int64_t queue_ms = 2000;  ///< and for those who use the spool too
+        bool may_set_aside = false;    ///< else leaves a mark for one that may
+        const char* vfs = nullptr;     ///< SQLite's by that name; the usual one
     };
 
     explicit SpoolDatabase(Options options) noexcept
@@ -104,10 +105,11 @@ class SpoolDatabase {
     Options options_;
     SpoolFiles files_;
     Connection connection_;
-    FileIdentity identity_;      ///< of the file that is open
-    int checkpointed_ = 0;       ///< frames of the WAL
-    bool began_anew_ = false;    ///< the file that was found damaged is no longer there
-    bool made_room_ = false;     ///< on a disk that was found full
+    FileIdentity identity_;    ///< of the file that is open
+    int checkpointed_ = 0;     ///< frames of the WAL
+    bool began_anew_ = false;  ///< the file that was found damaged is no longer there
+    bool made_room_ = false;   ///< on a disk that was found full
+    bool queued_in_vain_ = false;
     bool owes_mark_ = false;     ///< of a failed sync: it could not be put yet
     std::int64_t next_id_ = 0;   ///< of an event that is being written; 0: none is
     int failed_recoveries_ = 0;  ///< in a row

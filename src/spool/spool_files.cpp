@@ -53,6 +53,9 @@ std::string time_stamp() noexcept {
 }  // namespace
 
 int SpoolFiles::lock(Deadline deadline) noexcept {
+    bool is_queueing = false;
+    std::uint64_t vain_waits_before = 0;
+    others_waited_in_vain_ = false;
     for (;;) {
         const int error = lock_fd_ < 0 ? open_lock() : 0;
         if (error != 0) {
@@ -61,6 +64,7 @@ int SpoolFiles::lock(Deadline deadline) noexcept {
         if (::flock(lock_fd_, LOCK_EX | LOCK_NB) == 0) {
             struct stat info;
             if (::fstat(lock_fd_, &info) == 0 && info.st_nlink > 0) {
+                others_waited_in_vain_ = is_queueing && vain_waits() != vain_waits_before;
                 return 0;
             }
             close_lock();  // someone has deleted it: the others have a new one
@@ -69,6 +73,10 @@ int SpoolFiles::lock(Deadline deadline) noexcept {
         } else if (std::chrono::steady_clock::now() >= deadline) {
             return EWOULDBLOCK;
         } else {
+            if (!is_queueing) {
+                is_queueing = true;
+                vain_waits_before = vain_waits();
+            }
             std::this_thread::sleep_for(std::chrono::microseconds(500));
         }
     }
@@ -165,6 +173,18 @@ void SpoolFiles::remove_database(const std::string& path) noexcept {
     for (const char* part : kParts) {
         ::unlink((path + part).c_str());
     }
+}
+
+/// The file of the lock holds how often that was.
+void SpoolFiles::note_vain_wait() const noexcept {
+    const std::uint64_t count = vain_waits() + 1;
+    // Where that fails, the next one waits too.
+    (void)!::pwrite(lock_fd_, &count, sizeof count, 0);
+}
+
+std::uint64_t SpoolFiles::vain_waits() const noexcept {
+    std::uint64_t count = 0;
+    return ::pread(lock_fd_, &count, sizeof count, 0) == sizeof count ? count : 0;
 }
 
 int SpoolFiles::open_lock() noexcept {

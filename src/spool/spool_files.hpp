@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -40,6 +41,12 @@ class SpoolFiles {
     [[nodiscard]] int lock(Deadline deadline) noexcept;
     void unlock() noexcept;
 
+    /// Under the lock: tells those who queue for it that another program's lock was waited for in
+    /// vain.
+    void note_vain_wait() const noexcept;
+    /// Whether one of the others did so while this one queued.
+    [[nodiscard]] bool others_waited_in_vain() const noexcept { return others_waited_in_vain_; }
+
     /// False when there is no database.
     [[nodiscard]] bool identify(FileIdentity& identity) const noexcept;
     /// Makes an empty database, for its owner only, which its WAL takes over from it. Under the
@@ -62,10 +69,12 @@ class SpoolFiles {
   private:
     [[nodiscard]] int open_lock() noexcept;
     void close_lock() noexcept;
+    [[nodiscard]] std::uint64_t vain_waits() const noexcept;
     [[nodiscard]] std::string name_of(Mark mark) const noexcept;
 
     std::string path_;
     int lock_fd_ = -1;
+    bool others_waited_in_vain_ = false;
 };
 
 }  // namespace flashduty

@@ -118,7 +118,8 @@ void settle_one(Connection& connection, const Settlement& settlement) noexcept {
 
 SqliteStore::SqliteStore(SqliteStoreOptions options, bool may_set_aside) noexcept
     : options_(std::move(options)),
-      database_({options_.path, options_.busy_ms, may_set_aside, options_.vfs}) {}
+      database_({options_.path, options_.busy_ms, options_.queue_ms, may_set_aside, options_.vfs}) {
+}
 
 StoreStatus SqliteStore::append(const std::vector<NewEvent>& events,
                                 std::vector<Appended>& appended) noexcept {

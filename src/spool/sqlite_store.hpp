@@ -14,8 +14,11 @@ struct SqliteStoreOptions {
     std::uint64_t max_size_bytes = std::uint64_t{1} << 30;
     std::int64_t max_age_ms = std::int64_t{24} * 60 * 60 * 1000;
     std::int64_t dead_age_ms = std::int64_t{30} * 24 * 60 * 60 * 1000;
-    std::int64_t busy_ms = 150;  ///< how long to wait for the locks of others
-    const char* vfs = nullptr;   ///< SQLite's by that name, for tests
+    std::int64_t busy_ms = 150;  ///< how long to wait for the locks of other programs
+    /// How long to queue behind other stores of the same database: as long as a disk may stall, but
+    /// less than all but BlueKing's most impatient plans wait for an answer (3 s).
+    std::int64_t queue_ms = 2000;
+    const char* vfs = nullptr;  ///< SQLite's by that name, for tests
 };
 
 /// Opens nothing before its first call, and must not be carried over a fork() after that.

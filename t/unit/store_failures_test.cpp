@@ -290,18 +290,68 @@ void a_lock_of_another_program_makes_it_busy(void**) {
     assert_text(due_keys(store, kNow), "a b");
 }
 
+milliseconds time_until_busy(SqliteStore& store) {
+    const auto begin = steady_clock::now();
+    assert_status(append_one(store), kBusy);
+    return std::chrono::duration_cast<milliseconds>(steady_clock::now() - begin);
+}
+
 void another_process_of_the_gateway_makes_it_busy_too(void**) {
     TempFolder folder;
     SqliteStoreOptions options = options_of(folder);
-    options.busy_ms = 150;
+    options.busy_ms = 20;
+    options.queue_ms = 1500;
     SqliteStore store(options, true);
     assert_status(append_one(store), kOk);
     const int fd = ::open((folder.spool() + ".guard").c_str(), O_RDWR);
     assert_int_equal(::flock(fd, LOCK_EX), 0);
-    assert_status(append_one(store), kBusy);
+    assert_true(time_until_busy(store) >= milliseconds(1500));
+    assert_true(time_until_busy(store) < milliseconds(1500));  // once is enough
     assert_int_equal(size_of(store).waiting, 1);
     ::close(fd);
     assert_status(append_one(store), kOk);
+}
+
+void another_process_of_the_gateway_that_is_slow_is_waited_for(void**) {
+    TempFolder folder;
+    SqliteStoreOptions options = options_of(folder);
+    options.busy_ms = 20;
+    options.queue_ms = 60'000;
+    SqliteStore store(options, true);
+    assert_status(append_one(store), kOk);
+    const int fd = ::open((folder.spool() + ".guard").c_str(), O_RDWR);
+    assert_int_equal(::flock(fd, LOCK_EX), 0);
+    std::thread slow([fd] {
+        std::this_thread::sleep_for(milliseconds(600));
+        ::close(fd);
+    });
+    assert_status(append_one(store, "b"), kOk);
+    slow.join();
+    assert_text(due_keys(store, kNow), "a b");
+}
+
+void a_lock_of_another_program_is_waited_for_by_one_at_a_time(void**) {
+    TempFolder folder;
+    SqliteStoreOptions options = options_of(folder);
+    options.busy_ms = options.queue_ms = 60'000;
+    SqliteStore second(options, false);
+    options.busy_ms = 1000;
+    SqliteStore first(options, true);
+    assert_status(append_one(first), kOk);
+    Shell shell(folder.spool());
+    shell.run("BEGIN IMMEDIATE");
+    std::thread waits([&first] { assert_status(append_one(first, "b"), kBusy); });
+    const int fd = ::open((folder.spool() + ".guard").c_str(), O_RDWR);
+    while (::flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        ::flock(fd, LOCK_UN);
+        std::this_thread::sleep_for(milliseconds(1));
+    }
+    ::close(fd);
+    assert_true(time_until_busy(second) < milliseconds(60'000));
+    waits.join();
+    shell.run("COMMIT");
+    assert_status(append_one(second, "b"), kOk);
+    assert_text(due_keys(first, kNow), "a b");
 }
 
 void one_who_reads_holds_up_nobody(void**) {
@@ -618,6 +668,8 @@ int main() {
         test(a_mark_of_damage_does_not_concern_another_file),
         test(a_lock_of_another_program_makes_it_busy),
         test(another_process_of_the_gateway_makes_it_busy_too),
+        test(another_process_of_the_gateway_that_is_slow_is_waited_for),
+        test(a_lock_of_another_program_is_waited_for_by_one_at_a_time),
         test(one_who_reads_holds_up_nobody),
         test(no_call_leaves_a_snapshot_behind),
         test(a_full_disk_takes_nothing_and_goes_on_when_there_is_room),
