@@ -34,8 +34,8 @@ is($t->post('/blueking', keyed('over', type => 'RECOVERY_NOTICE'))->verdict, '20
     'the recovery of one is delivered while another program holds the spool');
 close $holder;
 
+ok((eventually { state_of('over') eq 'superseded' }), 'its dead letter is superseded, without another alert');
 is($t->post('/blueking', keyed('next'))->verdict, '200 delivered', 'the spool is used again');
-ok((eventually { state_of('over') eq 'superseded' }), 'its dead letter is superseded');
 my $sent = $t->flashduty->count;
 $t->query('UPDATE dead SET again = 1');
 ok((eventually { state_of('open') eq '' }), 'marked by an operator, that of the other one waits again');

@@ -24,6 +24,9 @@ constexpr std::size_t kMaxBatchEvents = 256;
 /// An outage of the spool that brings more keys lets their dead letters come back.
 constexpr std::size_t kMostDelivered = 10000;
 
+/// How often the spool is told of them when no event comes that takes them along.
+constexpr ngx_msec_t kTellingMs = 1000;
+
 constexpr std::string_view kWritten = "the event is on disk and will be delivered";
 
 /// So many at most are remembered whose verdict may still come.
@@ -103,6 +106,7 @@ Acceptor::Acceptor(const SqliteStoreOptions& options, ngx_thread_pool_t* threads
                    const Waker& waker) noexcept
     : store_(options, false), threads_(threads), waker_(waker) {
     job_.set<&Acceptor::write_down, &Acceptor::on_written>(*this);
+    telling_.set<&Acceptor::tell>(*this, true);
 }
 
 Acceptor::~Acceptor() = default;
@@ -167,19 +171,37 @@ void Acceptor::post() noexcept {
     while (!job_.is_out() && !queue_.empty()) {
         const auto end =
             queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), kMaxBatchEvents));
-        batch_ = std::make_unique<Batch>();
-        batch_->entries.assign(std::make_move_iterator(queue_.begin()),
-                               std::make_move_iterator(end));
+        std::vector<Entry> entries(std::make_move_iterator(queue_.begin()),
+                                   std::make_move_iterator(end));
         queue_.erase(queue_.begin(), end);
-        batch_->delivered = std::move(delivered_);
-        delivered_.clear();
-        if (!job_.post(threads_)) {
-            delivered_ = std::move(batch_->delivered);
-            const std::unique_ptr<Batch> refused = std::move(batch_);
-            for (Entry& entry : refused->entries) {
-                push_instead(entry);
-            }
+        post(std::move(entries));
+    }
+}
+
+void Acceptor::post(std::vector<Entry> entries) noexcept {
+    batch_ = std::make_unique<Batch>();
+    batch_->entries = std::move(entries);
+    batch_->delivered.swap(delivered_);
+    if (!job_.post(threads_)) {
+        const std::unique_ptr<Batch> refused = std::move(batch_);
+        delivered_.swap(refused->delivered);
+        for (Entry& entry : refused->entries) {
+            push_instead(entry);
         }
+        tell_later();
+    }
+}
+
+/// While a job is out, its end sees to it.
+void Acceptor::tell() noexcept {
+    if (!job_.is_out() && !delivered_.empty()) {
+        post(std::vector<Entry>());
+    }
+}
+
+void Acceptor::tell_later() noexcept {
+    if (!delivered_.empty() && !telling_.is_running()) {
+        telling_.start(kTellingMs);
     }
 }
 
@@ -193,7 +215,9 @@ void Acceptor::write_down() noexcept {
             events.push_back(std::move(entry.event));
         }
     }
-    batch_->status = store_.append(events, batch_->appended);
+    if (!batch_->entries.empty()) {
+        batch_->status = store_.append(events, batch_->appended);
+    }
     if (batch_->status == StoreStatus::kOk && !batch_->delivered.empty() &&
         store_.supersede(batch_->delivered) == StoreStatus::kOk) {
         batch_->delivered.clear();
@@ -205,31 +229,36 @@ void Acceptor::write_down() noexcept {
 
 void Acceptor::on_written() noexcept {
     const std::unique_ptr<Batch> batch = std::move(batch_);
-    note_spool(SpoolUser::kAcceptor, batch->status, batch->error);
-    if (batch->status == StoreStatus::kOk) {
-        count_commit(stats());
-    }
     std::move(batch->delivered.begin(), batch->delivered.end(), std::back_inserter(delivered_));
-    std::vector<Woken> woken;
-    if (batch->status == StoreStatus::kOk) {
-        auto appended = batch->appended.begin();
-        for (Entry& entry : batch->entries) {
-            if (entry.is_read) {
-                const bool waits = entry.waiter->delivery != nullptr && !appended->has_elder &&
-                                   !entry.waiter->has_waited;
-                woken.push_back({waits ? appended->event_id : 0, appended->target_id});
-                take_written(entry, *appended++);
-            } else {
-                push_instead(entry);
-            }
+    tell_later();
+    if (!batch->entries.empty()) {
+        take(*batch);
+    }
+    post();
+}
+
+void Acceptor::take(Batch& batch) noexcept {
+    note_spool(SpoolUser::kAcceptor, batch.status, batch.error);
+    if (batch.status != StoreStatus::kOk) {
+        for (Entry& entry : batch.entries) {
+            push_instead(entry);
         }
-        waker_.wake(waker_.owner, woken);
-    } else {
-        for (Entry& entry : batch->entries) {
+        return;
+    }
+    count_commit(stats());
+    std::vector<Woken> woken;
+    auto appended = batch.appended.begin();
+    for (Entry& entry : batch.entries) {
+        if (entry.is_read) {
+            const bool waits = entry.waiter->delivery != nullptr && !appended->has_elder &&
+                               !entry.waiter->has_waited;
+            woken.push_back({waits ? appended->event_id : 0, appended->target_id});
+            take_written(entry, *appended++);
+        } else {
             push_instead(entry);
         }
     }
-    post();
+    waker_.wake(waker_.owner, woken);
 }
 
 void Acceptor::take_written(Entry& entry, const Appended& appended) noexcept {
@@ -268,12 +297,13 @@ void Acceptor::push_instead(Entry& entry) noexcept {
 /// What is delivered so, the spool has to know of: the dead letters of its key are superseded.
 void Acceptor::push_past_spool(Delivery& delivery) noexcept {
     push_live(delivery, {[](void* self, Delivery& delivered) noexcept {
-                             auto& keys = static_cast<Acceptor*>(self)->delivered_;
-                             if (keys.size() < kMostDelivered) {
-                                 keys.push_back({copy(server_of(delivered.request)),
-                                                 copy(to_view(delivered.push_uri)),
-                                                 copy(delivered.event.alert_key)});
+                             auto& acceptor = *static_cast<Acceptor*>(self);
+                             if (acceptor.delivered_.size() < kMostDelivered) {
+                                 acceptor.delivered_.push_back({copy(server_of(delivered.request)),
+                                                                copy(to_view(delivered.push_uri)),
+                                                                copy(delivered.event.alert_key)});
                              }
+                             acceptor.tell_later();
                          },
                          this});
 }

@@ -52,8 +52,12 @@ class Acceptor {
     };
 
     void post() noexcept;
+    void post(std::vector<Entry> entries) noexcept;
+    void tell() noexcept;
+    void tell_later() noexcept;
     void write_down() noexcept;
     void on_written() noexcept;
+    void take(Batch& batch) noexcept;
     void take_written(Entry& entry, const Appended& appended) noexcept;
     void answer_late(Waiter& waiter) noexcept;
     void keep(const Waiter& waiter) noexcept;
@@ -69,6 +73,7 @@ class Acceptor {
     ThreadJob job_;
     std::vector<Entry> queue_;
     std::vector<DeliveredKey> delivered_;  ///< past the spool, not written down yet
+    Timer telling_;                        ///< the spool of those
     std::unique_ptr<Batch> batch_;         ///< belongs to the thread while the job is out
     std::unordered_map<std::int64_t, std::unique_ptr<Waiter>> waiters_;  ///< by event_id
     std::unordered_map<std::int64_t, Kept> kept_;                        ///< by event_id
