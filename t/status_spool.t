@@ -14,8 +14,6 @@ use Gateway;
 use Spool;
 
 my $t = Spool->new(workers => 2, server => <<'EOC')->plan(57)->start;
-        flashduty_spool_after 1500ms;
-
         location = /blueking {
             flashduty_push /flashduty?team=secret-argument;
         }

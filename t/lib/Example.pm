@@ -57,6 +57,8 @@ sub in_test {
     if ($conf !~ /flashduty_integration_key_file integration\.key;/) {
         replace(\$conf, 'integration_key=KEY', 'integration_key=%%KEY%%');
     }
+    # So long that a busy machine makes no difference.
+    $conf =~ s/^    flashduty_spool .*\n\K/    flashduty_spool_after 60s;\n/m;
     replace(\$conf, "http {\n", <<'EOC');
 http {
 %%TEMP_PATHS%%

@@ -412,15 +412,16 @@ sub get {
 sub error_log  { return $_[0]->read_file('error.log') =~ s/[^\n]+\z//r }
 sub access_log { return split /\n/, $_[0]->settle->read_file('access.log') }
 
-# The lines that the error log gained while the code ran, nginx's own remarks
-# about callers that hang up left out.
+# The lines that the error log gained while the code ran, left out nginx's own
+# remarks about callers that hang up, and about workers, which can be at work
+# before the master has logged that it has started them.
 sub logged {
     my ($self, $code) = @_;
 
     my $before = length $self->settle->error_log;
     $code->();
     my @lines = split /\n/, substr $self->settle->error_log, $before;
-    return grep { !/client .* closed (?:keepalive )?connection/ } @lines;
+    return grep { !/client .* closed (?:keepalive )?connection|: start worker process/ } @lines;
 }
 
 # --- what every test file asserts --------------------------------------------

@@ -73,12 +73,13 @@ sub query {
     return length $text ? @{ JSON::PP->new->decode($text) } : ();
 }
 
-# How many events wait.
+# How many events wait: none where the spool is only just being made.
 sub waiting {
     my ($self) = @_;
 
+    $self->query("SELECT 1 FROM sqlite_master WHERE name = 'event'") or return 0;
     my ($row) = $self->query('SELECT count(*) AS count FROM event');
-    return $row ? $row->{count} : 0;
+    return $row->{count};
 }
 
 # Whether so many come to wait, or none. After an outage of some seconds the next
