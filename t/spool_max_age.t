@@ -41,7 +41,7 @@ ok(log_says(qr/\[error\].*alert "old", event $dead[0]{event_id}, is a dead lette
 ok(log_says(qr/\[error\].*alert "old", event $dead[1]{event_id}, is a dead letter: /), 'and the other');
 
 $t->flashduty->come_back;
-ok((eventually { post('new') eq '200 delivered' }), 'what comes next is delivered');
+ok($t->is_back(sub { post('new') eq '200 delivered' }), 'what comes next is delivered');
 is(scalar(grep { $_->{body} =~ /"old"/ } $t->flashduty->pushes), 0, 'what was too old is not');
 
 ok((eventually { !$t->dead }), 'in time they are deleted');

@@ -89,14 +89,18 @@ sub broken {
     my ($self) = @_;
 
     my $deadline = time + PATIENCE;
+    my $least    = 'inf';
     my @missing;
     while (1) {
         my %taken = map { $_->[2] => 1 } grep { $_->[1] } $self->{gateway}->flashduty->arrivals;
         @missing = grep { $self->{told}{$_} =~ /^2/ && !$taken{$_} } sort keys %{ $self->{told} };
+        $deadline = time + PATIENCE if @missing < $least;
+        $least    = @missing        if @missing < $least;
         last if !@missing || time > $deadline;
         sleep 0.05;
     }
-    return join ' ', map {"$_ ($self->{told}{$_})"} @missing;
+    my @first = splice @missing, 0, 10;
+    return join ' ', (map {"$_ ($self->{told}{$_})"} @first), @missing ? 'and ' . @missing . ' more' : ();
 }
 
 1;

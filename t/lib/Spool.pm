@@ -82,13 +82,19 @@ sub waiting {
     return $row->{count};
 }
 
-# Whether so many come to wait, or none. After an outage of some seconds the next
-# try may be four times as far away.
+# Whether so many come to wait, or none.
 sub comes_to_wait {
     my ($self, $count) = @_;
+    return $self->is_back(sub { $self->waiting == $count });
+}
+
+# Whether that comes about, which may take one more try: after an outage of some
+# seconds that is up to four times as far away.
+sub is_back {
+    my ($self, $condition) = @_;
 
     for (1 .. 6) {
-        return 1 if eventually { $self->waiting == $count };
+        return 1 if &eventually($condition);
     }
     return;
 }
