@@ -1,5 +1,6 @@
 #include "access.hpp"
 #include "conf.hpp"
+#include "pool_arena.hpp"
 #include "push_answer.hpp"
 #include "servers.hpp"
 #include "spool.hpp"
@@ -44,6 +45,11 @@ ngx_int_t start_process(ngx_cycle_t* cycle) {
     return flashduty::start_spool(cycle);
 }
 
+void end_process(ngx_cycle_t* cycle) {
+    flashduty::stop_spool(cycle);
+    flashduty::SpareRooms::drop();
+}
+
 ngx_http_module_t module_context = {
     flashduty::add_variables,         // preconfiguration
     install,                          // postconfiguration
@@ -64,13 +70,13 @@ ngx_module_t ngx_http_flashduty_module = {
     &module_context,
     flashduty::commands,
     NGX_HTTP_MODULE,
-    nullptr,                // init master
-    nullptr,                // init module
-    start_process,          // init process
-    nullptr,                // init thread
-    nullptr,                // exit thread
-    flashduty::stop_spool,  // exit process
-    nullptr,                // exit master
+    nullptr,        // init master
+    nullptr,        // init module
+    start_process,  // init process
+    nullptr,        // init thread
+    nullptr,        // exit thread
+    end_process,    // exit process
+    nullptr,        // exit master
     NGX_MODULE_V1_PADDING,
 };
 }

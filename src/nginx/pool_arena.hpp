@@ -37,6 +37,14 @@ class SpareRooms {
         room->next = std::exchange(first_, room);
     }
 
+    /// At the end of the process.
+    static void drop() noexcept {
+        while (first_ != nullptr) {
+            ngx_free(std::exchange(first_, first_->next));
+        }
+        count_ = 0;
+    }
+
   private:
 #ifdef __SANITIZE_ADDRESS__
     static constexpr std::size_t kMost = 0;  // what is used too late is to be seen
