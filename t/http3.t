@@ -31,7 +31,7 @@ my $t = Gateway->new(http => <<'EOC')->plan(2);
         }
     }
 EOC
-Example::certify($t->dir, 'localhost');
+Example::certify($t, 'localhost');
 $t->start;
 
 # RFC 9000, 6.1: a version that the server does not know is answered with those that it does.
