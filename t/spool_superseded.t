@@ -11,7 +11,7 @@ use Flashduty;
 use Gateway;
 use Spool;
 
-my $t = Spool->new->plan(8)->start;
+my $t = Spool->new->plan(11)->start;
 
 sub keyed {
     my ($key, %change) = @_;
@@ -25,8 +25,9 @@ sub state_of {
 }
 
 $t->flashduty->answer(says(400, 'InvalidParameter', 'no'));
-is($t->post('/blueking', keyed($_))->verdict, '502 refused', "$_ is refused") for 'over', 'open';
-ok((eventually { state_of('open') eq 'dead' }), 'both are dead letters');
+is($t->post('/blueking', keyed($_))->verdict, '502 refused', "$_ is refused")
+    for 'over', 'gone', 'open';
+ok((eventually { state_of('open') eq 'dead' }), 'all are dead letters');
 
 $t->flashduty->answer(taken());
 my $holder = $t->hold;
@@ -35,6 +36,13 @@ is($t->post('/blueking', keyed('over', type => 'RECOVERY_NOTICE'))->verdict, '20
 close $holder;
 
 ok((eventually { state_of('over') eq 'superseded' }), 'its dead letter is superseded, without another alert');
+$holder = $t->hold;
+is($t->post('/blueking', keyed('gone', type => 'RECOVERY_NOTICE'))->verdict, '200 delivered', 'so is the recovery of another');
+$t->signal('HUP');
+eventually { $t->error_log =~ /gracefully shutting down/ };
+close $holder;
+ok((eventually { state_of('gone') eq 'superseded' }), 'the worker that knows of it leaves only when it has told the spool');
+
 is($t->post('/blueking', keyed('next'))->verdict, '200 delivered', 'the spool is used again');
 my $sent = $t->flashduty->count;
 $t->query('UPDATE dead SET again = 1');

@@ -24,8 +24,11 @@ constexpr std::size_t kMaxBatchEvents = 256;
 /// An outage of the spool that brings more keys lets their dead letters come back.
 constexpr std::size_t kMostDelivered = 10000;
 
-/// How often the spool is told of them when no event comes that takes them along.
+/// How often the spool is told of them, and of how many in one commit, so that events need not wait
+/// for long; and how often a worker tries that which is told to leave.
 constexpr ngx_msec_t kTellingMs = 1000;
+constexpr std::size_t kMostTold = 1000;
+constexpr int kLastTellings = 5;
 
 constexpr std::string_view kWritten = "the event is on disk and will be delivered";
 
@@ -106,7 +109,7 @@ Acceptor::Acceptor(const SqliteStoreOptions& options, ngx_thread_pool_t* threads
                    const Waker& waker) noexcept
     : store_(options, false), threads_(threads), waker_(waker) {
     job_.set<&Acceptor::write_down, &Acceptor::on_written>(*this);
-    telling_.set<&Acceptor::tell>(*this, true);
+    telling_.set<&Acceptor::tell>(*this, false);
 }
 
 Acceptor::~Acceptor() = default;
@@ -181,26 +184,51 @@ void Acceptor::post() noexcept {
 void Acceptor::post(std::vector<Entry> entries) noexcept {
     batch_ = std::make_unique<Batch>();
     batch_->entries = std::move(entries);
-    batch_->delivered.swap(delivered_);
     if (!job_.post(threads_)) {
         const std::unique_ptr<Batch> refused = std::move(batch_);
-        delivered_.swap(refused->delivered);
         for (Entry& entry : refused->entries) {
             push_instead(entry);
         }
-        tell_later();
     }
 }
 
-/// While a job is out, its end sees to it.
+/// What went past the spool since. It goes alone: no caller waits for that.
 void Acceptor::tell() noexcept {
-    if (!job_.is_out() && !delivered_.empty()) {
-        post(std::vector<Entry>());
+    is_telling_due_ = job_.is_out();
+    if (is_telling_due_ || delivered_.empty()) {
+        return;
     }
+    if (ngx_exiting && ++last_tellings_ > kLastTellings) {
+        delivered_.clear();  // the spool cannot be used
+        return;
+    }
+    const std::size_t count = std::min(delivered_.size(), kMostTold);
+    const auto end = delivered_.begin() + static_cast<std::ptrdiff_t>(count);
+    batch_ = std::make_unique<Batch>();
+    batch_->delivered.assign(std::make_move_iterator(delivered_.begin()),
+                             std::make_move_iterator(end));
+    delivered_.erase(delivered_.begin(), end);
+    if (!job_.post(threads_)) {
+        const std::unique_ptr<Batch> refused = std::move(batch_);
+        refused->status = StoreStatus::kBusy;
+        take_told(*refused);
+    }
+}
+
+/// What the spool has not taken is told again.
+void Acceptor::take_told(Batch& batch) noexcept {
+    if (batch.status == StoreStatus::kOk) {
+        batch.delivered.clear();
+    }
+    std::move(batch.delivered.begin(), batch.delivered.end(), std::back_inserter(delivered_));
+    tell_later();
 }
 
 void Acceptor::tell_later() noexcept {
-    if (!delivered_.empty() && !telling_.is_running()) {
+    if (delivered_.size() > kMostDelivered) {
+        delivered_.resize(kMostDelivered);
+    }
+    if (!delivered_.empty() && !telling_.is_running() && !is_telling_due_) {
         telling_.start(kTellingMs);
     }
 }
@@ -215,13 +243,8 @@ void Acceptor::write_down() noexcept {
             events.push_back(std::move(entry.event));
         }
     }
-    if (!batch_->entries.empty()) {
-        batch_->status = store_.append(events, batch_->appended);
-    }
-    if (batch_->status == StoreStatus::kOk && !batch_->delivered.empty() &&
-        store_.supersede(batch_->delivered) == StoreStatus::kOk) {
-        batch_->delivered.clear();
-    }
+    batch_->status = batch_->delivered.empty() ? store_.append(events, batch_->appended)
+                                               : store_.supersede(batch_->delivered);
     batch_->error = copy(store_.error());
 }
 
@@ -229,10 +252,13 @@ void Acceptor::write_down() noexcept {
 
 void Acceptor::on_written() noexcept {
     const std::unique_ptr<Batch> batch = std::move(batch_);
-    std::move(batch->delivered.begin(), batch->delivered.end(), std::back_inserter(delivered_));
-    tell_later();
-    if (!batch->entries.empty()) {
+    if (batch->delivered.empty()) {
         take(*batch);
+    } else {
+        take_told(*batch);
+    }
+    if (is_telling_due_) {
+        tell();
     }
     post();
 }
@@ -296,16 +322,17 @@ void Acceptor::push_instead(Entry& entry) noexcept {
 
 /// What is delivered so, the spool has to know of: the dead letters of its key are superseded.
 void Acceptor::push_past_spool(Delivery& delivery) noexcept {
-    push_live(delivery, {[](void* self, Delivery& delivered) noexcept {
-                             auto& acceptor = *static_cast<Acceptor*>(self);
-                             if (acceptor.delivered_.size() < kMostDelivered) {
-                                 acceptor.delivered_.push_back({copy(server_of(delivered.request)),
-                                                                copy(to_view(delivered.push_uri)),
-                                                                copy(delivered.event.alert_key)});
-                             }
-                             acceptor.tell_later();
-                         },
-                         this});
+    push_live(delivery,
+              {[](void* self, Delivery& delivered) noexcept {
+                   auto& acceptor = *static_cast<Acceptor*>(self);
+                   const ngx_msec_t age_ms = ngx_current_msec - delivered.arrived_ms;
+                   acceptor.delivered_.push_back(
+                       {copy(server_of(delivered.request)), copy(to_view(delivered.push_uri)),
+                        copy(delivered.event.alert_key),
+                        acceptor.clock_.now_ms() - static_cast<UnixMs>(age_ms)});
+                   acceptor.tell_later();
+               },
+               this});
 }
 
 // ---------------------------------------------------------------- out

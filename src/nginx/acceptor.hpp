@@ -54,6 +54,7 @@ class Acceptor {
     void post() noexcept;
     void post(std::vector<Entry> entries) noexcept;
     void tell() noexcept;
+    void take_told(Batch& batch) noexcept;
     void tell_later() noexcept;
     void write_down() noexcept;
     void on_written() noexcept;
@@ -74,7 +75,9 @@ class Acceptor {
     std::vector<Entry> queue_;
     std::vector<DeliveredKey> delivered_;  ///< past the spool, not written down yet
     Timer telling_;                        ///< the spool of those
-    std::unique_ptr<Batch> batch_;         ///< belongs to the thread while the job is out
+    bool is_telling_due_ = false;          ///< as soon as the job is back
+    int last_tellings_ = 0;
+    std::unique_ptr<Batch> batch_;  ///< belongs to the thread while the job is out
     std::unordered_map<std::int64_t, std::unique_ptr<Waiter>> waiters_;  ///< by event_id
     std::unordered_map<std::int64_t, Kept> kept_;                        ///< by event_id
 };

@@ -36,6 +36,11 @@ constexpr char kSupersede[] =
     " ON CONFLICT (target_id, alert_key) DO UPDATE SET before_id = max(before_id, "
     "excluded.before_id)";
 
+constexpr char kFirstNewer[] =
+    "SELECT min(event_id) FROM"
+    " (SELECT event_id, accepted_ms FROM dead WHERE target_id = ?1 AND alert_key = ?2 UNION ALL"
+    " SELECT event_id, accepted_ms FROM event JOIN alert USING (alert_id)"
+    " WHERE target_id = ?1 AND alert_key = ?2) WHERE accepted_ms > ?3";
 constexpr char kNextId[] = "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'event'";
 
 constexpr char kTooOld[] =
@@ -198,9 +203,11 @@ void take_delivered(Connection& connection, std::int64_t event_id, UnixMs now_ms
     connection.run(kSupersede, target_id, alert_key, event_id);
 }
 
-void supersede_all(Connection& connection, std::int64_t target_id,
-                   std::string_view alert_key) noexcept {
-    connection.run(kSupersede, target_id, alert_key, connection.number(kNextId));
+void supersede_older(Connection& connection, std::int64_t target_id, std::string_view alert_key,
+                     UnixMs accepted_ms) noexcept {
+    const std::int64_t newer = connection.number(kFirstNewer, target_id, alert_key, accepted_ms);
+    connection.run(kSupersede, target_id, alert_key,
+                   newer == 0 ? connection.number(kNextId) : newer);
 }
 
 Chores look_for_chores(Connection& connection, const Limits& limits, UnixMs now_ms,

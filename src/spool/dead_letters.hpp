@@ -17,9 +17,9 @@ bool bury(Connection& connection, std::int64_t event_id, UnixMs now_ms,
 /// Takes out an event that was delivered, and with it the chance of all older ones of its key.
 void take_delivered(Connection& connection, std::int64_t event_id, UnixMs now_ms) noexcept;
 
-/// The same of an event that never was in here: it is newer than all that is.
-void supersede_all(Connection& connection, std::int64_t target_id,
-                   std::string_view alert_key) noexcept;
+/// The same of an event that never was in here: it is newer than all that had come before it.
+void supersede_older(Connection& connection, std::int64_t target_id, std::string_view alert_key,
+                     UnixMs accepted_ms) noexcept;
 
 struct Limits {
     std::int64_t max_age_ms = 0;

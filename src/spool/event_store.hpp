@@ -38,6 +38,7 @@ struct DeliveredKey {
     std::string server;
     std::string location;
     std::string alert_key;
+    UnixMs accepted_ms = 0;
 };
 
 /// An event that may leave: the first of its key that waits.

@@ -310,7 +310,7 @@ void SpoolDatabase::set_aside(std::string_view why, std::string_view reason) noe
 /// Each holder commits once and lets go: many workers on a slow disk are no program that locks it,
 /// and to go past the spool would be to overtake what is in it.
 StoreStatus SpoolDatabase::lock() noexcept {
-    const std::int64_t queue_ms = queued_in_vain_ ? options_.busy_ms : options_.queue_ms;
+    const std::int64_t queue_ms = options_.queue_ms / (queued_in_vain_ ? 4 : 1);
     const int error = files_.lock(steady_clock::now() + milliseconds(queue_ms));
     wait_from_now();
     queued_in_vain_ = error == EWOULDBLOCK;
@@ -357,9 +357,9 @@ StoreStatus SpoolDatabase::open() noexcept {
     }
     checkpointed_ = 0;
     connection_.open(options_.path, options_.vfs);
-    const StoreStatus status = configure(connection_);
+    StoreStatus status = configure(connection_);
     if (connection_.failed()) {
-        return judge(Doing::kWriting);
+        status = judge(Doing::kWriting);
     }
     if (status != StoreStatus::kOk) {
         connection_.close();

@@ -68,6 +68,7 @@ int SpoolFiles::lock(Deadline deadline) noexcept {
                 return 0;
             }
             close_lock();  // someone has deleted it: the others have a new one
+            is_queueing = false;
         } else if (errno != EWOULDBLOCK && errno != EINTR) {
             return errno;
         } else if (std::chrono::steady_clock::now() >= deadline) {

@@ -199,7 +199,7 @@ StoreStatus SqliteStore::supersede(const std::vector<DeliveredKey>& keys) noexce
     return database_.write([&](Connection& connection) {
         for (const DeliveredKey& key : keys) {
             const std::int64_t target_id = connection.number(kTarget, key.server, key.location);
-            supersede_all(connection, target_id, key.alert_key);
+            supersede_older(connection, target_id, key.alert_key, key.accepted_ms);
         }
         return StoreStatus::kOk;
     });

@@ -538,9 +538,9 @@ void what_is_delivered_past_the_spool_supersedes_the_dead_letters_of_its_key(voi
     for (const DueEvent& due_event : due(store, kNow)) {
         refuse(store, due_event);
     }
-    assert_status(store.supersede({{event.server, event.location, "a"},
-                                   {event.server, event.location, "unknown"},
-                                   {"no server", "/nowhere", "b"}}),
+    assert_status(store.supersede({{event.server, event.location, "a", kNow},
+                                   {event.server, event.location, "unknown", kNow},
+                                   {"no server", "/nowhere", "b", kNow}}),
                   kOk);
     assert_text(in_shell(folder.spool(), "SELECT alert_key, state FROM dead_letters ORDER BY 1"),
                 "a|superseded\nb|dead");
@@ -549,6 +549,21 @@ void what_is_delivered_past_the_spool_supersedes_the_dead_letters_of_its_key(voi
     refuse(store, due_of(store, "a"), "later");
     assert_text(in_shell(folder.spool(), "SELECT state FROM dead_letters WHERE reason = 'later'"),
                 "dead");
+}
+
+void what_came_after_it_is_not_superseded_by_it(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    const NewEvent event = new_event("a");
+    append(store, {event, new_event("a", "Warning", kNow + 2), new_event("a", "Ok", kNow + 3)});
+    refuse(store, due_of(store, "a"), "older");
+    refuse(store, due_of(store, "a"), "newer");
+    // It was delivered between the two, and the spool hears of that now.
+    assert_status(store.supersede({{event.server, event.location, "a", kNow + 1}}), kOk);
+    refuse(store, due_of(store, "a"), "newest");
+    assert_text(
+        in_shell(folder.spool(), "SELECT reason, state FROM dead_letters ORDER BY event_id"),
+        "older|superseded\nnewer|dead\nnewest|dead");
 }
 
 void a_dead_letter_does_not_come_back_while_a_newer_one_is_on_its_way(void**) {
@@ -666,6 +681,7 @@ int main() {
         cmocka_unit_test(what_is_delivered_supersedes_the_older_dead_letters_of_its_key),
         cmocka_unit_test(a_dead_letter_does_not_come_back_while_a_newer_one_is_on_its_way),
         cmocka_unit_test(what_is_delivered_past_the_spool_supersedes_the_dead_letters_of_its_key),
+        cmocka_unit_test(what_came_after_it_is_not_superseded_by_it),
         cmocka_unit_test(an_older_one_that_waits_again_is_superseded_too),
         cmocka_unit_test(what_superseded_is_forgotten_with_the_last_dead_letter_of_its_key),
         cmocka_unit_test(size_counts_what_waits_and_what_is_dead),
