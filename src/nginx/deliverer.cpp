@@ -167,11 +167,20 @@ void Deliverer::tell(const PushVerdict& verdict) noexcept {
     }
 }
 
+/// Pushed: its verdict comes once that is written down.
+bool Deliverer::is_settling(std::int64_t event_id) const noexcept {
+    const auto is_it = [event_id](const Pushed& pushed) {
+        return pushed.settlement.event_id == event_id;
+    };
+    return std::any_of(pushed_.begin(), pushed_.end(), is_it) ||
+           (work_ != nullptr && std::any_of(work_->pushed.begin(), work_->pushed.end(), is_it));
+}
+
 /// Those whose events cannot leave now need not wait for longer.
 void Deliverer::tell_who_waits(UnixMs now_ms) noexcept {
     for (auto at = listening_.begin(); at != listening_.end();) {
         const auto& [event_id, listening] = *at;
-        const bool is_pushed = pushing_.count(event_id) != 0;
+        const bool is_pushed = pushing_.count(event_id) != 0 || is_settling(event_id);
         const bool is_forgotten = now_ms - listening.since_ms > kForgetMs;
         if (!is_forgotten &&
             (is_pushed || (!is_leaving_ && schedule_.may_leave(listening.target_id, now_ms)))) {

@@ -72,6 +72,7 @@ class Deliverer {
     void on_link_end(Link& link) noexcept;
     void on_woken(Link& link, std::string_view message) noexcept;
     void tell(const PushVerdict& verdict) noexcept;
+    [[nodiscard]] bool is_settling(std::int64_t event_id) const noexcept;
     void tell_who_waits(UnixMs now_ms) noexcept;
 
     // What a thread does.
