@@ -24,10 +24,11 @@ constexpr std::size_t kMaxBatchEvents = 256;
 /// An outage of the spool that brings more keys lets their dead letters come back.
 constexpr std::size_t kMostDelivered = 10000;
 
-/// How often the spool is told of them, and of how many in one commit, so that events need not wait
-/// for long; and how often a worker tries that which is told to leave.
+/// How often the spool is told of them, and of how many in one commit: events wait for that.
 constexpr ngx_msec_t kTellingMs = 1000;
 constexpr std::size_t kMostTold = 1000;
+
+/// How often a worker that is told to leave still tries.
 constexpr int kLastTellings = 5;
 
 constexpr std::string_view kWritten = "the event is on disk and will be delivered";
@@ -41,6 +42,14 @@ void answer(Delivery& delivery, Outcome outcome, std::string_view reason) noexce
     settle(delivery, outcome, reason);
     answer_caller(delivery.request);
     ngx_http_run_posted_requests(c);
+}
+
+template <class Value>
+std::vector<Value> take_first(std::vector<Value>& values, std::size_t most) {
+    const auto end = values.begin() + static_cast<std::ptrdiff_t>(std::min(values.size(), most));
+    std::vector<Value> first(std::make_move_iterator(values.begin()), std::make_move_iterator(end));
+    values.erase(values.begin(), end);
+    return first;
 }
 
 std::string copy(std::string_view text) { return std::string(text); }
@@ -172,22 +181,13 @@ void Acceptor::accept(Delivery& delivery) noexcept {
 
 void Acceptor::post() noexcept {
     while (!job_.is_out() && !queue_.empty()) {
-        const auto end =
-            queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), kMaxBatchEvents));
-        std::vector<Entry> entries(std::make_move_iterator(queue_.begin()),
-                                   std::make_move_iterator(end));
-        queue_.erase(queue_.begin(), end);
-        post(std::move(entries));
-    }
-}
-
-void Acceptor::post(std::vector<Entry> entries) noexcept {
-    batch_ = std::make_unique<Batch>();
-    batch_->entries = std::move(entries);
-    if (!job_.post(threads_)) {
-        const std::unique_ptr<Batch> refused = std::move(batch_);
-        for (Entry& entry : refused->entries) {
-            push_instead(entry);
+        batch_ = std::make_unique<Batch>();
+        batch_->entries = take_first(queue_, kMaxBatchEvents);
+        if (!job_.post(threads_)) {
+            const std::unique_ptr<Batch> refused = std::move(batch_);
+            for (Entry& entry : refused->entries) {
+                push_instead(entry);
+            }
         }
     }
 }
@@ -202,12 +202,8 @@ void Acceptor::tell() noexcept {
         delivered_.clear();  // the spool cannot be used
         return;
     }
-    const std::size_t count = std::min(delivered_.size(), kMostTold);
-    const auto end = delivered_.begin() + static_cast<std::ptrdiff_t>(count);
     batch_ = std::make_unique<Batch>();
-    batch_->delivered.assign(std::make_move_iterator(delivered_.begin()),
-                             std::make_move_iterator(end));
-    delivered_.erase(delivered_.begin(), end);
+    batch_->delivered = take_first(delivered_, kMostTold);
     if (!job_.post(threads_)) {
         const std::unique_ptr<Batch> refused = std::move(batch_);
         refused->status = StoreStatus::kBusy;

@@ -52,7 +52,6 @@ class Acceptor {
     };
 
     void post() noexcept;
-    void post(std::vector<Entry> entries) noexcept;
     void tell() noexcept;
     void take_told(Batch& batch) noexcept;
     void tell_later() noexcept;

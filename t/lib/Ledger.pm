@@ -88,14 +88,12 @@ sub told {
 sub broken {
     my ($self) = @_;
 
-    my $deadline = time + PATIENCE;
-    my $least    = 'inf';
+    my ($least, $deadline) = 'inf';
     my @missing;
     while (1) {
         my %taken = map { $_->[2] => 1 } grep { $_->[1] } $self->{gateway}->flashduty->arrivals;
         @missing = grep { $self->{told}{$_} =~ /^2/ && !$taken{$_} } sort keys %{ $self->{told} };
-        $deadline = time + PATIENCE if @missing < $least;
-        $least    = @missing        if @missing < $least;
+        ($least, $deadline) = (scalar @missing, time + PATIENCE) if @missing < $least;
         last if !@missing || time > $deadline;
         sleep 0.05;
     }
