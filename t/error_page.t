@@ -23,7 +23,7 @@ my @ANSWERS = (
     [ html(302, headers => [ Location => '/elsewhere' ]), '502 refused' ],
     [ says(429, 'RequestTooFrequently', 'm'), '503 failed' ],
     [ says(500, 'InternalError', 'm'),        '502 failed' ],
-    [ says(503, 'InvalidParameter', 'm'),     '502 refused' ],
+    [ says(503, 'InvalidParameter', 'm'),     '502 failed' ],
     [ says(404, 'RequestTooFrequently', 'm'), '503 failed' ],
     [ html(502),                              '502 failed' ],
     [ nothing(503),                           '502 failed' ],

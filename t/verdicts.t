@@ -62,16 +62,31 @@ my @CASES = (
 
     # The envelope's code decides.
     ( map { [ "code $_", says(400, $_, 'm'), $PERMANENT ] }
-        qw(InvalidParameter InvalidContentType MethodNotAllowed NeverHeardOf ResourceNotFound NoLicense) ),
+        qw(InvalidParameter InvalidContentType MethodNotAllowed EntityTooLarge BadRequest ReferenceExist
+        NeverHeardOf ResourceNotFound NoLicense) ),
     [ 'code Unauthorized',        says(401, 'Unauthorized', 'm'),                 $PERMANENT ],
+    [ 'code BalanceNotEnough',    says(402, 'BalanceNotEnough', 'm'),             $PERMANENT ],
     [ 'code AccessDenied',        says(403, 'AccessDenied', 'm'),                 $PERMANENT ],
     [ 'code RouteNotFound',       says(404, 'RouteNotFound', 'm'),                $PERMANENT ],
+    [ 'code UndonedOrderExist',   says(409, 'UndonedOrderExist', 'm'),            $PERMANENT ],
+    [ 'code DangerousOperation',  says(428, 'DangerousOperation', 'm'),           $PERMANENT ],
+    [ 'an unknown code with 401', says(401, 'TokenExpired', 'm'),                 $PERMANENT ],
     [ 'code RequestTooFrequently', says(429, 'RequestTooFrequently', 'm'),        $SLOW_DOWN ],
+    [ 'code RequestLocked',       says(423, 'RequestLocked', 'm'),                $TRANSIENT ],
     [ 'code InternalError',       says(500, 'InternalError', 'm'),                $TRANSIENT ],
+    [ 'code ServiceUnavailable',  says(503, 'ServiceUnavailable', 'm'),           $TRANSIENT ],
     [ 'code InternalError with status 400', says(400, 'InternalError', 'm'),      $TRANSIENT ],
-    [ 'code InvalidParameter with status 503', says(503, 'InvalidParameter', 'm'), $PERMANENT ],
+    [ 'code ServiceUnavailable with status 400', says(400, 'ServiceUnavailable', 'm'), $TRANSIENT ],
     [ 'code RequestTooFrequently with status 400', says(400, 'RequestTooFrequently', 'm'), $SLOW_DOWN ],
     [ 'message of a megabyte',    says(400, 'InvalidParameter', 'MEGABYTE'),       $PERMANENT ],
+
+    # 429 and 5xx are transient, whatever they say.
+    ( map { [ "code $_ with status 500", says(500, $_, 'm'), $TRANSIENT ] } qw(Unauthorized NeverHeardOf) ),
+    [ 'code InvalidParameter with status 503', says(503, 'InvalidParameter', 'm'), $TRANSIENT ],
+    [ 'code InvalidParameter with status 429', says(429, 'InvalidParameter', 'm'), $SLOW_DOWN ],
+    [ 'code NeverHeardOf with status 429', says(429, 'NeverHeardOf', 'm'),        $SLOW_DOWN ],
+    [ 'code NoLicense with status 504', says(504, 'NoLicense', 'm'),              $TIMED_OUT ],
+    [ 'yes with status 500',      taken(status => 500),                           $TRANSIENT ],
 
     # Without an envelope the status does.
     ( map { [ "page with $_",    html($_),    $PERMANENT ] } 300, 301, 302, 307, 400, 401, 403, 404, 405, 410 ),
@@ -81,6 +96,7 @@ my @CASES = (
     ( map { [ "nothing with $_", nothing($_), $TRANSIENT ] } 500, 502, 503, 507 ),
     ( map { [ "page with $_",    html($_),    $TIMED_OUT ] } 408, 504 ),
     ( map { [ "nothing with $_", nothing($_), $TIMED_OUT ] } 408, 504 ),
+    ( map { [ "page with $_",    html($_),    $TRANSIENT ] } 423, 425 ),
     [ 'page with 429',            html(429),                                      $SLOW_DOWN ],
     [ 'nothing with 429',         nothing(429),                                   $SLOW_DOWN ],
     [ 'JSON that is no envelope with 400', { status => 400, body => '{"message":"m"}' }, $PERMANENT ],

@@ -15,6 +15,9 @@ constexpr std::size_t kMaxTokenBytes = 16 * 1024;
 /// Of a name that is looked at, however it is escaped.
 constexpr std::size_t kLongestNameBytes = 6 * std::string_view("request_id").size();
 
+/// What Flashduty's message names where the key is at fault, not the event.
+constexpr std::string_view kKeyParameter = "integration_key";
+
 /// Of the answer; more than any token: a number has three runs of digits.
 constexpr std::size_t kMaxHeldBytes = 4 * kMaxTokenBytes;
 
@@ -23,11 +26,26 @@ struct CodeMeaning {
     Verdict verdict;
 };
 
-/// Flashduty's codes; one that is not here refuses the event.
+/// Flashduty's codes; of one that is not here the HTTP status decides.
 constexpr CodeMeaning kCodes[] = {
-    {"ResourceNotFound", Verdict::kAccountAtFault}, {"NoLicense", Verdict::kAccountAtFault},
-    {"Unauthorized", Verdict::kAccountAtFault},     {"AccessDenied", Verdict::kAccountAtFault},
-    {"RouteNotFound", Verdict::kAccountAtFault},    {"RequestTooFrequently", Verdict::kSlowDown},
+    {"InvalidParameter", Verdict::kEventRefused},
+    {"EntityTooLarge", Verdict::kEventRefused},
+    {"BadRequest", Verdict::kEventRefused},
+    {"ReferenceExist", Verdict::kEventRefused},
+    {"ResourceNotFound", Verdict::kAccountAtFault},
+    {"NoLicense", Verdict::kAccountAtFault},
+    {"Unauthorized", Verdict::kAccountAtFault},
+    {"AccessDenied", Verdict::kAccountAtFault},
+    {"RouteNotFound", Verdict::kAccountAtFault},
+    {"InvalidContentType", Verdict::kAccountAtFault},
+    {"MethodNotAllowed", Verdict::kAccountAtFault},
+    {"BalanceNotEnough", Verdict::kAccountAtFault},
+    {"UndonedOrderExist", Verdict::kAccountAtFault},
+    {"RequestVerifyRequired", Verdict::kAccountAtFault},
+    {"DangerousOperation", Verdict::kAccountAtFault},
+    {"RequestTooFrequently", Verdict::kSlowDown},
+    {"ServiceUnavailable", Verdict::kTransient},
+    {"RequestLocked", Verdict::kTransient},
     {"InternalError", Verdict::kTransient},
 };
 
@@ -36,9 +54,10 @@ struct StatusMeaning {
     Verdict verdict;
 };
 
-/// Without an envelope; the first that fits.
+/// The first that fits.
 constexpr StatusMeaning kStatuses[] = {
-    {408, 408, Verdict::kTimedOut},       {429, 429, Verdict::kSlowDown},
+    {408, 408, Verdict::kTimedOut},       {423, 423, Verdict::kTransient},
+    {425, 425, Verdict::kTransient},      {429, 429, Verdict::kSlowDown},
     {413, 414, Verdict::kEventRefused},   {422, 422, Verdict::kEventRefused},
     {300, 499, Verdict::kAccountAtFault}, {504, 504, Verdict::kTimedOut},
 };
@@ -53,10 +72,16 @@ constexpr bool is_hex_digit(char c) noexcept {
     return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'f');
 }
 
-Verdict judge_code(std::string_view code) noexcept {
+/// nullptr for a code that nobody knows.
+const Verdict* judge_code(std::string_view code) noexcept {
     const auto* at = std::find_if(std::begin(kCodes), std::end(kCodes),
                                   [code](const CodeMeaning& known) { return known.code == code; });
-    return at == std::end(kCodes) ? Verdict::kEventRefused : at->verdict;
+    return at == std::end(kCodes) ? nullptr : &at->verdict;
+}
+
+bool names_key(std::string_view message) noexcept {
+    return std::search(message.begin(), message.end(), kKeyParameter.begin(), kKeyParameter.end(),
+                       [](char a, char b) { return to_lower(a) == b; }) != message.end();
 }
 
 Verdict judge_status(unsigned status) noexcept {
@@ -182,6 +207,8 @@ bool AnswerReader::on_key(std::string_view raw) noexcept {
                                      : Place::kElsewhere;
         answer_.has_request_id |= place_ == Place::kRequestId;
         answer_.has_data |= place_ == Place::kData;
+    } else if (depth_ == 2 && in_data_) {
+        place_ = key == "alert_key" ? Place::kAlertKey : Place::kElsewhere;
     } else if (depth_ == 2 && in_error_) {
         place_ = key == "code"      ? Place::kCode
                  : key == "message" ? Place::kMessage
@@ -196,6 +223,7 @@ bool AnswerReader::start(bool is_object) noexcept {
         answer_.is_object = is_object;
     } else if (depth_ == 2) {
         in_error_ = is_object && place_ == Place::kError;
+        in_data_ = is_object && place_ == Place::kData;
         answer_.has_error |= place_ == Place::kError;
     }
     place_ = Place::kElsewhere;
@@ -214,6 +242,7 @@ bool AnswerReader::scalar(std::string_view raw) noexcept {
                            : place_ == Place::kMessage ? &answer_.message
                                                        : nullptr;
     answer_.has_error |= place_ == Place::kError;
+    answer_.has_alert_key |= place_ == Place::kAlertKey && !raw.empty();
     if (to != nullptr) {
         const std::string_view text = read_string(arena_, raw);
         *to = text.data() == raw.data() ? arena_.copy(text) : text;
@@ -222,21 +251,26 @@ bool AnswerReader::scalar(std::string_view raw) noexcept {
 }
 
 Verdict judge(const PushEnd& end, const Answer& answer) noexcept {
+    const Verdict by_status = judge_status(end.http_status);
+    const bool is_busy = end.http_status == 429 || end.http_status / 100 == 5;
     const bool is_success_status = is_success(end.http_status);
-    if (end.whole && answer.is_object) {
-        if (!is_blank(answer.code)) {
-            const Verdict verdict = judge_code(answer.code);
-            const bool timed_out = judge_status(end.http_status) == Verdict::kTimedOut;
-            return verdict == Verdict::kTransient && timed_out ? Verdict::kTimedOut : verdict;
-        }
-        if (is_success_status && answer.has_error) {
-            return Verdict::kEventRefused;
-        }
-        if (is_success_status && (answer.has_request_id || answer.has_data)) {
-            return Verdict::kDelivered;
-        }
+    if (!end.whole || !answer.is_object) {
+        return by_status;
     }
-    return is_success_status ? Verdict::kTransient : judge_status(end.http_status);
+    const Verdict* by_code = judge_code(answer.code);
+    if (by_code != nullptr && (!is_busy || *by_code == Verdict::kSlowDown)) {
+        if (*by_code == Verdict::kEventRefused && answer.code == "InvalidParameter" &&
+            names_key(answer.message)) {
+            return Verdict::kAccountAtFault;
+        }
+        const bool timed_out = *by_code == Verdict::kTransient && by_status == Verdict::kTimedOut;
+        return timed_out ? Verdict::kTimedOut : *by_code;
+    }
+    if (answer.has_error && (is_success_status || end.http_status == 400)) {
+        return Verdict::kEventRefused;
+    }
+    const bool is_yes = !answer.has_error && (answer.has_request_id || answer.has_data);
+    return is_success_status && is_yes ? Verdict::kDelivered : by_status;
 }
 
 }  // namespace flashduty

@@ -15,7 +15,8 @@ struct Answer {
     bool is_object = false;  ///< one whole JSON object and nothing else
     bool has_request_id = false;
     bool has_data = false;
-    bool has_error = false;  ///< an `error` that is not null
+    bool has_error = false;      ///< an `error` that is not null
+    bool has_alert_key = false;  ///< a `data.alert_key` that is not empty
     std::string_view request_id;
     std::string_view code;
     std::string_view message;
@@ -34,7 +35,15 @@ class AnswerReader final : private JsonHandler {
     [[nodiscard]] const Answer& finish() noexcept;
 
   private:
-    enum class Place : std::uint8_t { kElsewhere, kRequestId, kData, kError, kCode, kMessage };
+    enum class Place : std::uint8_t {
+        kElsewhere,
+        kRequestId,
+        kData,
+        kAlertKey,
+        kError,
+        kCode,
+        kMessage,
+    };
 
     bool on_start_object() noexcept override { return start(true); }
     bool on_start_array() noexcept override { return start(false); }
@@ -61,6 +70,7 @@ class AnswerReader final : private JsonHandler {
     Answer answer_;
     Place place_ = Place::kElsewhere;
     bool in_error_ = false;
+    bool in_data_ = false;
     bool broken_ = false;
     std::size_t depth_ = 0;
     // Following strings, to leave out all but the start of long ones.
@@ -92,7 +102,8 @@ struct PushEnd {
     bool whole = false;        ///< the answer came to its end
 };
 
-/// gateway.md, "Verdict": the envelope decides where there is one, else the HTTP status.
+/// gateway.md, "Verdict": HTTP 429 and 5xx are transient whatever the answer says; else a known
+/// code of the envelope decides, else the HTTP status.
 [[nodiscard]] Verdict judge(const PushEnd& end, const Answer& answer) noexcept;
 
 }  // namespace flashduty

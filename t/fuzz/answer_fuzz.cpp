@@ -19,7 +19,7 @@ namespace {
 
 /// What an answer says, in memory of its own.
 struct Reading {
-    bool is_object, has_request_id, has_data, has_error;
+    bool is_object, has_request_id, has_data, has_error, has_alert_key;
     std::string request_id, code, message;
 
     explicit Reading(const Answer& answer)
@@ -27,18 +27,21 @@ struct Reading {
           has_request_id(answer.has_request_id),
           has_data(answer.has_data),
           has_error(answer.has_error),
+          has_alert_key(answer.has_alert_key),
           request_id(answer.request_id),
           code(answer.code),
           message(answer.message) {}
 
     [[nodiscard]] Answer view() const {
-        return {is_object, has_request_id, has_data, has_error, request_id, code, message};
+        return {is_object,     has_request_id, has_data, has_error,
+                has_alert_key, request_id,     code,     message};
     }
 
     bool operator==(const Reading& other) const {
         return is_object == other.is_object && has_request_id == other.has_request_id &&
                has_data == other.has_data && has_error == other.has_error &&
-               request_id == other.request_id && code == other.code && message == other.message;
+               has_alert_key == other.has_alert_key && request_id == other.request_id &&
+               code == other.code && message == other.message;
     }
 };
 
@@ -86,14 +89,30 @@ struct CodeRow {
 };
 
 constexpr CodeRow kCodes[] = {
-    {"ResourceNotFound", Verdict::kAccountAtFault}, {"NoLicense", Verdict::kAccountAtFault},
-    {"Unauthorized", Verdict::kAccountAtFault},     {"AccessDenied", Verdict::kAccountAtFault},
-    {"RouteNotFound", Verdict::kAccountAtFault},    {"RequestTooFrequently", Verdict::kSlowDown},
+    {"InvalidParameter", Verdict::kEventRefused},
+    {"EntityTooLarge", Verdict::kEventRefused},
+    {"BadRequest", Verdict::kEventRefused},
+    {"ReferenceExist", Verdict::kEventRefused},
+    {"ResourceNotFound", Verdict::kAccountAtFault},
+    {"NoLicense", Verdict::kAccountAtFault},
+    {"Unauthorized", Verdict::kAccountAtFault},
+    {"AccessDenied", Verdict::kAccountAtFault},
+    {"RouteNotFound", Verdict::kAccountAtFault},
+    {"InvalidContentType", Verdict::kAccountAtFault},
+    {"MethodNotAllowed", Verdict::kAccountAtFault},
+    {"BalanceNotEnough", Verdict::kAccountAtFault},
+    {"UndonedOrderExist", Verdict::kAccountAtFault},
+    {"RequestVerifyRequired", Verdict::kAccountAtFault},
+    {"DangerousOperation", Verdict::kAccountAtFault},
+    {"RequestTooFrequently", Verdict::kSlowDown},
+    {"ServiceUnavailable", Verdict::kTransient},
+    {"RequestLocked", Verdict::kTransient},
     {"InternalError", Verdict::kTransient},
 };
 
-constexpr unsigned kStatuses[] = {0,   101, 200, 201, 204, 299, 300, 302, 400, 401, 403, 404,
-                                  408, 413, 414, 415, 422, 429, 499, 500, 502, 503, 504, 599};
+constexpr unsigned kStatuses[] = {0,   101, 200, 201, 204, 299, 300, 302, 400, 401, 402,
+                                  403, 404, 405, 408, 409, 413, 414, 415, 422, 423, 425,
+                                  428, 429, 499, 500, 502, 503, 504, 599, 600};
 
 /// gateway.md, "Verdict", where there is no envelope.
 Verdict verdict_of(unsigned status) {
@@ -107,6 +126,9 @@ Verdict verdict_of(unsigned status) {
         case 408:
         case 504:
             return Verdict::kTimedOut;
+        case 423:
+        case 425:
+            return Verdict::kTransient;
         default:
             return status >= 300 && status < 500 ? Verdict::kAccountAtFault : Verdict::kTransient;
     }
@@ -122,37 +144,50 @@ std::string text_of(const Json* json) {
     return text;
 }
 
+bool names_key(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return c < 0x80 ? std::tolower(c) : c; });
+    return text.find("integration_key") != text.npos;
+}
+
+/// What a known code says beside a status that leaves it the word.
+Verdict verdict_of(const CodeRow& row, unsigned status, const std::string& message) {
+    if (row.code == std::string("InvalidParameter") && names_key(message)) {
+        return Verdict::kAccountAtFault;
+    }
+    const bool timed_out =
+        row.verdict == Verdict::kTransient && verdict_of(status) == Verdict::kTimedOut;
+    return timed_out ? Verdict::kTimedOut : row.verdict;
+}
+
 /// gateway.md, "Verdict"; `envelope` is nullptr when the answer is none.
 Verdict verdict_of(unsigned status, const Json* envelope) {
     const bool is_success = status / 100 == 2;
-    if (envelope != nullptr) {
-        const Json* error = envelope->member("error");
-        const bool has_error = error != nullptr && error->kind != Json::Kind::kNull;
-        const std::string code = has_error ? text_of(error->member("code")) : std::string();
-        if (!is_blank(code)) {
-            for (const CodeRow& row : kCodes) {
-                if (code == row.code) {
-                    const bool timed_out = row.verdict == Verdict::kTransient &&
-                                           verdict_of(status) == Verdict::kTimedOut;
-                    return timed_out ? Verdict::kTimedOut : row.verdict;
-                }
-            }
-            return Verdict::kEventRefused;
-        }
-        if (is_success && has_error) {
-            return Verdict::kEventRefused;
-        }
-        if (is_success &&
-            (envelope->member("request_id") != nullptr || envelope->member("data") != nullptr)) {
-            return Verdict::kDelivered;
+    if (envelope == nullptr) {
+        return verdict_of(status);
+    }
+    const Json* error = envelope->member("error");
+    const bool has_error = error != nullptr && error->kind != Json::Kind::kNull;
+    const std::string code = has_error ? text_of(error->member("code")) : std::string();
+    if (status == 429 || status / 100 == 5) {
+        return code == "RequestTooFrequently" ? Verdict::kSlowDown : verdict_of(status);
+    }
+    for (const CodeRow& row : kCodes) {
+        if (code == row.code) {
+            return verdict_of(row, status, text_of(error->member("message")));
         }
     }
-    return is_success ? Verdict::kTransient : verdict_of(status);
+    if (has_error && (is_success || status == 400)) {
+        return Verdict::kEventRefused;
+    }
+    const bool is_yes =
+        envelope->member("request_id") != nullptr || envelope->member("data") != nullptr;
+    return is_success && !has_error && is_yes ? Verdict::kDelivered : verdict_of(status);
 }
 
 /// True when two members of one name may both count.
 bool has_repeats(const Json& json) {
-    for (const char* name : {"request_id", "data", "error", "code", "message"}) {
+    for (const char* name : {"request_id", "data", "error", "code", "message", "alert_key"}) {
         if (std::count_if(json.parts.begin(), json.parts.end(),
                           [name](const Json& part) { return part.name == name; }) > 1) {
             return true;
@@ -168,6 +203,11 @@ void check_verdict(std::string_view text, const Reading& reading) {
     const bool is_envelope =
         strict::read(text, flashdutys, json) == Says::kJson && json.kind == Json::Kind::kObject;
     demand(reading.is_object == is_envelope, "an envelope is what is one JSON object");
+    const Json* data = is_envelope ? json.member("data") : nullptr;
+    const Json* key =
+        data != nullptr && data->kind == Json::Kind::kObject ? data->member("alert_key") : nullptr;
+    demand(reading.has_alert_key == (key != nullptr && !key->text.empty()) || has_repeats(json),
+           "the alert's key is what data names");
     for (const unsigned status : kStatuses) {
         const Verdict verdict = flashduty::judge({status, true}, reading.view());
         const Verdict cut_off = flashduty::judge({status, false}, reading.view());

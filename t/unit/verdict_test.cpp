@@ -39,8 +39,9 @@ struct Row {
 constexpr const char* kYes = R"({"request_id":"r","data":{"alert_key":"k"}})";
 constexpr const char* kPage = "<html><head><title>502 Bad Gateway</title></head></html>";
 
-std::string error(std::string_view code) {
-    return R"({"request_id":"r","error":{"code":")" + std::string(code) + R"(","message":"m"}})";
+std::string error(std::string_view code, std::string_view message = "m") {
+    return R"({"request_id":"r","error":{"code":")" + std::string(code) + R"(","message":")" +
+           std::string(message) + R"("}})";
 }
 
 const std::vector<Row> kRows = {
@@ -73,11 +74,18 @@ const std::vector<Row> kRows = {
     {"a 2xx with an error of false is refused", 200, R"({"request_id":"r","error":false})",
      "event refused"},
     {"InvalidParameter is refused", 400, error("InvalidParameter"), "event refused"},
-    {"InvalidContentType is refused", 400, error("InvalidContentType"), "event refused"},
-    {"MethodNotAllowed is refused", 400, error("MethodNotAllowed"), "event refused"},
-    {"a code that nobody knows is refused", 500, error("NewCode"), "event refused"},
-    {"a code of 401 that nobody knows is refused", 401, error("NewCode"), "event refused"},
-    {"codes are spelled exactly", 401, error("unauthorized"), "event refused"},
+    {"InvalidParameter is refused with any status below 429", 404, error("InvalidParameter"),
+     "event refused"},
+    {"EntityTooLarge is refused", 413, error("EntityTooLarge"), "event refused"},
+    {"BadRequest is refused", 400, error("BadRequest"), "event refused"},
+    {"ReferenceExist is refused", 400, error("ReferenceExist"), "event refused"},
+    {"a code of 400 that nobody knows is refused", 400, error("NewCode"), "event refused"},
+    {"a code of 200 that nobody knows is refused", 200, error("NewCode"), "event refused"},
+    {"an error of 400 without a code is refused", 400,
+     R"({"request_id":"r","error":{"message":"m"}})", "event refused"},
+    {"codes are spelled exactly", 400, error("unauthorized"), "event refused"},
+    {"an unknown code of 413 is refused", 413, error("NewCode"), "event refused"},
+    {"an unknown code of 422 is refused", 422, error("NewCode"), "event refused"},
     {"413 is refused", 413, kPage, "event refused"},
     {"414 is refused", 414, kPage, "event refused"},
     {"422 is refused", 422, "", "event refused"},
@@ -87,9 +95,34 @@ const std::vector<Row> kRows = {
     {"Unauthorized is the account's fault", 401, error("Unauthorized"), "account at fault"},
     {"AccessDenied is the account's fault", 403, error("AccessDenied"), "account at fault"},
     {"RouteNotFound is the account's fault", 404, error("RouteNotFound"), "account at fault"},
+    {"InvalidContentType is the configuration's fault", 400, error("InvalidContentType"),
+     "account at fault"},
+    {"MethodNotAllowed is the configuration's fault", 400, error("MethodNotAllowed"),
+     "account at fault"},
+    {"MethodNotAllowed of 405 is the configuration's fault", 405, error("MethodNotAllowed"),
+     "account at fault"},
+    {"BalanceNotEnough is the account's fault", 402, error("BalanceNotEnough"), "account at fault"},
+    {"UndonedOrderExist is the account's fault", 409, error("UndonedOrderExist"),
+     "account at fault"},
+    {"RequestVerifyRequired is the account's fault", 428, error("RequestVerifyRequired"),
+     "account at fault"},
+    {"DangerousOperation is the account's fault", 428, error("DangerousOperation"),
+     "account at fault"},
+    {"an InvalidParameter that names the key is the configuration's fault", 400,
+     error("InvalidParameter", "integration_key is not a valid one"), "account at fault"},
+    {"the same with any letters and any status below 429", 200,
+     error("InvalidParameter", "the Integration_Key is gone"), "account at fault"},
+    {"another code that names the key is what it is", 400,
+     error("BadRequest", "integration_key is not a valid one"), "event refused"},
+    {"a code of 401 that nobody knows is the account's fault", 401, error("TokenExpired"),
+     "account at fault"},
+    {"a code of 402 that nobody knows is the account's fault", 402, error("NewCode"),
+     "account at fault"},
+    {"a code of 404 that nobody knows is the configuration's fault", 404, error("NewCode"),
+     "account at fault"},
     {"the code decides, not the status: Unauthorized with 200", 200, error("Unauthorized"),
      "account at fault"},
-    {"the code decides, not the status: Unauthorized with 500", 500, error("Unauthorized"),
+    {"the code decides, not the status: Unauthorized with 422", 422, error("Unauthorized"),
      "account at fault"},
     {"300 without an envelope is the configuration's fault", 300, "", "account at fault"},
     {"302 without an envelope is the configuration's fault", 302, kPage, "account at fault"},
@@ -100,6 +133,8 @@ const std::vector<Row> kRows = {
     {"404 without an envelope is the configuration's fault", 404, "[]", "account at fault"},
     {"409 without an envelope is the configuration's fault", 409, "", "account at fault"},
     {"499 without an envelope is the configuration's fault", 499, "", "account at fault"},
+    {"an error of null and 400 are no envelope of an error", 400,
+     R"({"request_id":"r","error":null})", "account at fault"},
     {"a code within a 404's other members is no envelope's", 404,
      R"({"code":"InternalError","x":{"code":"InternalError"}})", "account at fault"},
 
@@ -111,8 +146,34 @@ const std::vector<Row> kRows = {
     {"InternalError is transient with any status", 413, error("InternalError"), "transient"},
     {"InternalError of 408 is timed out", 408, error("InternalError"), "timed out"},
     {"InternalError of 504 is timed out", 504, error("InternalError"), "timed out"},
-    {"the code decides, not the status: Unauthorized with 504", 504, error("Unauthorized"),
-     "account at fault"},
+    {"ServiceUnavailable is transient", 503, error("ServiceUnavailable"), "transient"},
+    {"ServiceUnavailable is transient with any status", 400, error("ServiceUnavailable"),
+     "transient"},
+    {"RequestLocked is transient", 423, error("RequestLocked"), "transient"},
+    {"RequestLocked is transient with any status", 409, error("RequestLocked"), "transient"},
+    {"429 asks to slow down whatever it says: InvalidParameter", 429, error("InvalidParameter"),
+     "slow down"},
+    {"429 asks to slow down whatever it says: a code nobody knows", 429, error("NewCode"),
+     "slow down"},
+    {"429 asks to slow down whatever it says: InternalError", 429, error("InternalError"),
+     "slow down"},
+    {"429 asks to slow down whatever it says: yes", 429, kYes, "slow down"},
+    {"500 is transient whatever it says: Unauthorized", 500, error("Unauthorized"), "transient"},
+    {"500 is transient whatever it says: a code nobody knows", 500, error("NewCode"), "transient"},
+    {"500 is transient whatever it says: yes", 500, kYes, "transient"},
+    {"503 is transient whatever it says: InvalidParameter", 503, error("InvalidParameter"),
+     "transient"},
+    {"503 is transient whatever it says: a wrong key", 503,
+     error("InvalidParameter", "integration_key is not a valid one"), "transient"},
+    {"599 is transient whatever it says: EntityTooLarge", 599, error("EntityTooLarge"),
+     "transient"},
+    {"504 is timed out whatever it says: Unauthorized", 504, error("Unauthorized"), "timed out"},
+    {"of 5xx too, RequestTooFrequently asks to slow down", 503, error("RequestTooFrequently"),
+     "slow down"},
+    {"a code of 408 that nobody knows is timed out", 408, error("NewCode"), "timed out"},
+    {"a code of 423 that nobody knows is transient", 423, error("NewCode"), "transient"},
+    {"423 without an envelope is transient", 423, kPage, "transient"},
+    {"425 without an envelope is transient", 425, "", "transient"},
     {"408 without an envelope is timed out", 408, "", "timed out"},
     {"504 without an envelope is timed out", 504, kPage, "timed out"},
     {"500 without an envelope is transient", 500, kPage, "transient"},
@@ -185,6 +246,18 @@ void the_answer_says_which_request_it_was_and_what_is_wrong(void**) {
         assert_text(said.answer.request_id, "ré");
         assert_text(said.answer.code, "Unauthorized");
         assert_text(said.answer.message, "no \"key\"");
+    }
+}
+
+void the_answer_says_whether_it_named_the_alert(void**) {
+    assert_true(Said({kYes}).answer.has_alert_key);
+    assert_true(Said({R"({"data":{"x":[{}],"alert\u005fkey":1}})"}).answer.has_alert_key);
+    for (const char* other :
+         {R"({"request_id":"r"})", R"({"request_id":"r","data":{}})", R"({"data":"alert_key"})",
+          R"({"data":{"alert_key":null}})", R"({"data":{"alert_key":""}})",
+          R"({"data":{"alert_key":{"alert_key":"k"}}})", R"({"data":[{"alert_key":"k"}]})",
+          R"({"alert_key":"k","data":{}})", R"({"error":{"alert_key":"k"}})"}) {
+        assert_false(Said({other}).answer.has_alert_key);
     }
 }
 
@@ -329,6 +402,7 @@ void without_memory_an_answer_is_no_envelope(void**) {
 int main() {
     std::vector<CMUnitTest> tests = {
         cmocka_unit_test(the_answer_says_which_request_it_was_and_what_is_wrong),
+        cmocka_unit_test(the_answer_says_whether_it_named_the_alert),
         cmocka_unit_test(the_order_of_the_members_does_not_matter),
         cmocka_unit_test(texts_are_mended),
         cmocka_unit_test(an_answer_that_breaks_off_says_nothing),
