@@ -18,10 +18,11 @@ my $t   = Example->gateway('key_file_upstream.conf')->plan(6);
 my $own = '127.0.0.1:' . $dns->port . ' ipv6=off';
 
 Example::replace(\$t->{conf}, 'flashduty_spool %%DIR%%/spool.db;', '');    # each answer is that of the push
-Example::replace(\$t->{conf}, 'server 127.0.0.1:%%TLS%%;', '');
+Example::replace(\$t->{conf}, 'server 127.0.0.1:%%TLS%% max_fails=0;', '');
 Example::replace(\$t->{conf}, '#     zone flashduty 64k;', 'zone flashduty 64k;');
 Example::replace(\$t->{conf}, '#     resolver 10.0.0.2;', "resolver $own; resolver_timeout 1s;");
-Example::replace(\$t->{conf}, '#     server api.flashcat.cloud:443 resolve;', 'server api.flashcat.cloud:%%TLS%% resolve;');
+Example::replace(\$t->{conf}, '#     server api.flashcat.cloud:443 resolve max_fails=0;',
+    'server api.flashcat.cloud:%%TLS%% resolve max_fails=0;');
 $t->start;
 
 sub verdict { return $t->post('/blueking', payload('trigger_host_cpu'))->verdict }

@@ -30,7 +30,7 @@ is(Example::connections($t), 1, 'over one connection');
 # A host that no DNS server is even asked for: its name is too long.
 my $unknown = 'x' x 64 . '.example';
 my $conf    = $t->{conf};
-Example::replace(\$conf, 'server 127.0.0.1:%%TLS%%;', "server $unknown:443;");
+Example::replace(\$conf, 'server 127.0.0.1:%%TLS%% max_fails=0;', "server $unknown:443;");
 my ($passed, $output) = $t->check(conf => $conf);
 ok(!$passed, 'without an address of Flashduty nginx does not start');
 like($output, qr/host not found in upstream "$unknown:443"/, 'and says so');

@@ -52,7 +52,7 @@ sub in_test {
         replace(\$conf, 'resolver_timeout 1s;', 'resolver_timeout %%SHORT%%;');
     }
     else {
-        replace(\$conf, 'server api.flashcat.cloud:443;', 'server 127.0.0.1:%%TLS%%;');
+        replace(\$conf, 'server api.flashcat.cloud:443 max_fails=0;', 'server 127.0.0.1:%%TLS%% max_fails=0;');
     }
     if ($conf !~ /flashduty_integration_key_file integration\.key;/) {
         replace(\$conf, 'integration_key=KEY', 'integration_key=%%KEY%%');
