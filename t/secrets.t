@@ -13,9 +13,11 @@ use Gateway;
 my $PLAIN   = 'k3y/of+the=team';
 my $ESCAPED = 'k3y%2Fof%2Bthe%3Dteam';
 my $LOWER   = lc $ESCAPED;
-my $LEAKED  = join '|', map {quotemeta} $PLAIN, $ESCAPED, $LOWER;
+my $ODD     = join '', map { sprintf '%%%02X', ord } split //, $PLAIN;
+my $TWICE   = $ODD =~ s/%/%25/gr;
+my $LEAKED  = join '|', map {quotemeta} $PLAIN, $ESCAPED, $LOWER, $ODD, $TWICE;
 
-my $t = Gateway->new(key => $ESCAPED, peers => ['SECOND'], http => <<'EOC')->plan(53)->start;
+my $t = Gateway->new(key => $ESCAPED, peers => ['SECOND'], http => <<'EOC')->plan(53 + 3 * 4 + 2)->start;
     log_format all escape=none "$request $flashduty_outcome $flashduty_title $flashduty_alert_key "
         "$flashduty_push_status $flashduty_push_time $flashduty_request_id $flashduty_error_code";
 
@@ -111,7 +113,7 @@ my @FAULTS = (
     [ html(500),                         '502 failed',  'status 500' ],
     [ $nonsense,                           '502 failed',  'a broken header' ],
     map { [ says(400, 'InvalidParameter', "no $_, ?integration_key=$_"), '502 refused', "a message with $_" ] }
-        $PLAIN, $ESCAPED, $LOWER,
+        $PLAIN, $ESCAPED, $LOWER, $ODD, $TWICE, substr($ODD, 0, 9) . substr($PLAIN, 3),
 );
 for my $fault (@FAULTS) {
     keeps_secret('/blueking', @$fault);
@@ -138,6 +140,18 @@ keeps_secret(
     '/blueking', html(429, headers => [ 'Retry-After' => $PLAIN, 'Flashcat-Request-Id' => $PLAIN ]),
     '503 failed', 'the key in headers'
 );
+
+# Of a long text only its start is read, which may end anywhere in the key.
+for my $form ($PLAIN, $ODD) {
+    my @shown;
+    for my $kept (1 .. length $form) {
+        my $long = 'r' x (16 * 1024 + 1 - $kept) . $form . 'r' x 100;
+        $t->flashduty->answer({ status => 400, body => qq({"request_id":"$long","error":{"code":"$long","message":"$long"}}) });
+        my $answer = $t->post('/blueking', alert())->json;
+        push @shown, map { $answer->{$_} =~ tr/r//dr } qw(request_id code);
+    }
+    is(join(' ', sort keys %{ { map { $_ => 1 } @shown } }), ' ***', "nothing is left of $form that is cut");
+}
 
 my $log = $t->settle->error_log;
 my @leaks = $log =~ /^.*(?:$LEAKED).*$/mgi;

@@ -81,7 +81,7 @@ sub post {
 for my $case ([ '/blueking', "$PLAIN or $ESCAPED" ], [ '/from_file', $SIMPLE ]) {
     my ($uri, $key) = @$case;
     is(post($uri), '200 delivered', "$uri: delivered");
-    $t->flashduty->answer(says(400, 'InvalidParameter', "no such integration_key=$key"), taken());
+    $t->flashduty->answer(says(400, 'InvalidParameter', "no such key=$key"), taken());
     is(post($uri), '502 refused', 'refused, with the key in the reason');
     for my $fault (says(401, 'Unauthorized', "the key $key is unknown"), dropped('reset'), dropped('hang'), html(500)) {
         $t->flashduty->answer($fault);

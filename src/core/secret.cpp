@@ -16,11 +16,8 @@ constexpr int hex_digit(char c) noexcept {
     return is_digit(c) ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-constexpr bool is_unreserved(char c) noexcept {  // RFC 3986, 2.3
-    const char lower = to_lower(c);
-    return is_digit(c) || (lower >= 'a' && lower <= 'z') || c == '-' || c == '.' || c == '_' ||
-           c == '~';
-}
+/// Escapes of escapes are looked into so far; nobody escapes a URL that often.
+constexpr unsigned kDeepestEscape = 6;
 
 /// The place of the first character that `is_it`; the size of `text` when there is none.
 template <class IsIt>
@@ -38,14 +35,20 @@ char take_character(std::string_view& url) noexcept {
     return c;
 }
 
+/// Unescaped until nothing is left to unescape.
 std::string_view unescape(Arena& arena, std::string_view text) noexcept {
-    char* to = static_cast<char*>(arena.allocate(text.size()));
+    char* const to = static_cast<char*>(arena.allocate(text.size()));
     if (to == nullptr) {
         return {};
     }
-    std::size_t size = 0;
-    while (!text.empty()) {
-        to[size++] = take_character(text);
+    std::size_t size = text.copy(to, text.size());
+    for (std::size_t before = size + 1; size < before;) {
+        before = size;
+        size = 0;
+        for (std::string_view rest(to, before); !rest.empty();) {
+            const char c = take_character(rest);  // what is written lies behind what is read
+            to[size++] = c;
+        }
     }
     return {to, size};
 }
@@ -58,44 +61,98 @@ bool is_key_name(std::string_view name) noexcept {
     return name.empty() && i == kName.size();
 }
 
-std::string_view escape(Arena& arena, std::string_view text, std::string_view digits) noexcept {
-    char* to = static_cast<char*>(arena.allocate(text.size() * 3));
-    if (to == nullptr) {
-        return {};
-    }
-    std::size_t size = 0;
-    for (char c : text) {
-        if (is_unreserved(c)) {
-            to[size++] = c;
-        } else {
-            const unsigned char byte = static_cast<unsigned char>(c);
-            to[size++] = '%';
-            to[size++] = digits[byte >> 4];
-            to[size++] = digits[byte & 0xF];
+enum class Match { kNone, kWhole, kEndOfText };
+
+/// Takes `c` from the start of `text`, as it is or URL-escaped, each character of an escape in any
+/// way again.
+Match take(std::string_view& text, char c, unsigned depth = 0) noexcept;
+
+/// Takes two hexadecimal digits, in letters of any case.
+Match take_digits(std::string_view& text, unsigned char byte, unsigned depth) noexcept {
+    for (const unsigned digit : {byte >> 4, byte & 0xF}) {
+        std::string_view rest = text;
+        Match match = take(rest, "0123456789abcdef"[digit], depth);
+        if (match == Match::kNone && digit > 9) {
+            rest = text;
+            match = take(rest, "0123456789ABCDEF"[digit], depth);
         }
+        if (match != Match::kWhole) {
+            return match;
+        }
+        text = rest;
     }
-    return {to, size};
+    return Match::kWhole;
 }
 
-std::string_view mask(Arena& arena, std::string_view text, std::string_view secret) noexcept {
-    if (secret.empty() || text.find(secret) == std::string_view::npos) {
-        return text;
+Match take(std::string_view& text, char c, unsigned depth) noexcept {
+    if (text.empty()) {
+        return Match::kEndOfText;
     }
-    char* to = static_cast<char*>(arena.allocate(text.size() * kMask.size()));
-    if (to == nullptr) {
-        return {};
+    const char first = text[0];
+    std::string_view rest = text.substr(1);
+    if (first != '%' || depth == kDeepestEscape) {
+        text = rest;
+        return first == c ? Match::kWhole : Match::kNone;
     }
-    char* end = to;
-    while (!text.empty()) {
-        if (text.substr(0, secret.size()) == secret) {
-            end = std::copy(kMask.begin(), kMask.end(), end);
-            text.remove_prefix(secret.size());
-        } else {
-            *end++ = text[0];
-            text.remove_prefix(1);
+    Match found = Match::kNone;
+    if (c == '%') {
+        found = Match::kWhole;
+        text = rest;
+    }
+    for (;;) {
+        std::string_view digits = rest;
+        const Match byte = take_digits(digits, static_cast<unsigned char>(c), depth + 1);
+        if (byte == Match::kWhole) {
+            found = byte;
+            text = digits;
+        }
+        // "%25" may be the percent sign that another escape begins with.
+        const bool is_done = byte == Match::kWhole && c != '%';
+        const Match percent = is_done ? Match::kNone : take_digits(rest, '%', depth + 1);
+        if (percent != Match::kWhole) {
+            const bool is_open = byte == Match::kEndOfText || percent == Match::kEndOfText;
+            return found == Match::kNone && is_open ? Match::kEndOfText : found;
         }
     }
-    return {to, static_cast<std::size_t>(end - to)};
+}
+
+/// Takes `secret` from the start of `text`.
+Match take_secret(std::string_view& text, std::string_view secret) noexcept {
+    Match match = Match::kWhole;
+    for (std::size_t i = 0; i < secret.size() && match == Match::kWhole; i++) {
+        match = take(text, secret[i]);
+    }
+    return match;
+}
+
+std::string_view mask(Arena& arena, std::string_view text, std::string_view secret,
+                      bool is_cut) noexcept {
+    char* to = nullptr;
+    char* end = nullptr;
+    std::string_view shown = text;
+    while (!text.empty()) {
+        std::string_view rest = text;
+        const Match match = take_secret(rest, secret);
+        const bool is_secret = match == Match::kWhole || (is_cut && match == Match::kEndOfText);
+        if (is_secret && to == nullptr) {
+            const std::size_t before = shown.size() - text.size();
+            to = static_cast<char*>(arena.allocate(before + text.size() * kMask.size()));
+            if (to == nullptr) {
+                return {};
+            }
+            end = std::copy(shown.begin(), shown.begin() + before, to);
+        }
+        if (is_secret) {
+            end = std::copy(kMask.begin(), kMask.end(), end);
+            text = match == Match::kWhole ? rest : std::string_view{};
+            continue;
+        }
+        if (to != nullptr) {
+            *end++ = text[0];
+        }
+        text.remove_prefix(1);
+    }
+    return to == nullptr ? shown : std::string_view(to, static_cast<std::size_t>(end - to));
 }
 
 }  // namespace
@@ -119,17 +176,12 @@ std::string_view take_integration_key(std::string_view& url) noexcept {
     return {};
 }
 
-std::string_view without_keys(Arena& arena, std::string_view text, std::string_view url) noexcept {
+std::string_view without_keys(Arena& arena, std::string_view text, std::string_view url,
+                              bool is_cut) noexcept {
     for (std::string_view key = take_integration_key(url); !key.empty() && !text.empty();
          key = take_integration_key(url)) {
-        const std::string_view plain = unescape(arena, key);
-        const std::string_view forms[] = {key, escape(arena, plain, "0123456789ABCDEF"),
-                                          escape(arena, plain, "0123456789abcdef"), plain};
-        for (const std::string_view& form : forms) {
-            if (std::find(std::begin(forms), &form, form) == &form) {
-                text = mask(arena, text, form);
-            }
-        }
+        const std::string_view secret = unescape(arena, key);
+        text = secret.empty() ? secret : mask(arena, text, secret, is_cut);
     }
     return arena.failed() ? std::string_view{} : text;
 }

@@ -11,9 +11,10 @@ namespace flashduty {
 /// `url` cut to what follows it; empty when there is none. The name may be escaped.
 [[nodiscard]] std::string_view take_integration_key(std::string_view& url) noexcept;
 
-/// `text` with `***` for every integration key in `url`, be it as it stands there, unescaped or
-/// URL-escaped. Empty when out of memory.
+/// `text` with `***` for every integration key in `url`, however it is URL-escaped here or there,
+/// more than once too. Of a text that `is_cut` the end may be the start of a key: masked as well.
+/// Empty when out of memory.
 [[nodiscard]] std::string_view without_keys(Arena& arena, std::string_view text,
-                                            std::string_view url) noexcept;
+                                            std::string_view url, bool is_cut = false) noexcept;
 
 }  // namespace flashduty

@@ -12,6 +12,8 @@ namespace {
 /// Longer strings and numbers are read up to here; far more than any message is long.
 constexpr std::size_t kMaxTokenBytes = 16 * 1024;
 
+constexpr std::size_t kLongestEscapeBytes = std::string_view("\\u0000").size();
+
 /// Of a name that is looked at, however it is escaped.
 constexpr std::size_t kLongestNameBytes = 6 * std::string_view("request_id").size();
 
@@ -244,6 +246,7 @@ bool AnswerReader::scalar(std::string_view raw) noexcept {
     answer_.has_error |= place_ == Place::kError;
     answer_.has_alert_key |= place_ == Place::kAlertKey && !raw.empty();
     if (to != nullptr) {
+        answer_.is_cut |= raw.size() + kLongestEscapeBytes >= kMaxTokenBytes;
         const std::string_view text = read_string(arena_, raw);
         *to = text.data() == raw.data() ? arena_.copy(text) : text;
     }

@@ -17,6 +17,7 @@ struct Answer {
     bool has_data = false;
     bool has_error = false;      ///< an `error` that is not null
     bool has_alert_key = false;  ///< a `data.alert_key` that is not empty
+    bool is_cut = false;         ///< of one of the texts only the start is here
     std::string_view request_id;
     std::string_view code;
     std::string_view message;

@@ -60,13 +60,14 @@ std::string_view reason_for(Delivery& delivery, Verdict verdict, bool was_sent) 
                   std::string_view(", but not as Flashduty does: check the push URL"));
 }
 
-std::string_view clean(Delivery& delivery, std::string_view text, std::string_view url) noexcept {
+std::string_view clean(Delivery& delivery, std::string_view text, std::string_view url,
+                       bool is_cut) noexcept {
     if (text.empty()) {
         return text;
     }
     const std::string_view sound = repair(delivery.arena, text);
     // A key may be a part of a character.
-    return repair(delivery.arena, without_keys(delivery.arena, sound, url));
+    return repair(delivery.arena, without_keys(delivery.arena, sound, url, is_cut));
 }
 
 /// What the answer says of how long to wait, where that makes sense: seconds, or a date.
@@ -89,11 +90,14 @@ void judge_push(Delivery& delivery, ngx_http_request_t* sr) noexcept {
         sr->upstream == nullptr ? std::string_view{} : to_view(sr->upstream->uri);
     const std::string_view id =
         answer.request_id.empty() ? answer_header(sr, "Flashcat-Request-Id") : answer.request_id;
-    delivery.answer.code = clean(delivery, answer.code, url);
-    delivery.answer.request_id = clean(delivery, id, url);
+    const auto cleaned = [&](std::string_view text) {
+        return clean(delivery, text, url, answer.is_cut);
+    };
+    delivery.answer.code = cleaned(answer.code);
+    delivery.answer.request_id = cleaned(id);
     std::string_view reason;
     if (verdict != Verdict::kDelivered) {
-        reason = clean(delivery, answer.message, url);
+        reason = cleaned(answer.message);
         if (is_blank(reason)) {
             reason = reason_for(delivery, verdict, sr->upstream != nullptr);
         }

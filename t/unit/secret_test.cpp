@@ -62,6 +62,19 @@ const std::vector<MaskRow> kMasks = {
     {"a percent sign before other letters is no escape", "key %25g4%254g%25%404",
      "integration_key=%g4%4g%@4", "key ***"},
     {"a percent sign before one digit is no escape", "key a%254", "integration_key=a%4", "key ***"},
+    {"any character may be escaped", "key %61b%63", "integration_key=abc", "key ***"},
+    {"all of them", "key %61%62%63.", "integration_key=abc", "key ***."},
+    {"a key that is all escaped in the url", "key abc", "integration_key=%61%62%63", "key ***"},
+    {"escaped twice", "key k3y%252Fof", "integration_key=k3y/of", "key ***"},
+    {"escaped three times", "key k3y%25252Fof", "integration_key=k3y%2fof", "key ***"},
+    {"every character of an escape escaped", "key %25%36%31bc", "integration_key=abc", "key ***"},
+    {"in letters of any case", "key %5%46 %5%66 %%35f", "integration_key=_", "key *** *** ***"},
+    {"escaped twice in the url", "key a/c, a%2Fc", "integration_key=a%252Fc", "key ***, ***"},
+    {"behind what looks like an escape's start", "key %abc", "integration_key=abc", "key %***"},
+    {"behind a percent sign that is escaped", "key %25abc", "integration_key=abc", "key %25***"},
+    {"a text that ends in the key's start stays", "key ab", "integration_key=abc", "key ab"},
+    {"an escape of something else is none", "key %61%62%64 %6", "integration_key=abc",
+     "key %61%62%64 %6"},
     {"a key of the mask's own character", "a*b", "integration_key=*", "a***b"},
     {"an empty key masks nothing", "abc", "integration_key=", "abc"},
     {"several keys", "a1 b2 c3", "integration_key=a1&x=c3&integration%5Fkey=b2", "*** *** c3"},
@@ -75,8 +88,36 @@ void check_mask(void** state) {
     assert_text(without_keys(arena, row.text, url), row.expected);
 }
 
+const std::vector<MaskRow> kCuts = {
+    {"nothing of a key is left at a cut", "key ab", "integration_key=abc", "key ***"},
+    {"not its first character", "key a", "integration_key=abc", "key ***"},
+    {"not escaped", "key %61b", "integration_key=abc", "key ***"},
+    {"not where the cut falls into an escape", "key a%6", "integration_key=abc", "key ***"},
+    {"not where it falls behind a percent sign", "key a%", "integration_key=abc", "key ***"},
+    {"not where that is escaped", "key a%2", "integration_key=abc", "key ***"},
+    {"a whole key before the cut is one", "key abc", "integration_key=abc", "key ***"},
+    {"one behind a whole one is another", "key abca", "integration_key=abc", "key ******"},
+    {"what is no start of a key stays", "key ac", "integration_key=abc", "key ac"},
+};
+
+void check_cut(void** state) {
+    const auto& row = row_of<MaskRow>(state);
+    HeapArena arena;
+    const std::string url = std::string("https://host/push?") + row.arguments;
+    assert_text(without_keys(arena, row.text, url, true), row.expected);
+}
+
+/// What is made to take long.
+void a_text_full_of_percent_signs_is_looked_through(void**) {
+    HeapArena arena;
+    for (const char* unit : {"%", "%25", "%2", "%252", "%%25", "%25%32%35"}) {
+        const std::string text = times(16 * 1024 / std::string_view(unit).size(), unit);
+        assert_text(without_keys(arena, text, "/push?integration_key=abc"), text);
+    }
+}
+
 void without_memory_nothing_is_shown(void**) {
-    for (std::size_t allocations = 0; allocations < 4; allocations++) {
+    for (std::size_t allocations = 0; allocations < 2; allocations++) {
         FailingArena arena(allocations);
         assert_text(without_keys(arena, "no such key: abc", "/push?integration_key=abc"), "");
         assert_true(arena.failed());
@@ -86,8 +127,12 @@ void without_memory_nothing_is_shown(void**) {
 }  // namespace
 
 int main() {
-    std::vector<CMUnitTest> tests = {cmocka_unit_test(without_memory_nothing_is_shown)};
+    std::vector<CMUnitTest> tests = {
+        cmocka_unit_test(a_text_full_of_percent_signs_is_looked_through),
+        cmocka_unit_test(without_memory_nothing_is_shown),
+    };
     add_rows(tests, kUrls, check_url);
     add_rows(tests, kMasks, check_mask);
+    add_rows(tests, kCuts, check_cut);
     return run("secret", tests);
 }

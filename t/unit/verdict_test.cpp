@@ -246,6 +246,7 @@ void the_answer_says_which_request_it_was_and_what_is_wrong(void**) {
         assert_text(said.answer.request_id, "ré");
         assert_text(said.answer.code, "Unauthorized");
         assert_text(said.answer.message, "no \"key\"");
+        assert_false(said.answer.is_cut);
     }
 }
 
@@ -342,6 +343,7 @@ void a_long_message_begins_as_it_was_sent_and_is_sound(void**) {
             assert_text(said.answer.request_id, "r");
             assert_text(said.answer.code, "c");
             assert_true(said.answer.message.size() > 1000);
+            assert_true(said.answer.is_cut);
             assert_text(said.answer.message.substr(0, shift), times(shift, "x"));
             HeapArena arena;
             assert_text(flashduty::repair(arena, said.answer.message), said.answer.message);
