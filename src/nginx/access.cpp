@@ -1,13 +1,13 @@
 #include "access.hpp"
 
 #include "../core/bearer.hpp"
-#include "answer.hpp"
-#include "conf.hpp"
-#include "delivery.hpp"
-#include "headers.hpp"
-#include "log.hpp"
-#include "recorder.hpp"
-#include "stats_zone.hpp"
+#include "base/headers.hpp"
+#include "request/answer.hpp"
+#include "request/conf.hpp"
+#include "request/delivery.hpp"
+#include "request/log.hpp"
+#include "request/recorder.hpp"
+#include "request/stats_zone.hpp"
 
 namespace flashduty {
 

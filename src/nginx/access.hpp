@@ -1,7 +1,7 @@
 // Who may use the gateway.
 #pragma once
 
-#include "ngx.hpp"
+#include "base/ngx.hpp"
 
 namespace flashduty {
 

@@ -1,7 +1,7 @@
 // The content handlers: from the caller's request to the push or the preview.
 #pragma once
 
-#include "ngx.hpp"
+#include "base/ngx.hpp"
 
 namespace flashduty {
 

@@ -5,12 +5,12 @@
 #include "../status/status_format.hpp"
 #include "../status/status_json.hpp"
 #include "../status/status_page.hpp"
-#include "answer.hpp"
-#include "conf.hpp"
-#include "headers.hpp"
-#include "pool_arena.hpp"
-#include "stats_zone.hpp"
-#include "version.hpp"
+#include "base/headers.hpp"
+#include "base/pool_arena.hpp"
+#include "base/version.hpp"
+#include "request/answer.hpp"
+#include "request/conf.hpp"
+#include "request/stats_zone.hpp"
 
 namespace flashduty {
 

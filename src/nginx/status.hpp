@@ -1,7 +1,7 @@
 // The status location: what the figures say, in the format that is asked for.
 #pragma once
 
-#include "ngx.hpp"
+#include "base/ngx.hpp"
 
 namespace flashduty {
 

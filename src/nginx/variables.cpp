@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include "../core/text.hpp"
-#include "conf.hpp"
-#include "delivery.hpp"
+#include "request/conf.hpp"
+#include "request/delivery.hpp"
 
 namespace flashduty {
 

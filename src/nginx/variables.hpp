@@ -1,7 +1,7 @@
 // The variables of an alert and of its delivery.
 #pragma once
 
-#include "ngx.hpp"
+#include "base/ngx.hpp"
 
 namespace flashduty {
 

@@ -1,0 +1,14 @@
+// The module's directives: how its configuration is read and merged.
+#pragma once
+
+#include "base/ngx.hpp"
+
+namespace flashduty {
+
+extern ngx_command_t commands[];
+
+void* create_main_conf(ngx_conf_t* cf) noexcept;
+void* create_location_conf(ngx_conf_t* cf) noexcept;
+char* merge_location_conf(ngx_conf_t* cf, void* parent, void* child) noexcept;
+
+}  // namespace flashduty

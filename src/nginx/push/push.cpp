@@ -1,0 +1,197 @@
+#include "push.hpp"
+
+#include <algorithm>
+
+#include "../../core/text.hpp"
+#include "../base/headers.hpp"
+#include "../request/answer.hpp"
+#include "../request/conf.hpp"
+#include "../request/recorder.hpp"
+#include "push_answer.hpp"
+
+namespace flashduty {
+
+namespace {
+
+// ---------------------------------------------------------------- where to
+
+bool needs_escape(char c) noexcept {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte <= 0x20 || byte == 0x7F;
+}
+
+/// Arguments as they may stand in a request line; empty when out of memory or empty.
+std::string_view escape_arguments(Arena& arena, std::string_view arguments) noexcept {
+    constexpr char kDigits[] = "0123456789ABCDEF";
+    const auto escaped = std::count_if(arguments.begin(), arguments.end(), needs_escape);
+    if (escaped == 0) {
+        return arguments;
+    }
+    const std::size_t size = arguments.size() + static_cast<std::size_t>(escaped) * 2;
+    char* to = static_cast<char*>(arena.allocate(size));
+    if (to == nullptr) {
+        return {};
+    }
+    char* end = to;
+    for (char c : arguments) {
+        if (needs_escape(c)) {
+            const auto byte = static_cast<unsigned char>(c);
+            *end++ = '%';
+            *end++ = kDigits[byte >> 4];
+            *end++ = kDigits[byte & 0xF];
+        } else {
+            *end++ = c;
+        }
+    }
+    return {to, size};
+}
+
+/// What nginx lets pass: a `..` right before the arguments, and escaped control characters, which
+/// would stand as they are in nginx's log and wherever a configuration says $uri.
+bool is_safe_path(Arena& arena, std::string_view path) noexcept {
+    return !climbs(path) && without_controls(arena, path).data() == path.data();
+}
+
+// ---------------------------------------------------------------- what is sent
+
+/// The caller's request ends before its push: the worker shuts down, or nginx ends it by force.
+void on_request_end(void* data) {
+    Delivery& delivery = *static_cast<Delivery*>(data);
+    if (!delivery.is_judged) {
+        delivery.push_time_ms = ngx_current_msec - delivery.push_started_ms;
+        delivery.is_judged = true;
+        delivery.verdict = Verdict::kTransient;
+        delivery.push_reason = "nginx ended the request before the push was over";
+        record_push(delivery, nullptr);
+        delivery.on_push_judged(delivery);
+    }
+}
+
+/// Everything the subrequest needs, made before it: a posted subrequest cannot be taken back.
+struct PushParts {
+    ngx_http_post_subrequest_t on_end;
+    ngx_http_request_body_t body;
+    ngx_chain_t link;
+    ngx_buf_t buf;
+    ngx_http_headers_in_t headers;
+};
+
+bool fill_body(Delivery& delivery, PushParts& parts) noexcept {
+    hold_whole(parts.buf, delivery.event_json);
+    parts.link = {&parts.buf, nullptr};
+    parts.body.bufs = &parts.link;
+    parts.body.buf = &parts.buf;
+
+    const std::string_view length = decimal(delivery.arena, delivery.event_json.size());
+    ngx_http_headers_in_t& in = parts.headers;
+    in.content_length_n = static_cast<off_t>(delivery.event_json.size());
+    in.keep_alive_n = -1;
+    in.server = delivery.request->headers_in.server;
+    return !length.empty() &&
+           ngx_list_init(&in.headers, delivery.request->pool, 2, sizeof(ngx_table_elt_t)) ==
+               NGX_OK &&
+           add_header(&in.headers, "Content-Type", "application/json; charset=utf-8",
+                      &in.content_type) &&
+           add_header(&in.headers, "Content-Length", length, &in.content_length);
+}
+
+PushParts* make_parts(Delivery& delivery) noexcept {
+    ngx_pool_t* pool = delivery.request->pool;
+    auto* parts = static_cast<PushParts*>(ngx_pcalloc(pool, sizeof(PushParts)));
+    ngx_http_cleanup_t* cleanup = ngx_http_cleanup_add(delivery.request, 0);
+    void* reader = ngx_palloc(pool, sizeof(AnswerReader));
+    if (parts == nullptr || cleanup == nullptr || reader == nullptr) {
+        return nullptr;
+    }
+    delivery.answer_reader = new (reader) AnswerReader(delivery.arena);
+    cleanup->handler = on_request_end;
+    cleanup->data = &delivery;
+    parts->on_end = {on_push_end, &delivery};
+    return fill_body(delivery, *parts) ? parts : nullptr;
+}
+
+/// A caller that resets its HTTP/2 stream breaks the connection that the push shares with it:
+/// nginx would try no further server, and answer the push by 499 itself.
+void forget_caller(ngx_http_request_t* r) {
+    Delivery* delivery = find_delivery(r);
+    delivery->has_caller_left = delivery->has_caller_left || r->connection->error;
+    r->connection->error = 0;
+}
+
+/// The caller's request while its push is under way: whatever wakes it, it waits on. A push that
+/// is delayed before it is sent, as limit_req does it, waits for the caller's connection and is
+/// woken here. One that is being sent is not: it must not see that the caller has left.
+void wait_for_push(ngx_http_request_t* r) {
+    forget_caller(r);
+    ngx_http_request_t* push = find_delivery(r)->push;
+    if (push != nullptr && push->upstream == nullptr && !r->connection->write->delayed) {
+        push->write_event_handler(push);
+    }
+}
+
+}  // namespace
+
+bool find_push_uri(Delivery& delivery) noexcept {
+    ngx_http_request_t* r = delivery.request;
+    ngx_str_t uri = ngx_null_string;
+    ngx_uint_t flags = 0;  // nginx would log the uri as it is, line breaks and secrets too
+    if (ngx_http_complex_value(r, location_conf(r).push_uri, &uri) != NGX_OK) {
+        settle(delivery, Outcome::kBroken, kOutOfMemory);
+        return false;
+    }
+    const ngx_str_t evaluated = uri;
+    ngx_str_t args = ngx_null_string;
+    if (evaluated.len == 0 || evaluated.data[0] != '/' ||
+        ngx_http_parse_unsafe_uri(r, &uri, &args, &flags) != NGX_OK ||
+        !is_safe_path(delivery.arena, to_view(uri))) {
+        settle(delivery, Outcome::kBroken,
+               evaluated.len == 0
+                   ? "the uri of flashduty_push is empty for this alert: give its map a default"
+                   : "the uri of flashduty_push is no safe local path for this alert: route by a "
+                     "map to fixed values");
+        return false;
+    }
+    delivery.push_uri = uri;
+    delivery.push_args = to_ngx(escape_arguments(delivery.arena, to_view(args)));
+    if (delivery.arena.failed()) {
+        settle(delivery, Outcome::kBroken, kOutOfMemory);
+        return false;
+    }
+    return true;
+}
+
+void hold_caller(ngx_http_request_t* r) noexcept {
+    r->write_event_handler = wait_for_push;
+    r->read_event_handler = [](ngx_http_request_t* caller) {
+        ngx_http_block_reading(caller);
+        forget_caller(caller);
+    };
+    forget_caller(r);
+}
+
+bool start_push(Delivery& delivery) noexcept {
+    ngx_http_request_t* r = delivery.request;
+    static const ngx_str_t post = ngx_string("POST");
+    PushParts* parts = make_parts(delivery);
+    ngx_http_request_t* sr = nullptr;
+    if (parts == nullptr || delivery.arena.failed() ||
+        ngx_http_subrequest(r, &delivery.push_uri, &delivery.push_args, &sr, &parts->on_end,
+                            NGX_HTTP_SUBREQUEST_BACKGROUND) != NGX_OK) {
+        delivery.is_judged = true;  // there was none
+        return false;
+    }
+    sr->method = NGX_HTTP_POST;
+    sr->method_name = post;
+    sr->request_body = &parts->body;
+    sr->headers_in = parts->headers;
+    // The list's end points into the struct that was copied.
+    if (parts->headers.headers.last == &parts->headers.headers.part) {
+        sr->headers_in.headers.last = &sr->headers_in.headers.part;
+    }
+    delivery.push = sr;
+    delivery.push_started_ms = ngx_current_msec;
+    hold_caller(r);
+    return true;
+}
+
+}  // namespace flashduty

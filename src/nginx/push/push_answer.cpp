@@ -1,0 +1,237 @@
+#include "push_answer.hpp"
+
+#include <algorithm>
+
+#include "../../core/secret.hpp"
+#include "../../core/text.hpp"
+#include "../base/headers.hpp"
+#include "../request/conf.hpp"
+#include "../request/delivery.hpp"
+#include "../request/recorder.hpp"
+
+namespace flashduty {
+
+namespace {
+
+ngx_http_output_header_filter_pt next_header_filter = nullptr;
+ngx_http_output_body_filter_pt next_body_filter = nullptr;
+
+// ---------------------------------------------------------------- what it means
+
+/// A header of the answer; from the upstream's own, which proxy_hide_header does not touch.
+std::string_view answer_header(ngx_http_request_t* sr, std::string_view name) noexcept {
+    const ngx_list_t& headers =
+        sr->upstream != nullptr ? sr->upstream->headers_in.headers : sr->headers_out.headers;
+    return find_header(headers, name, [](std::string_view) { return true; });
+}
+
+/// A sentence where Flashduty gave none.
+std::string_view reason_for(Delivery& delivery, Verdict verdict, bool was_sent) noexcept {
+    const std::string_view status = decimal(delivery.arena, delivery.push_end.http_status);
+    if (!delivery.answer.code.empty()) {
+        return concat(delivery.arena, std::string_view("Flashduty answered "),
+                      delivery.answer.code);
+    }
+    if (!was_sent) {
+        return concat(delivery.arena, std::string_view("nginx itself answered HTTP "), status,
+                      std::string_view(": check the location that flashduty_push names"));
+    }
+    switch (verdict) {
+        case Verdict::kDelivered:
+            return {};
+        case Verdict::kEventRefused:
+            return concat(delivery.arena, std::string_view("the event was refused with HTTP "),
+                          status);
+        case Verdict::kAccountAtFault:
+            return concat(delivery.arena, std::string_view("the push location answered HTTP "),
+                          status, std::string_view(": check the push URL and its integration key"));
+        case Verdict::kSlowDown:
+            return "Flashduty asks to slow down";
+        case Verdict::kTimedOut:
+            return "Flashduty did not answer in time";
+        case Verdict::kTransient:
+            break;
+    }
+    if (!delivery.push_end.whole) {
+        return "Flashduty could not be reached or did not answer to the end: see nginx's error "
+               "log";
+    }
+    return concat(delivery.arena, std::string_view("the push location answered HTTP "), status,
+                  std::string_view(", but not as Flashduty does: check the push URL"));
+}
+
+std::string_view clean(Delivery& delivery, std::string_view text, std::string_view url,
+                       bool is_cut) noexcept {
+    if (text.empty()) {
+        return text;
+    }
+    const std::string_view sound = repair(delivery.arena, text);
+    // A key may be a part of a character.
+    return repair(delivery.arena, without_keys(delivery.arena, sound, url, is_cut));
+}
+
+/// What the answer says of how long to wait, where that makes sense: seconds, or a date.
+std::string_view retry_after(ngx_http_request_t* sr) noexcept {
+    const std::string_view wait = trim(answer_header(sr, "Retry-After"));
+    const bool is_seconds =
+        !wait.empty() && wait.size() <= 6 && std::all_of(wait.begin(), wait.end(), is_digit);
+    const bool is_date = ngx_parse_http_time(to_ngx(wait).data, wait.size()) != NGX_ERROR;
+    return is_seconds || is_date ? wait : std::string_view{};
+}
+
+/// Reads out what the push brought and what that means.
+void judge_push(Delivery& delivery, ngx_http_request_t* sr) noexcept {
+    const Answer& answer = delivery.answer_reader->finish();
+    Verdict verdict = judge(delivery.push_end, answer);
+    if (delivery.is_push_timed_out && verdict == Verdict::kTransient) {
+        verdict = Verdict::kTimedOut;
+    }
+    const std::string_view url =
+        sr->upstream == nullptr ? std::string_view{} : to_view(sr->upstream->uri);
+    const std::string_view id =
+        answer.request_id.empty() ? answer_header(sr, "Flashcat-Request-Id") : answer.request_id;
+    const auto cleaned = [&](std::string_view text) {
+        return clean(delivery, text, url, answer.is_cut);
+    };
+    delivery.answer.code = cleaned(answer.code);
+    delivery.answer.request_id = cleaned(id);
+    std::string_view reason;
+    if (verdict != Verdict::kDelivered) {
+        reason = cleaned(answer.message);
+        if (is_blank(reason)) {
+            reason = reason_for(delivery, verdict, sr->upstream != nullptr);
+        }
+    }
+    delivery.push_retry_after = retry_after(sr);
+    delivery.verdict = verdict;
+    delivery.push_reason = reason;
+}
+
+// ---------------------------------------------------------------- how it comes
+
+/// The delivery whose push `r` is; nullptr for every other request.
+Delivery* delivery_of_push(ngx_http_request_t* r) noexcept {
+    if (r == r->main) {
+        return nullptr;
+    }
+    Delivery* delivery = find_delivery(r);
+    return delivery != nullptr && delivery->push == r ? delivery : nullptr;
+}
+
+/// Only here it can still be seen why proxy gives up in the middle of an answer.
+void on_upstream_end(ngx_http_request_t* r, ngx_int_t rc) {
+    Delivery* delivery = delivery_of_push(r);
+    if (delivery == nullptr) {
+        return;
+    }
+    delivery->is_push_timed_out = rc == NGX_HTTP_GATEWAY_TIME_OUT;
+    delivery->finalize_upstream(r, rc);
+}
+
+/// True when an X-Accel-Redirect has led away from Flashduty's answer.
+bool is_redirected(ngx_http_request_t* r) noexcept {
+    const ngx_http_upstream_t* upstream = r->upstream;
+    return upstream != nullptr && upstream->headers_in.x_accel_redirect != nullptr &&
+           (upstream->conf->ignore_headers & NGX_HTTP_UPSTREAM_IGN_XA_REDIRECT) == 0;
+}
+
+ngx_int_t header_filter(ngx_http_request_t* r) {
+    Delivery* delivery = delivery_of_push(r);
+    if (delivery == nullptr) {
+        return next_header_filter(r);
+    }
+    delivery->is_redirected = is_redirected(r);
+    delivery->push_end.http_status = delivery->is_redirected
+                                         ? NGX_HTTP_BAD_GATEWAY
+                                         : static_cast<unsigned>(r->headers_out.status);
+    r->header_sent = 1;
+    r->filter_need_in_memory = 1;
+    if (r->upstream != nullptr && r->upstream->finalize_request != on_upstream_end) {
+        // nginx's buffering writes early only for the request that its connection is busy with,
+        // which is the caller's: a push would fill its buffers and wait for ever.
+        r->upstream->buffering = 0;
+        delivery->finalize_upstream = r->upstream->finalize_request;
+        r->upstream->finalize_request = on_upstream_end;
+    }
+    return NGX_OK;
+}
+
+ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) {
+    Delivery* delivery = delivery_of_push(r);
+    if (delivery == nullptr) {
+        return next_body_filter(r, in);
+    }
+    for (; in != nullptr; in = in->next) {
+        ngx_buf_t& buf = *in->buf;
+        if (ngx_buf_in_memory(&buf) && !delivery->is_redirected) {
+            delivery->answer_reader->feed({reinterpret_cast<const char*>(buf.pos),
+                                           static_cast<std::size_t>(buf.last - buf.pos)});
+        }
+        delivery->push_end.whole = delivery->push_end.whole || buf.last_buf || buf.last_in_chain;
+        buf.pos = buf.last;
+        buf.file_pos = buf.file_last;
+    }
+    return NGX_OK;
+}
+
+}  // namespace
+
+ngx_int_t on_push_end(ngx_http_request_t* sr, void* data, ngx_int_t rc) {
+    Delivery& delivery = *static_cast<Delivery*>(data);
+    // With `aio` a part of the answer may still be on its way from a file; nginx calls again.
+    const bool is_still_read = sr->buffered != 0 && (rc == NGX_OK || rc == NGX_AGAIN);
+    if (delivery.is_judged || is_still_read) {
+        return NGX_OK;
+    }
+    delivery.push_time_ms = ngx_current_msec - delivery.push_started_ms;
+    if (delivery.push_end.http_status == 0) {
+        const bool is_status = rc >= NGX_HTTP_OK && rc <= 599;
+        delivery.push_end.http_status =
+            static_cast<unsigned>(is_status ? rc : NGX_HTTP_BAD_GATEWAY);
+    }
+    judge_push(delivery, sr);
+    delivery.is_judged = true;
+    record_push(delivery, sr);
+    delivery.on_push_judged(delivery);
+    delivery.request->write_event_handler = delivery.on_push_over;
+    if (ngx_http_post_request(delivery.request, nullptr) != NGX_OK) {
+        return NGX_ERROR;  // out of memory: nothing will answer the caller, so end it all
+    }
+    return NGX_OK;
+}
+
+void install_push_filters() noexcept {
+    next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = header_filter;
+    next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = body_filter;
+}
+
+ngx_int_t keep_push_answer(ngx_http_request_t* r) {
+    if (delivery_of_push(r) == nullptr) {
+        return NGX_DECLINED;
+    }
+    if (r->upstream != nullptr) {  // an X-Accel-Redirect leads away from Flashduty's answer
+        return NGX_HTTP_BAD_GATEWAY;
+    }
+    const auto* core = static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+    if (core->error_pages == nullptr) {
+        return NGX_DECLINED;
+    }
+    // With proxy_intercept_errors nginx would throw Flashduty's answer away for the page.
+    auto** confs = static_cast<void**>(ngx_palloc(r->pool, sizeof(void*) * ngx_http_max_module));
+    auto* without_pages = static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_palloc(r->pool, sizeof(ngx_http_core_loc_conf_t)));
+    if (confs == nullptr || without_pages == nullptr) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    std::copy(r->loc_conf, r->loc_conf + ngx_http_max_module, confs);
+    *without_pages = *core;
+    without_pages->error_pages = nullptr;
+    confs[ngx_http_core_module.ctx_index] = without_pages;
+    r->loc_conf = confs;
+    return NGX_DECLINED;
+}
+
+}  // namespace flashduty

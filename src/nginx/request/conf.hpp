@@ -1,0 +1,85 @@
+// The module's configuration: what the directives have set.
+#pragma once
+
+#include "../../core/bearer.hpp"
+#include "../../spool/schedule.hpp"
+#include "../../status/status_format.hpp"
+#include "../base/ngx.hpp"
+
+extern "C" ngx_module_t ngx_http_flashduty_module;
+
+namespace flashduty {
+
+/// One `flashduty_label`.
+struct LabelConf {
+    ngx_str_t name;
+    ngx_http_complex_value_t value;
+};
+
+/// The tokens of one `flashduty_bearer_file`; none of them: `off`.
+struct BearerTokens {
+    const TokenDigest* digests = nullptr;
+    std::size_t count = 0;
+};
+
+/// One `flashduty_spool`.
+struct SpoolConf {
+    ngx_str_t path;  ///< whole, and ends in a NUL
+    off_t max_size_bytes = off_t{1} << 30;
+    time_t max_age_s = 24 * 60 * 60;
+    time_t dead_age_s = 30 * 24 * 60 * 60;
+    ngx_thread_pool_t* threads;
+};
+
+struct MainConf {
+    bool is_used;      ///< a location has a handler of ours: the filters are needed
+    bool has_bearers;  ///< callers have to show a token somewhere
+    bool has_status;   ///< a location shows the figures
+    bool has_rate;
+    Rate rate;
+    const SpoolConf* spool;      ///< nullptr: there is none
+    const ngx_array_t* servers;  ///< see list_servers(); where a location has a handler of ours
+    ngx_shm_zone_t* stats_zone;  ///< nullptr: nothing is counted
+};
+
+struct LocationConf {
+    bool is_preview;
+    StatusFormat status = StatusFormat::kNone;  ///< what the location shows
+    ngx_http_complex_value_t* push_uri;         ///< nullptr unless the location pushes
+    mutable std::uint64_t target_key;           ///< of a push_uri that never changes; 0: not known
+    ngx_http_complex_value_t* title;
+    ngx_http_complex_value_t* description;
+    ngx_http_complex_value_t* alert_key;
+    ngx_http_complex_value_t* event_status;
+    ngx_array_t* labels;               ///< of LabelConf; nullptr when there are none
+    const BearerTokens* bearers;       ///< nullptr unless set
+    const ngx_str_t* integration_key;  ///< nullptr unless set
+    ngx_msec_t spool_after_ms = NGX_CONF_UNSET_MSEC;
+    ngx_str_t file;  ///< where the handler's directive stands
+    ngx_uint_t line;
+};
+
+[[nodiscard]] inline const LocationConf& location_conf(ngx_http_request_t* r) noexcept {
+    return *static_cast<LocationConf*>(ngx_http_get_module_loc_conf(r, ngx_http_flashduty_module));
+}
+
+[[nodiscard]] inline MainConf& main_conf(ngx_conf_t* cf) noexcept {
+    return *static_cast<MainConf*>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_flashduty_module));
+}
+
+[[nodiscard]] inline const MainConf& main_conf(ngx_http_request_t* r) noexcept {
+    return *static_cast<MainConf*>(ngx_http_get_module_main_conf(r, ngx_http_flashduty_module));
+}
+
+/// What stands in `text` before the integration key of the location of `r`: all where it does not.
+[[nodiscard]] inline std::string_view before_key(ngx_http_request_t* r,
+                                                 std::string_view text) noexcept {
+    const ngx_str_t* key = location_conf(r).integration_key;
+    return key == nullptr ? text : text.substr(0, text.find(to_view(*key)));
+}
+
+/// True when a path leads out of where it starts: a segment that is `..`.
+[[nodiscard]] bool climbs(std::string_view uri) noexcept;
+
+}  // namespace flashduty

@@ -1,0 +1,75 @@
+// One alert on its way through the gateway: the context of a request.
+#pragma once
+
+#include "../../core/blueking_alert.hpp"
+#include "../../core/flashduty_event.hpp"
+#include "../../core/gateway_answer.hpp"
+#include "../../core/verdict.hpp"
+#include "../base/ngx.hpp"
+#include "../base/pool_arena.hpp"
+
+namespace flashduty {
+
+struct Delivery;
+
+/// Whom to tell that Flashduty has taken an event.
+struct DeliveredHook {
+    void (*call)(void* owner, Delivery& delivery) noexcept = nullptr;
+    void* owner = nullptr;
+};
+
+/// Lives in the request's pool and is never destroyed.
+struct Delivery {
+    explicit Delivery(ngx_http_request_t* r) noexcept : request(r), arena(r->pool) {}
+
+    ngx_http_request_t* request;  ///< the caller's
+    PoolArena arena;
+
+    const BlueKingAlert* alert = nullptr;  ///< nullptr until the body has been read
+    std::string_view alert_record;         ///< of an event from the spool, see alert_of()
+    FlashdutyEvent event;
+    std::string_view event_json;
+    ngx_msec_t arrived_ms = 0;  ///< when its body had
+
+    // The push. It is known by its request, because an error_page clears module contexts.
+    ngx_str_t push_uri = ngx_null_string;  ///< without its arguments
+    ngx_str_t push_args = ngx_null_string;
+    void (*on_push_judged)(Delivery& delivery) = nullptr;  ///< called once, when the push has ended
+    ngx_http_event_handler_pt on_push_over = nullptr;      ///< of the main request: ends it
+    DeliveredHook on_delivered;                            ///< see push_live()
+    void* owner = nullptr;                                 ///< for these two
+    ngx_http_request_t* push = nullptr;
+    AnswerReader* answer_reader = nullptr;
+    PushEnd push_end;
+    bool is_push_timed_out = false;
+    bool is_redirected = false;    ///< what comes is not the answer to the push
+    bool is_judged = false;        ///< the push has ended, or never was
+    bool is_settled = false;       ///< what the caller is told is decided
+    bool has_caller_left = false;  ///< known of HTTP/2 only
+    ngx_msec_t push_started_ms = 0;
+    ngx_msec_t push_time_ms = 0;
+    void (*finalize_upstream)(ngx_http_request_t* r, ngx_int_t rc) = nullptr;  ///< proxy's own
+    Verdict verdict = Verdict::kTransient;
+    std::string_view push_reason;       ///< unless delivered: one sentence
+    std::string_view push_retry_after;  ///< as Flashduty has it; empty where it says nothing
+
+    // What the caller is told.
+    GatewayAnswer answer;
+    ngx_uint_t answer_status = 0;
+    std::string_view retry_after;  ///< in seconds or a date; empty: not sent
+};
+
+/// The delivery of `r`, a request or a subrequest of it; nullptr when it is none of ours.
+[[nodiscard]] Delivery* find_delivery(ngx_http_request_t* r) noexcept;
+
+/// What variables may ask for of the alert; nullptr until the body has been read. That of an event
+/// from the spool is read when it is first asked for.
+[[nodiscard]] const BlueKingAlert* alert_of(Delivery& delivery) noexcept;
+
+/// The same where an internal redirect, as post_action makes one, has cleared nginx's contexts.
+[[nodiscard]] Delivery* recall_delivery(ngx_http_request_t* r) noexcept;
+
+/// A new delivery for a main request; nullptr when out of memory.
+[[nodiscard]] Delivery* create_delivery(ngx_http_request_t* r) noexcept;
+
+}  // namespace flashduty

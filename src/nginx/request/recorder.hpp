@@ -1,0 +1,43 @@
+// What handlers tell the figures of an alert on its way.
+#pragma once
+
+#include <string>
+
+#include "../../spool/event_store.hpp"
+#include "../../status/record.hpp"
+#include "delivery.hpp"
+
+namespace flashduty {
+
+/// The event of `delivery` is made.
+void record_event(const Delivery& delivery) noexcept;
+
+/// What the caller is told is decided.
+void record_answer(const Delivery& delivery, AnsweredAs answer) noexcept;
+
+/// A push has ended; `sr` is its request, nullptr when nginx has ended it.
+void record_push(const Delivery& delivery, ngx_http_request_t* sr) noexcept;
+
+/// The push of a caller that waits for it is judged.
+void record_live_push(const Delivery& delivery) noexcept;
+
+/// What came of the spool's last use by one of its users. The first of them, over all processes,
+/// that cannot use it is logged, and the last one that can again.
+void note_spool(SpoolUser user, StoreStatus status, const std::string& error) noexcept;
+
+/// What the status shows of an alert when its caller is gone.
+class KeptAlert {
+  public:
+    explicit KeptAlert(Delivery& delivery) noexcept;
+
+    void record(AnsweredAs outcome, std::string_view code, std::string_view request_id,
+                std::uint64_t delay_ms) const noexcept;
+
+  private:
+    std::string biz_id_;
+    std::string biz_name_;
+    std::string title_;
+    std::string status_;
+};
+
+}  // namespace flashduty

@@ -1,0 +1,408 @@
+#include "acceptor.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "../../core/alert_record.hpp"
+#include "../../core/secret.hpp"
+#include "../../core/text.hpp"
+#include "../push/live_push.hpp"
+#include "../push/push.hpp"
+#include "../request/answer.hpp"
+#include "../request/conf.hpp"
+#include "../request/servers.hpp"
+#include "../request/stats_zone.hpp"
+
+namespace flashduty {
+
+namespace {
+
+/// More in one commit would keep the others waiting.
+constexpr std::size_t kMaxBatchEvents = 256;
+
+/// An outage of the spool that brings more keys lets their dead letters come back.
+constexpr std::size_t kMostDelivered = 10000;
+
+/// How often the spool is told of them, and of how many in one commit: events wait for that.
+constexpr ngx_msec_t kTellingMs = 1000;
+constexpr std::size_t kMostTold = 1000;
+
+/// How often a worker that is told to leave still tries.
+constexpr int kLastTellings = 5;
+
+constexpr std::string_view kWritten = "the event is on disk and will be delivered";
+
+/// So many at most are remembered whose verdict may still come.
+constexpr std::size_t kMostKept = 256;
+
+/// Answers a caller outside of any event of its own connection.
+void answer(Delivery& delivery, Outcome outcome, std::string_view reason) noexcept {
+    ngx_connection_t* c = delivery.request->connection;
+    settle(delivery, outcome, reason);
+    answer_caller(delivery.request);
+    ngx_http_run_posted_requests(c);
+}
+
+template <class Value>
+std::vector<Value> take_first(std::vector<Value>& values, std::size_t most) {
+    const auto end = values.begin() + static_cast<std::ptrdiff_t>(std::min(values.size(), most));
+    std::vector<Value> first(std::make_move_iterator(values.begin()), std::make_move_iterator(end));
+    values.erase(values.begin(), end);
+    return first;
+}
+
+std::string copy(std::string_view text) { return std::string(text); }
+
+/// True when an integration key would come into the spool with the uri of the push.
+bool has_key_in_uri(const Delivery& delivery) noexcept {
+    const std::string uri =
+        copy(to_view(delivery.push_uri)) + '?' + copy(to_view(delivery.push_args));
+    std::string_view rest = uri;
+    return !take_integration_key(rest).empty() ||
+           before_key(delivery.request, uri).size() != uri.size();
+}
+
+NewEvent event_of(Delivery& delivery, UnixMs now_ms) noexcept {
+    const FlashdutyEvent& event = delivery.event;
+    NewEvent record;
+    record.server = copy(server_of(delivery.request));
+    record.location = copy(to_view(delivery.push_uri));
+    record.arguments = copy(to_view(delivery.push_args));
+    record.alert_key = copy(event.alert_key);
+    record.event_status = copy(event.event_status);
+    record.title = copy(event.title_rule);
+    record.event = copy(delivery.event_json);
+    record.variables = copy(write_alert_record(delivery.arena, *delivery.alert));
+    record.accepted_ms = now_ms;
+    return record;
+}
+
+}  // namespace
+
+/// A caller that waits. It may be gone any time.
+struct Acceptor::Waiter {
+    Acceptor* acceptor;
+    Delivery* delivery;         ///< nullptr: the request has ended
+    std::int64_t event_id = 0;  ///< 0: not written down yet
+    std::int64_t target_id = 0;
+    bool has_waited = false;  ///< long enough
+    Timer timer;
+
+    void on_timer() noexcept {
+        has_waited = true;
+        if (event_id != 0) {
+            acceptor->keep(*this);
+            acceptor->answer_late(*this);
+        }
+    }
+};
+
+struct Acceptor::Entry {
+    NewEvent event;
+    SpooledBody body;
+    bool is_read = false;  ///< the body
+    std::unique_ptr<Waiter> waiter;
+};
+
+/// What a thread works on.
+struct Acceptor::Batch {
+    std::vector<Entry> entries;
+    std::vector<DeliveredKey> delivered;
+    std::vector<Appended> appended;  ///< of those entries whose body could be read
+    StoreStatus status = StoreStatus::kOk;
+    std::string error;
+};
+
+Acceptor::Acceptor(const SqliteStoreOptions& options, ngx_thread_pool_t* threads,
+                   const Waker& waker) noexcept
+    : store_(options, false), threads_(threads), waker_(waker) {
+    job_.set<&Acceptor::write_down, &Acceptor::on_written>(*this);
+    telling_.set<&Acceptor::tell>(*this, false);
+}
+
+Acceptor::~Acceptor() = default;
+
+// ---------------------------------------------------------------- in
+
+void Acceptor::on_request_end(void* data) {
+    Delivery& delivery = *static_cast<Delivery*>(data);
+    auto* waiter = static_cast<Waiter*>(delivery.owner);
+    if (waiter == nullptr) {
+        return;
+    }
+    delivery.owner = nullptr;
+    waiter->timer.stop();
+    if (waiter->event_id == 0) {
+        waiter->delivery = nullptr;
+        settle(delivery, Outcome::kBroken,
+               "nginx ended the request before the event was written down");
+        return;
+    }
+    settle(delivery, Outcome::kSpooled, kWritten);
+    waiter->acceptor->keep(*waiter);
+    waiter->acceptor->waiters_.erase(waiter->event_id);
+}
+
+void Acceptor::accept(Delivery& delivery) noexcept {
+    ngx_http_request_t* r = delivery.request;
+    if (has_key_in_uri(delivery)) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "the uri of \"flashduty_push\" holds an integration key, which must not lie "
+                      "in the spool: the event is pushed without it, put the key into the "
+                      "\"proxy_pass\" of that location");
+        push_past_spool(delivery);
+        return;
+    }
+    Entry entry;
+    entry.event = event_of(delivery, clock_.now_ms());
+    ngx_http_cleanup_t* cleanup = ngx_http_cleanup_add(r, 0);
+    if (cleanup == nullptr || delivery.arena.failed()) {
+        settle(delivery, Outcome::kBroken, kOutOfMemory);
+        answer_caller(r);
+        return;
+    }
+    cleanup->handler = on_request_end;
+    cleanup->data = &delivery;
+    if (!entry.body.take(r)) {
+        ngx_log_error(NGX_LOG_CRIT, r->connection->log, ngx_errno,
+                      "flashduty spool: the request body file cannot be kept open");
+        push_past_spool(delivery);
+        return;
+    }
+    entry.waiter.reset(new Waiter{this, &delivery, 0, 0, false, {}});
+    entry.waiter->timer.set<&Waiter::on_timer>(*entry.waiter, false);
+    entry.waiter->timer.start(location_conf(r).spool_after_ms);
+    delivery.owner = entry.waiter.get();
+    hold_caller(r);
+    queue_.push_back(std::move(entry));
+    post();
+}
+
+void Acceptor::post() noexcept {
+    while (!job_.is_out() && !queue_.empty()) {
+        batch_ = std::make_unique<Batch>();
+        batch_->entries = take_first(queue_, kMaxBatchEvents);
+        if (!job_.post(threads_)) {
+            const std::unique_ptr<Batch> refused = std::move(batch_);
+            for (Entry& entry : refused->entries) {
+                push_instead(entry);
+            }
+        }
+    }
+}
+
+/// What went past the spool since. It goes alone: no caller waits for that.
+void Acceptor::tell() noexcept {
+    is_telling_due_ = job_.is_out();
+    if (is_telling_due_ || delivered_.empty()) {
+        return;
+    }
+    if (ngx_exiting && ++last_tellings_ > kLastTellings) {
+        delivered_.clear();  // the spool cannot be used
+        return;
+    }
+    batch_ = std::make_unique<Batch>();
+    batch_->delivered = take_first(delivered_, kMostTold);
+    if (!job_.post(threads_)) {
+        const std::unique_ptr<Batch> refused = std::move(batch_);
+        refused->status = StoreStatus::kBusy;
+        take_told(*refused);
+    }
+}
+
+/// What the spool has not taken is told again.
+void Acceptor::take_told(Batch& batch) noexcept {
+    if (batch.status == StoreStatus::kOk) {
+        batch.delivered.clear();
+    }
+    std::move(batch.delivered.begin(), batch.delivered.end(), std::back_inserter(delivered_));
+    tell_later();
+}
+
+void Acceptor::tell_later() noexcept {
+    if (delivered_.size() > kMostDelivered) {
+        delivered_.resize(kMostDelivered);
+    }
+    if (!delivered_.empty() && !telling_.is_running() && !is_telling_due_) {
+        telling_.start(kTellingMs);
+    }
+}
+
+/// In a thread.
+void Acceptor::write_down() noexcept {
+    std::vector<NewEvent> events;
+    events.reserve(batch_->entries.size());
+    for (Entry& entry : batch_->entries) {
+        entry.is_read = entry.body.read(entry.event.body);
+        if (entry.is_read) {
+            events.push_back(std::move(entry.event));
+        }
+    }
+    batch_->status = batch_->delivered.empty() ? store_.append(events, batch_->appended)
+                                               : store_.supersede(batch_->delivered);
+    batch_->error = copy(store_.error());
+}
+
+// ---------------------------------------------------------------- written down, or not
+
+void Acceptor::on_written() noexcept {
+    const std::unique_ptr<Batch> batch = std::move(batch_);
+    if (batch->delivered.empty()) {
+        take(*batch);
+    } else {
+        take_told(*batch);
+    }
+    if (is_telling_due_) {
+        tell();
+    }
+    post();
+}
+
+void Acceptor::take(Batch& batch) noexcept {
+    note_spool(SpoolUser::kAcceptor, batch.status, batch.error);
+    if (batch.status != StoreStatus::kOk) {
+        for (Entry& entry : batch.entries) {
+            push_instead(entry);
+        }
+        return;
+    }
+    count_commit(stats());
+    std::vector<Woken> woken;
+    auto appended = batch.appended.begin();
+    for (Entry& entry : batch.entries) {
+        if (entry.is_read) {
+            const bool waits = entry.waiter->delivery != nullptr && !appended->has_elder &&
+                               !entry.waiter->has_waited;
+            woken.push_back({waits ? appended->event_id : 0, appended->target_id});
+            take_written(entry, *appended++);
+        } else {
+            push_instead(entry);
+        }
+    }
+    waker_.wake(waker_.owner, woken);
+}
+
+void Acceptor::take_written(Entry& entry, const Appended& appended) noexcept {
+    Waiter& waiter = *entry.waiter;
+    if (waiter.delivery == nullptr) {
+        return;
+    }
+    waiter.event_id = appended.event_id;
+    waiter.target_id = appended.target_id;
+    waiters_.emplace(appended.event_id, std::move(entry.waiter));
+    if (appended.has_elder) {
+        hear({appended.event_id,
+              PushVerdict::Kind::kWaits,
+              0,
+              0,
+              {},
+              {},
+              "an earlier event of this alert waits"});
+    } else if (waiter.has_waited) {
+        answer_late(waiter);
+    }
+}
+
+void Acceptor::push_instead(Entry& entry) noexcept {
+    Waiter& waiter = *entry.waiter;
+    if (waiter.delivery == nullptr) {
+        return;
+    }
+    waiter.timer.stop();
+    ngx_connection_t* c = waiter.delivery->request->connection;
+    waiter.delivery->owner = nullptr;
+    push_past_spool(*waiter.delivery);
+    ngx_http_run_posted_requests(c);
+}
+
+/// What is delivered so, the spool has to know of: the dead letters of its key are superseded.
+void Acceptor::push_past_spool(Delivery& delivery) noexcept {
+    push_live(delivery,
+              {[](void* self, Delivery& delivered) noexcept {
+                   auto& acceptor = *static_cast<Acceptor*>(self);
+                   const ngx_msec_t age_ms = ngx_current_msec - delivered.arrived_ms;
+                   acceptor.delivered_.push_back(
+                       {copy(server_of(delivered.request)), copy(to_view(delivered.push_uri)),
+                        copy(delivered.event.alert_key),
+                        acceptor.clock_.now_ms() - static_cast<UnixMs>(age_ms)});
+                   acceptor.tell_later();
+               },
+               this});
+}
+
+// ---------------------------------------------------------------- out
+
+void Acceptor::hear(const PushVerdict& verdict) noexcept {
+    const auto found = waiters_.find(verdict.event_id);
+    if (found == waiters_.end()) {
+        hear_of_kept(verdict);
+        return;
+    }
+    const std::unique_ptr<Waiter> waiter = std::move(found->second);
+    waiters_.erase(found);
+    waiter->timer.stop();
+    Delivery& delivery = *waiter->delivery;
+    delivery.owner = nullptr;
+    delivery.push_end.http_status = verdict.http_status;
+    delivery.push_time_ms = static_cast<ngx_msec_t>(verdict.push_time_ms);
+    delivery.answer.code = delivery.arena.copy(verdict.code);
+    delivery.answer.request_id = delivery.arena.copy(verdict.request_id);
+    const std::string_view why = delivery.arena.copy(verdict.reason);
+    switch (verdict.kind) {
+        case PushVerdict::Kind::kDelivered:
+            answer(delivery, Outcome::kDelivered, {});
+            return;
+        case PushVerdict::Kind::kRefused:
+            answer(delivery, Outcome::kRefused, why);
+            return;
+        case PushVerdict::Kind::kWaits:
+            break;
+    }
+    answer(delivery, Outcome::kSpooled,
+           why.empty() ? kWritten : concat(delivery.arena, kWritten, std::string_view(": "), why));
+}
+
+void Acceptor::answer_late(Waiter& waiter) noexcept {
+    hear({waiter.event_id, PushVerdict::Kind::kWaits, 0, 0, {}, {}, {}});
+}
+
+void Acceptor::keep(const Waiter& waiter) noexcept {
+    if (kept_.size() == kMostKept) {
+        kept_.erase(kept_.begin());
+    }
+    Delivery& delivery = *waiter.delivery;
+    kept_.insert_or_assign(waiter.event_id, Kept{KeptAlert(delivery), delivery.arrived_ms});
+}
+
+/// Nobody waits for it any more, but it is to be seen.
+void Acceptor::hear_of_kept(const PushVerdict& verdict) noexcept {
+    const auto found = kept_.find(verdict.event_id);
+    const bool is_pushed = verdict.http_status != 0;
+    if (verdict.kind == PushVerdict::Kind::kWaits) {
+        if (is_pushed) {
+            count_replay(stats(), Replay::kRetry);
+        }
+    } else {
+        const bool is_delivered = verdict.kind == PushVerdict::Kind::kDelivered;
+        count_replay(stats(), is_delivered ? Replay::kDelivered : Replay::kDead);
+        if (found != kept_.end()) {
+            found->second.alert.record(is_delivered ? AnsweredAs::kDelivered : AnsweredAs::kRefused,
+                                       verdict.code, verdict.request_id,
+                                       ngx_current_msec - found->second.arrived_ms);
+        }
+    }
+    if (found != kept_.end()) {
+        kept_.erase(found);
+    }
+}
+
+std::vector<Woken> Acceptor::waiting() const noexcept {
+    std::vector<Woken> woken;
+    for (const auto& [event_id, waiter] : waiters_) {
+        woken.push_back({event_id, waiter->target_id});
+    }
+    return woken;
+}
+
+}  // namespace flashduty

@@ -1,0 +1,84 @@
+// Takes events in: writes them down, those that come together in one commit, and answers their
+// callers when their verdict is there or they have waited long enough.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "../../spool/link_message.hpp"
+#include "../../spool/sqlite_store.hpp"
+#include "../base/thread_job.hpp"
+#include "../request/delivery.hpp"
+#include "../request/recorder.hpp"
+#include "clock.hpp"
+#include "spooled_body.hpp"
+
+namespace flashduty {
+
+class Acceptor {
+  public:
+    /// How the deliverer learns of what was written down.
+    struct Waker {
+        void (*wake)(void* owner, const std::vector<Woken>& woken) noexcept;
+        void* owner;
+    };
+
+    Acceptor(const SqliteStoreOptions& options, ngx_thread_pool_t* threads,
+             const Waker& waker) noexcept;
+    ~Acceptor();
+    Acceptor(const Acceptor&) = delete;
+    Acceptor& operator=(const Acceptor&) = delete;
+
+    /// See spool().
+    void accept(Delivery& delivery) noexcept;
+
+    /// What the deliverer says of an event.
+    void hear(const PushVerdict& verdict) noexcept;
+
+    /// The events whose callers still wait.
+    [[nodiscard]] std::vector<Woken> waiting() const noexcept;
+
+  private:
+    struct Waiter;
+    struct Entry;
+    struct Batch;
+
+    /// An alert whose caller has not waited for its verdict, which may still come.
+    struct Kept {
+        KeptAlert alert;
+        ngx_msec_t arrived_ms;
+    };
+
+    void post() noexcept;
+    void tell() noexcept;
+    void take_told(Batch& batch) noexcept;
+    void tell_later() noexcept;
+    void write_down() noexcept;
+    void on_written() noexcept;
+    void take(Batch& batch) noexcept;
+    void take_written(Entry& entry, const Appended& appended) noexcept;
+    void answer_late(Waiter& waiter) noexcept;
+    void keep(const Waiter& waiter) noexcept;
+    void hear_of_kept(const PushVerdict& verdict) noexcept;
+    void push_instead(Entry& entry) noexcept;
+    void push_past_spool(Delivery& delivery) noexcept;
+    static void on_request_end(void* data);
+
+    SqliteStore store_;
+    ngx_thread_pool_t* threads_;
+    Waker waker_;
+    SpoolClock clock_;
+    ThreadJob job_;
+    std::vector<Entry> queue_;
+    std::vector<DeliveredKey> delivered_;  ///< past the spool, not written down yet
+    Timer telling_;                        ///< the spool of those
+    bool is_telling_due_ = false;          ///< as soon as the job is back
+    int last_tellings_ = 0;
+    std::unique_ptr<Batch> batch_;  ///< belongs to the thread while the job is out
+    std::unordered_map<std::int64_t, std::unique_ptr<Waiter>> waiters_;  ///< by event_id
+    std::unordered_map<std::int64_t, Kept> kept_;                        ///< by event_id
+};
+
+}  // namespace flashduty

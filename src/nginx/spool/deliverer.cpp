@@ -1,0 +1,580 @@
+#include "deliverer.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "../../core/alert_record.hpp"
+#include "../../core/text.hpp"
+#include "../push/push.hpp"
+#include "../push/silent_request.hpp"
+#include "../request/conf.hpp"
+#include "../request/recorder.hpp"
+#include "../request/servers.hpp"
+#include "../request/stats_zone.hpp"
+
+namespace flashduty {
+
+namespace {
+
+constexpr UnixMs kTendingMs = 1000;
+constexpr UnixMs kStoreRetryMs = 1000;
+
+/// After so many failures of the store in a row a leaving worker goes without having written down
+/// what was pushed last: that will be pushed again, which does no harm.
+constexpr unsigned kMostFailures = 5;
+
+/// Whoever has not asked for so long is not waiting any more.
+constexpr UnixMs kForgetMs = 60 * 1000;
+
+std::uint64_t seed() noexcept {
+    return (static_cast<std::uint64_t>(ngx_random()) << 32) ^
+           static_cast<std::uint64_t>(ngx_random()) ^ static_cast<std::uint64_t>(ngx_pid);
+}
+
+PushResult result_of(Verdict verdict) noexcept {
+    switch (verdict) {
+        case Verdict::kDelivered:
+            return PushResult::kTaken;
+        case Verdict::kEventRefused:
+            return PushResult::kRefused;
+        default:
+            return PushResult::kNotTaken;
+    }
+}
+
+/// A Retry-After, which is in seconds or a date; as much of it as is honoured.
+UnixMs retry_after_ms(std::string_view text) noexcept {
+    if (text.empty()) {
+        return 0;
+    }
+    const ngx_str_t value = to_ngx(text);
+    const ngx_int_t seconds = ngx_atoi(value.data, value.len);
+    const time_t date = seconds == NGX_ERROR ? ngx_parse_http_time(value.data, value.len) : 0;
+    const time_t wait_s = seconds != NGX_ERROR ? seconds
+                          : date > ngx_time()  ? date - ngx_time()
+                                               : 0;
+    return std::min(static_cast<UnixMs>(wait_s) * 1000, kLongestHoldMs);
+}
+
+std::string for_log(std::string_view text) {
+    std::string line(text);
+    std::replace_if(
+        line.begin(), line.end(),
+        [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7F; }, ' ');
+    return line;
+}
+
+std::string target_name(const DueEvent& event) {
+    return for_log(event.location + " of server " + event.server);
+}
+
+template <class... Values>
+void log(ngx_uint_t level, const char* format, Values... values) noexcept {
+    ngx_log_error(level, ngx_cycle->log, 0, format, values...);
+}
+
+void log_dead(std::string_view alert_key, std::int64_t event_id, std::string_view why) noexcept {
+    log(NGX_LOG_ERR, "flashduty spool: alert \"%s\", event %L, is a dead letter: %s",
+        for_log(alert_key).c_str(), event_id, for_log(why).c_str());
+}
+
+}  // namespace
+
+/// An event on its way. Lives as long as its request, which points into it.
+struct Deliverer::Push {
+    Deliverer* deliverer;  ///< nullptr once that has gone
+    DueEvent event;
+};
+
+/// What a thread is to do, and what it has found.
+struct Deliverer::Job {
+    std::vector<Pushed> pushed;
+    std::vector<std::int64_t> back;
+    bool is_tending = false;
+    std::vector<std::int64_t> busy_events;
+    std::vector<Ask> asks;
+    UnixMs now_ms = 0;
+
+    StoreStatus settled = StoreStatus::kOk;
+    StoreStatus tended = StoreStatus::kOk;
+    StoreStatus found = StoreStatus::kOk;  ///< the first of `asks` that failed, else kOk
+    Tended tending;
+    StoreSize size;  ///< with is_tending
+    std::vector<std::int64_t> targets;
+    std::vector<std::vector<DueEvent>> due;  ///< for each ask that was answered
+    std::string error;
+    std::string notice;
+};
+
+Deliverer::Deliverer(const Options& options, const Owner& owner) noexcept
+    : options_(options),
+      owner_(owner),
+      store_(options.store, true),
+      schedule_(options.rate, seed()) {
+    job_.set<&Deliverer::work, &Deliverer::on_worked>(*this);
+    look_.set<&Deliverer::run>(*this, true);
+    retry_.set<&Deliverer::run>(*this, false);
+    log(NGX_LOG_NOTICE, "flashduty spool: this process delivers");
+    server_ = LinkServer::listen(
+        options_.socket_path,
+        {[](void* self, std::unique_ptr<Link> link) noexcept {
+             static_cast<Deliverer*>(self)->on_link(std::move(link));
+         },
+         [](void* self) noexcept { static_cast<Deliverer*>(self)->leave(); },
+         {[](void* self, Link& link, std::string_view message) noexcept {
+              static_cast<Deliverer*>(self)->on_woken(link, message);
+          },
+          [](void* self, Link& link) noexcept { static_cast<Deliverer*>(self)->on_link_end(link); },
+          this},
+         this});
+    run();
+}
+
+Deliverer::~Deliverer() = default;
+
+// ---------------------------------------------------------------- links
+
+void Deliverer::on_link(std::unique_ptr<Link> link) noexcept {
+    Link* key = link.get();
+    links_.emplace(key, std::move(link));
+}
+
+void Deliverer::on_link_end(Link& link) noexcept {
+    for (auto at = listening_.begin(); at != listening_.end();) {
+        at = at->second.link == &link ? listening_.erase(at) : std::next(at);
+    }
+    links_.erase(&link);
+}
+
+void Deliverer::on_woken(Link& link, std::string_view message) noexcept {
+    const UnixMs now_ms = clock_.now_ms();
+    for (const Woken& woken : read_woken(message)) {
+        schedule_.wake(woken.target_id);
+        if (woken.event_id != 0) {
+            listening_[woken.event_id] = {&link, woken.target_id, now_ms};
+        }
+    }
+    tell_who_waits(now_ms);
+    run();
+}
+
+void Deliverer::tell(const PushVerdict& verdict) noexcept {
+    const auto found = listening_.find(verdict.event_id);
+    if (found != listening_.end()) {
+        found->second.link->send(write_verdict(verdict));
+        listening_.erase(found);
+    }
+}
+
+/// Pushed: its verdict comes once that is written down.
+bool Deliverer::is_settling(std::int64_t event_id) const noexcept {
+    const auto is_it = [event_id](const Pushed& pushed) {
+        return pushed.settlement.event_id == event_id;
+    };
+    return std::any_of(pushed_.begin(), pushed_.end(), is_it) ||
+           (work_ != nullptr && std::any_of(work_->pushed.begin(), work_->pushed.end(), is_it));
+}
+
+/// Those whose events cannot leave now need not wait for longer.
+void Deliverer::tell_who_waits(UnixMs now_ms) noexcept {
+    for (auto at = listening_.begin(); at != listening_.end();) {
+        const auto& [event_id, listening] = *at;
+        const bool is_pushed = pushing_.count(event_id) != 0 || is_settling(event_id);
+        const bool is_forgotten = now_ms - listening.since_ms > kForgetMs;
+        if (!is_forgotten &&
+            (is_pushed || (!is_leaving_ && schedule_.may_leave(listening.target_id, now_ms)))) {
+            ++at;
+            continue;
+        }
+        PushVerdict verdict;
+        verdict.event_id = event_id;
+        listening.link->send(write_verdict(verdict));
+        at = listening_.erase(at);
+    }
+}
+
+// ---------------------------------------------------------------- what a thread does
+
+/// Gives a thread all that there is to do, unless one is at it: then what has come meanwhile is
+/// next.
+void Deliverer::run() noexcept {
+    if (job_.is_out() || is_running_) {
+        return;
+    }
+    is_running_ = true;
+    is_leaving_ = is_leaving_ || ngx_exiting || ngx_terminate;
+    const UnixMs now_ms = clock_.now_ms();
+    auto work = std::make_unique<Job>();
+    look_.stop();
+    retry_.stop();
+    if (now_ms >= not_before_ms_ && collect(*work, now_ms)) {
+        work_ = std::move(work);
+        if (!job_.post(options_.threads)) {
+            not_before_ms_ = now_ms + kStoreRetryMs;
+            work_->settled = work_->found = work_->tended = StoreStatus::kBusy;
+            is_running_ = false;
+            on_worked();
+            return;
+        }
+    } else {
+        set_timer(now_ms);
+    }
+    is_running_ = false;
+    if (is_leaving_ && is_done()) {
+        owner_.on_done(owner_.owner);  // the end of this object
+    }
+}
+
+/// False when there is nothing to do.
+bool Deliverer::collect(Job& job, UnixMs now_ms) noexcept {
+    job.now_ms = now_ms;
+    job.pushed = std::move(pushed_);
+    job.back = std::move(back_);
+    pushed_.clear();
+    back_.clear();
+    if (!is_leaving_) {
+        job.is_tending = now_ms >= next_tending_ms_;
+        job.asks = schedule_.asks(now_ms);
+    }
+    if (job.is_tending) {
+        for (const auto& [event_id, target_id] : pushing_) {
+            job.busy_events.push_back(event_id);
+        }
+        for (const Pushed& pushed : job.pushed) {
+            job.busy_events.push_back(pushed.settlement.event_id);
+        }
+    }
+    return !job.pushed.empty() || !job.back.empty() || job.is_tending || !job.asks.empty();
+}
+
+/// In a thread.
+void Deliverer::work() noexcept {
+    Job& job = *work_;
+    const auto keep = [&](StoreStatus status) {
+        if (status != StoreStatus::kOk) {
+            job.error = store_.error();
+        }
+        return status;
+    };
+    if (!job.pushed.empty() || !job.back.empty()) {
+        std::vector<Settlement> settlements;
+        for (const Pushed& pushed : job.pushed) {
+            settlements.push_back(pushed.settlement);
+        }
+        job.settled = keep(store_.settle(settlements, job.back));
+    }
+    if (job.is_tending) {
+        job.tended = keep(store_.expire(job.now_ms, job.busy_events, job.tending));
+        if (job.tended == StoreStatus::kOk) {
+            job.tended = keep(store_.targets(job.targets));
+        }
+        if (job.tended == StoreStatus::kOk) {
+            job.tended = keep(store_.size(job.size));
+        }
+    }
+    for (std::size_t i = 0; i < job.asks.size() && job.found == StoreStatus::kOk; i++) {
+        const Ask& ask = job.asks[i];
+        std::vector<DueEvent> due;
+        job.found =
+            keep(ask.is_probe ? store_.probe(ask.target_id, job.now_ms, ask.except, due)
+                              : store_.due(ask.target_id, job.now_ms, ask.most, ask.except, due));
+        if (job.found == StoreStatus::kOk) {
+            job.due.push_back(std::move(due));
+        }
+    }
+    job.notice = store_.take_notice();
+}
+
+void Deliverer::on_worked() noexcept {
+    const std::unique_ptr<Job> job = std::move(work_);
+    const UnixMs now_ms = clock_.now_ms();
+    if (!job->notice.empty()) {
+        log(NGX_LOG_CRIT, "flashduty spool: %s", job->notice.c_str());
+    }
+    StoreStatus worst = StoreStatus::kOk;
+    for (const StoreStatus status : {job->settled, job->tended, job->found}) {
+        worst = status == StoreStatus::kOk ? worst : status;
+    }
+    note_spool(SpoolUser::kDeliverer, worst, job->error);
+    failures_ = worst == StoreStatus::kOk ? 0 : failures_ + 1;
+    not_before_ms_ = worst == StoreStatus::kOk ? 0 : now_ms + kStoreRetryMs;
+    is_running_ = true;  // until all is taken
+    take_settled(*job);
+    take_due(*job, now_ms);
+    if (job->is_tending) {
+        take_tended(*job);
+        next_tending_ms_ = job->tending.has_more ? now_ms : now_ms + kTendingMs;
+    }
+    tell_who_waits(now_ms);
+    is_running_ = false;
+    run();
+}
+
+void Deliverer::take_settled(Job& job) noexcept {
+    if (job.settled != StoreStatus::kOk) {
+        // Flashduty's word holds even so; only what comes next has to wait.
+        for (const Pushed& pushed : job.pushed) {
+            tell(pushed.verdict);
+        }
+        pushed_.insert(pushed_.begin(), std::make_move_iterator(job.pushed.begin()),
+                       std::make_move_iterator(job.pushed.end()));
+        back_.insert(back_.begin(), job.back.begin(), job.back.end());
+        return;
+    }
+    if (!job.pushed.empty() || !job.back.empty()) {
+        count_commit(stats());
+    }
+    for (const Pushed& pushed : job.pushed) {
+        schedule_.settled(pushed.target_id, pushed.settlement.alert_id);
+        schedule_.wake(pushed.target_id);
+        if (pushed.settlement.fate == Settlement::Fate::kDead) {
+            log_dead(pushed.alert_key, pushed.settlement.event_id, pushed.settlement.reason);
+        }
+        tell(pushed.verdict);
+    }
+}
+
+void Deliverer::take_due(Job& job, UnixMs now_ms) noexcept {
+    for (std::size_t i = 0; i < job.asks.size(); i++) {
+        if (i >= job.due.size()) {
+            schedule_.not_answered(job.asks[i]);
+            continue;
+        }
+        const std::int64_t target_id = job.asks[i].target_id;
+        const std::size_t count = schedule_.answered(job.asks[i], job.due[i].size(), now_ms);
+        for (std::size_t k = 0; k < count; k++) {
+            // One that failed at once may have sent the target away.
+            if (k != 0 && !schedule_.may_leave(target_id, now_ms)) {
+                schedule_.wake(target_id);
+                break;
+            }
+            push(std::move(job.due[i][k]), now_ms);
+        }
+    }
+}
+
+void Deliverer::take_tended(Job& job) noexcept {
+    for (const DeadLetter& letter : job.tending.dead) {
+        log_dead(letter.alert_key, letter.event_id, letter.reason);
+    }
+    for (const DeadLetter& letter : job.tending.deleted) {
+        log(NGX_LOG_ERR, "flashduty spool: dead letter of alert \"%s\", event %L, deleted: %s",
+            for_log(letter.alert_key).c_str(), letter.event_id, for_log(letter.reason).c_str());
+    }
+    if (job.tending.requeued != 0) {
+        log(NGX_LOG_NOTICE, "flashduty spool: %uz dead letters wait again", job.tending.requeued);
+    }
+    if (!knows_targets_ && job.tended == StoreStatus::kOk) {
+        // Nobody knows any more which of them are away: all count as back.
+        back_.insert(back_.end(), job.targets.begin(), job.targets.end());
+        knows_targets_ = true;
+    }
+    for (const std::int64_t target_id : job.targets) {
+        schedule_.wake(target_id);
+    }
+    show_targets();
+    if (job.tended == StoreStatus::kOk) {
+        publish_spool(stats(),
+                      {job.size.waiting, job.size.dead, job.size.used_bytes,
+                       static_cast<StatusMs>(job.size.oldest_ms)},
+                      status_now_ms());
+    }
+}
+
+void Deliverer::set_timer(UnixMs now_ms) noexcept {
+    if (is_leaving_) {
+        if (!pushed_.empty() && failures_ < kMostFailures) {
+            retry_.start(static_cast<ngx_msec_t>(std::max<UnixMs>(not_before_ms_ - now_ms, 1)));
+        }
+        return;
+    }
+    UnixMs next_ms = std::min(schedule_.next_look_ms(now_ms), next_tending_ms_);
+    next_ms = std::max(next_ms, not_before_ms_);
+    look_.start(static_cast<ngx_msec_t>(std::max<UnixMs>(next_ms - now_ms, 1)));
+}
+
+// ---------------------------------------------------------------- pushes
+
+void Deliverer::push(DueEvent&& event, UnixMs now_ms) noexcept {
+    schedule_.started(event.target_id, event.alert_id, now_ms);
+    pushing_.emplace(event.event_id, event.target_id);
+    TargetText& text =
+        target_texts_
+            .try_emplace(event.target_id, TargetText{event.server, event.location, {}, 0, 0})
+            .first->second;
+    text.pushed_ms = now_ms;
+    ngx_http_conf_ctx_t* server = find_server(*options_.servers, event.server);
+    if (server == nullptr) {
+        end_push(event, PushResult::kNotTaken, nullptr,
+                 "the configuration has no server block \"" + for_log(event.server) +
+                     "\" any more: bring it back, or the event becomes a dead letter");
+        return;
+    }
+    ngx_http_request_t* r = make_silent_request(server);
+    Delivery* delivery = r == nullptr ? nullptr : create_delivery(r);
+    ngx_pool_cleanup_t* cleanup = r == nullptr ? nullptr : ngx_pool_cleanup_add(r->pool, 0);
+    if (delivery == nullptr || cleanup == nullptr) {
+        end_push(event, PushResult::kNotTaken, nullptr, "nginx has no connection or memory left");
+        if (r != nullptr) {
+            end_silent_request(r);
+        }
+        return;
+    }
+    Push& push = *new Push{this, std::move(event)};
+    cleanup->handler = [](void* data) { delete static_cast<Push*>(data); };
+    cleanup->data = &push;
+    delivery->owner = &push;
+    delivery->event.title_rule = push.event.title;
+    delivery->event.event_status = push.event.event_status;
+    delivery->event.alert_key = push.event.alert_key;
+    delivery->event_json = push.event.event;
+    delivery->alert_record = push.event.variables;
+    delivery->push_uri = to_ngx(push.event.location);
+    delivery->push_args = to_ngx(push.event.arguments);
+    delivery->on_push_judged = [](Delivery& judged) {
+        Push& ended = *static_cast<Push*>(judged.owner);
+        ended.deliverer->on_judged(ended, judged);
+    };
+    delivery->on_push_over = end_silent_request;
+    if (!start_push(*delivery)) {
+        end_push(push.event, PushResult::kNotTaken, nullptr, "out of memory");
+        end_silent_request(r);
+        return;
+    }
+    run_silent_request(r);
+}
+
+void Deliverer::on_judged(Push& push, Delivery& delivery) noexcept {
+    end_push(push.event, result_of(delivery.verdict), &delivery, std::string(delivery.push_reason));
+}
+
+/// `delivery` is nullptr when nothing was pushed.
+void Deliverer::end_push(const DueEvent& event, PushResult result, Delivery* delivery,
+                         const std::string& reason) noexcept {
+    const UnixMs now_ms = clock_.now_ms();
+    const Schedule::Ended ended = schedule_.ended(
+        event.target_id, event.alert_id, result,
+        delivery == nullptr ? 0 : retry_after_ms(delivery->push_retry_after), now_ms);
+    log_change(event, ended.change, reason, now_ms);
+    record_end(event, result, delivery, reason, now_ms);
+    if (ended.change.kind != TargetChange::Kind::kNone) {
+        show_targets();
+    }
+    if (ended.change.kind == TargetChange::Kind::kBack) {
+        back_.push_back(event.target_id);
+    }
+    Pushed pushed;
+    pushed.alert_key = event.alert_key;
+    pushed.target_id = event.target_id;
+    pushed.settlement.event_id = event.event_id;
+    pushed.settlement.alert_id = event.alert_id;
+    pushed.settlement.fate = result == PushResult::kTaken     ? Settlement::Fate::kDelivered
+                             : result == PushResult::kRefused ? Settlement::Fate::kDead
+                                                              : Settlement::Fate::kRetry;
+    pushed.settlement.settled_ms = now_ms;
+    pushed.settlement.due_ms = ended.due_ms;
+    pushed.settlement.reason = reason;
+    pushed.verdict.event_id = event.event_id;
+    pushed.verdict.kind = result == PushResult::kTaken     ? PushVerdict::Kind::kDelivered
+                          : result == PushResult::kRefused ? PushVerdict::Kind::kRefused
+                                                           : PushVerdict::Kind::kWaits;
+    pushed.verdict.reason = reason;
+    if (delivery != nullptr) {
+        pushed.verdict.http_status = delivery->push_end.http_status;
+        pushed.verdict.push_time_ms = delivery->push_time_ms;
+        pushed.verdict.code = std::string(delivery->answer.code);
+        pushed.verdict.request_id = std::string(delivery->answer.request_id);
+    }
+    pushing_.erase(event.event_id);
+    pushed_.push_back(std::move(pushed));
+    run();
+}
+
+void Deliverer::log_change(const DueEvent& event, const TargetChange& change,
+                           const std::string& reason, UnixMs now_ms) noexcept {
+    if (change.kind == TargetChange::Kind::kAway) {
+        log(NGX_LOG_ERR,
+            "flashduty target \"%s\" is away, its events wait in the spool, next try in %L ms: %s",
+            target_name(event).c_str(),
+            std::max<UnixMs>(schedule_.next_probe_ms(event.target_id) - now_ms, 0),
+            for_log(reason).c_str());
+    } else if (change.kind == TargetChange::Kind::kBack) {
+        log(NGX_LOG_NOTICE, "flashduty target \"%s\" is back after %L s",
+            target_name(event).c_str(), (now_ms - change.since_ms) / 1000);
+    }
+}
+
+// ---------------------------------------------------------------- what is to be seen
+
+void Deliverer::record_end(const DueEvent& event, PushResult result, Delivery* delivery,
+                           const std::string& reason, UnixMs now_ms) noexcept {
+    const bool is_delivered = result == PushResult::kTaken;
+    const auto delay_ms =
+        static_cast<std::uint64_t>(std::max<UnixMs>(now_ms - event.accepted_ms, 0));
+    if (is_delivered) {
+        const TargetName name = {event.server, event.location};
+        count_delivery(stats(), delay_ms, status_now_ms());
+        note_push(stats(), target_key(name), name, true, {}, status_now_ms());
+    } else {
+        publish_last_error(stats(), for_log(reason));
+    }
+    if (result == PushResult::kNotTaken) {
+        target_texts_[event.target_id].reason = for_log(reason);
+    }
+    const bool is_pushed = delivery != nullptr && delivery->push_end.http_status != 0;
+    if (!is_pushed || listening_.count(event.event_id) != 0) {
+        return;  // its caller counts it
+    }
+    if (result == PushResult::kNotTaken) {
+        count_replay(stats(), Replay::kRetry);
+        return;
+    }
+    count_replay(stats(), is_delivered ? Replay::kDelivered : Replay::kDead);
+    KeptAlert(*delivery).record(is_delivered ? AnsweredAs::kDelivered : AnsweredAs::kRefused,
+                                delivery->answer.code, delivery->answer.request_id, delay_ms);
+}
+
+/// Of a target that the schedule has forgotten nothing is wrong, and it is shown for a day.
+void Deliverer::show_targets() noexcept {
+    const UnixMs now_ms = clock_.now_ms();
+    std::unordered_map<std::int64_t, TargetState> states;
+    for (const TargetState& target : schedule_.targets()) {
+        states.emplace(target.target_id, target);
+    }
+    std::vector<TargetFact> facts;
+    for (auto at = target_texts_.begin(); at != target_texts_.end();) {
+        TargetText& text = at->second;
+        const auto state = states.find(at->first);
+        if (state == states.end() && now_ms - text.pushed_ms > UnixMs{kForgetTargetMs}) {
+            at = target_texts_.erase(at);
+            continue;
+        }
+        TargetFact fact;
+        if (state != states.end()) {
+            text.since_ms = state->second.since_ms;
+            fact.is_away = state->second.is_away;
+            fact.next_try_ms = static_cast<StatusMs>(state->second.next_probe_ms);
+        }
+        fact.name = {text.server, text.location};
+        fact.since_ms = static_cast<StatusMs>(text.since_ms);
+        fact.reason = text.reason;
+        facts.push_back(fact);
+        ++at;
+    }
+    publish_targets(stats(), facts.data(), facts.size(), status_now_ms());
+}
+
+// ---------------------------------------------------------------- the end
+
+void Deliverer::leave() noexcept {
+    is_leaving_ = true;
+    tell_who_waits(clock_.now_ms());
+    run();
+}
+
+bool Deliverer::is_done() const noexcept {
+    return !job_.is_out() && pushing_.empty() && (pushed_.empty() || failures_ >= kMostFailures);
+}
+
+}  // namespace flashduty

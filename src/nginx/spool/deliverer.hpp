@@ -1,0 +1,129 @@
+// Pushes everything that waits in the spool: one process of all that use it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "../../core/verdict.hpp"
+#include "../../spool/link_message.hpp"
+#include "../../spool/schedule.hpp"
+#include "../../spool/sqlite_store.hpp"
+#include "../base/thread_job.hpp"
+#include "../request/delivery.hpp"
+#include "clock.hpp"
+#include "line.hpp"
+
+namespace flashduty {
+
+class Deliverer {
+  public:
+    struct Options {
+        SqliteStoreOptions store;
+        Rate rate;
+        const ngx_array_t* servers;
+        ngx_thread_pool_t* threads;
+        std::string socket_path;
+    };
+
+    /// For whom it is: is told when the deliverer has nothing left to do and may go.
+    struct Owner {
+        void (*on_done)(void* owner) noexcept;
+        void* owner;
+    };
+
+    /// Begins to deliver. The caller holds the lock until the deliverer is done and destroyed.
+    Deliverer(const Options& options, const Owner& owner) noexcept;
+    ~Deliverer();
+    Deliverer(const Deliverer&) = delete;
+    Deliverer& operator=(const Deliverer&) = delete;
+
+  private:
+    struct Push;
+    struct Job;
+
+    /// A target as the status names it.
+    struct TargetText {
+        std::string server;
+        std::string location;
+        std::string reason;  ///< why the last push that failed did
+        UnixMs pushed_ms;
+        UnixMs since_ms;  ///< see TargetState
+    };
+
+    /// A caller that waits for the verdict of an event, in the worker at the other end of a link.
+    struct Listening {
+        Link* link;
+        std::int64_t target_id;
+        UnixMs since_ms;
+    };
+
+    /// What came of a push and is not written down yet.
+    struct Pushed {
+        std::int64_t target_id;
+        std::string alert_key;
+        Settlement settlement;
+        PushVerdict verdict;
+    };
+
+    // Links.
+    void on_link(std::unique_ptr<Link> link) noexcept;
+    void on_link_end(Link& link) noexcept;
+    void on_woken(Link& link, std::string_view message) noexcept;
+    void tell(const PushVerdict& verdict) noexcept;
+    [[nodiscard]] bool is_settling(std::int64_t event_id) const noexcept;
+    void tell_who_waits(UnixMs now_ms) noexcept;
+
+    // What a thread does.
+    void run() noexcept;
+    bool collect(Job& job, UnixMs now_ms) noexcept;
+    void work() noexcept;
+    void on_worked() noexcept;
+    void take_settled(Job& job) noexcept;
+    void take_due(Job& job, UnixMs now_ms) noexcept;
+    void take_tended(Job& job) noexcept;
+    void set_timer(UnixMs now_ms) noexcept;
+
+    // Pushes.
+    void push(DueEvent&& event, UnixMs now_ms) noexcept;
+    void on_judged(Push& push, Delivery& delivery) noexcept;
+    void end_push(const DueEvent& event, PushResult result, Delivery* delivery,
+                  const std::string& reason) noexcept;
+    void log_change(const DueEvent& event, const TargetChange& change, const std::string& reason,
+                    UnixMs now_ms) noexcept;
+
+    // What is to be seen.
+    void record_end(const DueEvent& event, PushResult result, Delivery* delivery,
+                    const std::string& reason, UnixMs now_ms) noexcept;
+    void show_targets() noexcept;
+
+    void leave() noexcept;
+    [[nodiscard]] bool is_done() const noexcept;
+
+    Options options_;
+    Owner owner_;
+    SqliteStore store_;
+    Schedule schedule_;
+    SpoolClock clock_;
+    std::unique_ptr<LinkServer> server_;
+    std::unordered_map<Link*, std::unique_ptr<Link>> links_;
+    std::unordered_map<std::int64_t, Listening> listening_;      ///< by event_id
+    std::unordered_map<std::int64_t, std::int64_t> pushing_;     ///< event_id to target_id: settled
+                                                                 ///< ones are not in it
+    std::unordered_map<std::int64_t, TargetText> target_texts_;  ///< by target_id
+    std::vector<Pushed> pushed_;
+    std::vector<std::int64_t> back_;  ///< targets that are back, not written down yet
+    std::unique_ptr<Job> work_;       ///< belongs to the thread while the job is out
+    ThreadJob job_;
+    Timer look_;
+    Timer retry_;  ///< keeps a leaving worker until its last outcome is written down
+    UnixMs next_tending_ms_ = 0;
+    UnixMs not_before_ms_ = 0;    ///< the store could not be used
+    unsigned failures_ = 0;       ///< of the store, one after the other
+    bool knows_targets_ = false;  ///< that had events when it began
+    bool is_leaving_ = false;
+    bool is_running_ = false;
+};
+
+}  // namespace flashduty

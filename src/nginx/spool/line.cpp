@@ -1,0 +1,154 @@
+#include "line.hpp"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <new>
+
+#include "../../spool/link_message.hpp"
+
+namespace flashduty {
+
+namespace {
+
+// Keeps the borders of messages, and tells at once when the other process is gone.
+constexpr int kSocketType = SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC;
+
+sockaddr_un address_of(std::string_view path) noexcept {
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    return address;
+}
+
+/// `socket` as a connection that nginx watches; closed, and nullptr, when there is none to be had.
+ngx_connection_t* watch(ngx_socket_t socket, ngx_event_handler_pt handler) noexcept {
+    ngx_connection_t* c = ngx_get_connection(socket, ngx_cycle->log);
+    if (c == nullptr) {
+        (void)ngx_close_socket(socket);
+        return nullptr;
+    }
+    c->read->log = c->log;
+    c->write->log = c->log;
+    c->read->handler = handler;
+    c->write->handler = [](ngx_event_t*) {};
+    if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+        ngx_close_connection(c);
+        return nullptr;
+    }
+    return c;
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------- one line
+
+Link::Link(ngx_connection_t* connection, const Listener& listener) noexcept
+    : connection_(connection), listener_(listener) {
+    connection_->data = this;
+}
+
+Link::~Link() { ngx_close_connection(connection_); }
+
+std::unique_ptr<Link> Link::adopt(ngx_socket_t socket, const Listener& listener) noexcept {
+    ngx_connection_t* c = watch(socket, on_readable);
+    return std::unique_ptr<Link>(c == nullptr ? nullptr : new (std::nothrow) Link(c, listener));
+}
+
+std::unique_ptr<Link> Link::connect(std::string_view path, const Listener& listener) noexcept {
+    const ngx_socket_t socket = ::socket(AF_UNIX, kSocketType, 0);
+    if (socket == static_cast<ngx_socket_t>(-1)) {
+        return nullptr;
+    }
+    const sockaddr_un address = address_of(path);
+    if (::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+        (void)ngx_close_socket(socket);
+        return nullptr;
+    }
+    return adopt(socket, listener);
+}
+
+void Link::send(std::string_view message) noexcept {
+    (void)::send(connection_->fd, message.data(), message.size(), MSG_NOSIGNAL);
+}
+
+void Link::on_readable(ngx_event_t* event) {
+    auto* c = static_cast<ngx_connection_t*>(event->data);
+    Link& link = *static_cast<Link*>(c->data);
+    const Listener listener = link.listener_;
+    char message[kMaxLinkMessageBytes];
+    for (;;) {
+        const ssize_t size = recv(c->fd, message, sizeof(message), 0);
+        if (size > 0) {
+            listener.on_message(listener.owner, link, {message, static_cast<std::size_t>(size)});
+            continue;
+        }
+        if (size == -1 && ngx_socket_errno == NGX_EINTR) {
+            continue;
+        }
+        if (size == -1 && ngx_socket_errno == NGX_EAGAIN &&
+            ngx_handle_read_event(event, 0) == NGX_OK) {
+            return;
+        }
+        listener.on_end(listener.owner, link);
+        return;
+    }
+}
+
+// ---------------------------------------------------------------- where lines come in
+
+LinkServer::LinkServer(ngx_connection_t* connection, const Listener& listener) noexcept
+    : connection_(connection), listener_(listener) {
+    connection_->data = this;
+    connection_->idle = 1;  // nginx calls the handler when the worker is told to leave
+}
+
+LinkServer::~LinkServer() { ngx_close_connection(connection_); }
+
+std::unique_ptr<LinkServer> LinkServer::listen(std::string_view path,
+                                               const Listener& listener) noexcept {
+    const sockaddr_un address = address_of(path);
+    const ngx_socket_t socket = ::socket(AF_UNIX, kSocketType, 0);
+    ngx_connection_t* c = nullptr;
+    constexpr int kBacklog = 512;
+    (void)unlink(address.sun_path);
+    if (socket != static_cast<ngx_socket_t>(-1)) {
+        // Before bind() it is the mode of what bind() makes.
+        const bool is_listening =
+            fchmod(socket, S_IRUSR | S_IWUSR) == 0 &&
+            bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
+            ::listen(socket, kBacklog) == 0;
+        if (is_listening) {
+            c = watch(socket, on_readable);
+        } else {
+            ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, ngx_socket_errno,
+                          "flashduty spool: cannot listen at \"%s\"", address.sun_path);
+            (void)ngx_close_socket(socket);
+        }
+    }
+    return std::unique_ptr<LinkServer>(c == nullptr ? nullptr
+                                                    : new (std::nothrow) LinkServer(c, listener));
+}
+
+void LinkServer::on_readable(ngx_event_t* event) {
+    auto* c = static_cast<ngx_connection_t*>(event->data);
+    const Listener listener = static_cast<LinkServer*>(c->data)->listener_;
+    if (c->close) {
+        listener.on_leaving(listener.owner);
+        return;
+    }
+    for (;;) {
+        const ngx_socket_t socket = accept4(c->fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (socket == static_cast<ngx_socket_t>(-1)) {
+            break;
+        }
+        std::unique_ptr<Link> link = Link::adopt(socket, listener.link);
+        if (link != nullptr) {
+            listener.on_link(listener.owner, std::move(link));
+        }
+    }
+    (void)ngx_handle_read_event(event, 0);
+}
+
+}  // namespace flashduty

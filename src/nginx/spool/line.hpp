@@ -1,0 +1,71 @@
+// The line between a worker and the deliverer: messages over a socket in the spool's folder.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "../base/ngx.hpp"
+
+namespace flashduty {
+
+/// What the name of the socket has behind that of the spool.
+inline constexpr std::string_view kSocketSuffix = ".sock";
+
+/// One end of a line. Closed when it is destroyed.
+class Link {
+  public:
+    /// Who hears what comes. Either may destroy the link.
+    struct Listener {
+        void (*on_message)(void* owner, Link& link, std::string_view message) noexcept;
+        void (*on_end)(void* owner, Link& link) noexcept;  ///< the other end is gone
+        void* owner;
+    };
+
+    /// A line to whoever listens at `path`; nullptr when nobody does.
+    [[nodiscard]] static std::unique_ptr<Link> connect(std::string_view path,
+                                                       const Listener& listener) noexcept;
+    ~Link();
+    Link(const Link&) = delete;
+    Link& operator=(const Link&) = delete;
+
+    /// Sends a message if that can be done at once, else it is lost.
+    void send(std::string_view message) noexcept;
+
+  private:
+    friend class LinkServer;
+    Link(ngx_connection_t* connection, const Listener& listener) noexcept;
+    [[nodiscard]] static std::unique_ptr<Link> adopt(ngx_socket_t socket,
+                                                     const Listener& listener) noexcept;
+    static void on_readable(ngx_event_t* event);
+
+    ngx_connection_t* connection_;
+    Listener listener_;
+};
+
+/// Where the deliverer can be reached.
+class LinkServer {
+  public:
+    struct Listener {
+        void (*on_link)(void* owner, std::unique_ptr<Link> link) noexcept;
+        void (*on_leaving)(void* owner) noexcept;  ///< the worker is told to leave
+        Link::Listener link;                       ///< of the links that come in
+        void* owner;
+    };
+
+    /// Listens at `path`, whatever was there before; nullptr, and logged, when it cannot.
+    [[nodiscard]] static std::unique_ptr<LinkServer> listen(std::string_view path,
+                                                            const Listener& listener) noexcept;
+    ~LinkServer();
+    LinkServer(const LinkServer&) = delete;
+    LinkServer& operator=(const LinkServer&) = delete;
+
+  private:
+    LinkServer(ngx_connection_t* connection, const Listener& listener) noexcept;
+    static void on_readable(ngx_event_t* event);
+
+    ngx_connection_t* connection_;
+    Listener listener_;
+};
+
+}  // namespace flashduty

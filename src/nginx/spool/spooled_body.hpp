@@ -1,0 +1,38 @@
+// What BlueKing sent, to be written down.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "../base/ngx.hpp"
+
+namespace flashduty {
+
+/// A request's body on its way to a thread: what lies in memory is copied, a temporary file is read
+/// there.
+class SpooledBody {
+  public:
+    /// False when the file cannot be kept open.
+    [[nodiscard]] bool take(ngx_http_request_t* r) noexcept;
+
+    /// To be called in a thread: all of it; false when the file cannot be read.
+    [[nodiscard]] bool read(std::string& body) noexcept;
+
+    SpooledBody() = default;
+    ~SpooledBody();
+    SpooledBody(SpooledBody&& other) noexcept;
+    SpooledBody& operator=(SpooledBody&& other) noexcept;
+
+  private:
+    struct FilePart {
+        off_t file_offset_bytes;
+        std::size_t at;  ///< in the body
+        std::size_t size_bytes;
+    };
+
+    std::string body_;
+    std::vector<FilePart> file_parts_;
+    int file_ = -1;
+};
+
+}  // namespace flashduty

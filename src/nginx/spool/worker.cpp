@@ -1,0 +1,187 @@
+#include "worker.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <memory>
+#include <string>
+
+#include "../request/conf.hpp"
+#include "acceptor.hpp"
+#include "deliverer.hpp"
+#include "line.hpp"
+
+namespace flashduty {
+
+namespace {
+
+/// Whoever holds the lock of this file is the deliverer.
+constexpr std::string_view kLockSuffix = ".lock";
+
+/// How often a worker without a line to the deliverer tries for one, or to become it.
+constexpr ngx_msec_t kElectionMs = 100;
+
+/// One worker's part in the spool.
+class SpoolWorker {
+  public:
+    explicit SpoolWorker(const MainConf& conf) noexcept
+        : conf_(conf),
+          path_(to_view(conf.spool->path)),
+          acceptor_(store_options(), conf.spool->threads,
+                    {[](void* self, const std::vector<Woken>& woken) noexcept {
+                         static_cast<SpoolWorker*>(self)->wake(woken);
+                     },
+                     this}) {
+        election_.set<&SpoolWorker::elect>(*this, true);
+        elect();
+    }
+
+    /// At the end of the process, which keeps the lock for as long as it has connections with
+    /// pushes.
+    ~SpoolWorker() {
+        link_.reset();
+        deliverer_.reset();
+    }
+    SpoolWorker(const SpoolWorker&) = delete;
+    SpoolWorker& operator=(const SpoolWorker&) = delete;
+
+    void accept(Delivery& delivery) noexcept { acceptor_.accept(delivery); }
+
+  private:
+    [[nodiscard]] SqliteStoreOptions store_options() const noexcept {
+        constexpr std::int64_t kSecond = 1000;
+        const SpoolConf& spool = *conf_.spool;
+        SqliteStoreOptions options;
+        options.path = to_view(spool.path);
+        options.max_size_bytes = static_cast<std::uint64_t>(spool.max_size_bytes);
+        options.max_age_ms = spool.max_age_s * kSecond;
+        options.dead_age_ms = spool.dead_age_s * kSecond;
+        return options;
+    }
+
+    // ------------------------------------------------------------ who delivers
+
+    /// Becomes the deliverer when there is none, and finds a line to it.
+    void elect() noexcept {
+        const bool is_leaving = ngx_exiting || ngx_terminate;
+        if (deliverer_ == nullptr && !is_leaving && take_lock()) {
+            Deliverer::Options options;
+            options.store = store_options();
+            options.rate = conf_.rate;
+            options.servers = conf_.servers;
+            options.threads = conf_.spool->threads;
+            options.socket_path = path_ + std::string(kSocketSuffix);
+            deliverer_ = std::make_unique<Deliverer>(
+                options,
+                Deliverer::Owner{
+                    [](void* self) noexcept { static_cast<SpoolWorker*>(self)->on_done(); }, this});
+        }
+        connect();
+        if (link_ == nullptr) {
+            election_.start(kElectionMs);
+        }
+    }
+
+    /// The kernel lets it go when this process dies, however that comes about.
+    bool take_lock() noexcept {
+        if (lock_ == -1) {
+            const std::string path = path_ + std::string(kLockSuffix);
+            lock_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+        }
+        const bool is_taken = lock_ != -1 && flock(lock_, LOCK_EX | LOCK_NB) == 0;
+        const bool can_take = is_taken || (lock_ != -1 && ngx_errno == EWOULDBLOCK);
+        if (!can_take && !has_complained_) {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_errno,
+                          "flashduty spool: this process cannot deliver, \"%V%s\" cannot be locked",
+                          &conf_.spool->path, kLockSuffix.data());
+        }
+        has_complained_ = !can_take;
+        return is_taken;
+    }
+
+    void give_up_lock() noexcept {
+        if (lock_ != -1) {
+            (void)close(lock_);
+            lock_ = -1;
+        }
+    }
+
+    void on_done() noexcept {
+        is_done_.set<&SpoolWorker::stop_delivering>(*this, false);
+        is_done_.start(1);  // the deliverer is still at work
+    }
+
+    void stop_delivering() noexcept {
+        link_.reset();
+        deliverer_.reset();
+        give_up_lock();
+        elect();
+    }
+
+    // ------------------------------------------------------------ the line to it
+
+    void connect() noexcept {
+        if (link_ != nullptr) {
+            return;
+        }
+        link_ = Link::connect(
+            path_ + std::string(kSocketSuffix),
+            {[](void* self, Link&, std::string_view message) noexcept {
+                 PushVerdict verdict;
+                 if (read_verdict(message, verdict)) {
+                     static_cast<SpoolWorker*>(self)->acceptor_.hear(verdict);
+                 }
+             },
+             [](void* self, Link&) noexcept { static_cast<SpoolWorker*>(self)->on_link_end(); },
+             this});
+        wake(acceptor_.waiting());
+    }
+
+    void on_link_end() noexcept {
+        link_.reset();
+        // Not at once: a deliverer without a connection to spare ends each line that comes in.
+        election_.start(kElectionMs);
+    }
+
+    void wake(const std::vector<Woken>& woken) noexcept {
+        if (link_ != nullptr) {
+            for (const std::string& message : write_woken(woken)) {
+                link_->send(message);
+            }
+        }
+    }
+
+    const MainConf& conf_;
+    std::string path_;
+    Acceptor acceptor_;
+    int lock_ = -1;
+    bool has_complained_ = false;  ///< that it cannot be taken by anybody
+    std::unique_ptr<Deliverer> deliverer_;
+    std::unique_ptr<Link> link_;
+    Timer election_;
+    Timer is_done_;
+};
+
+/// Of a worker process; nullptr in all others, and where there is no spool.
+SpoolWorker* worker = nullptr;
+
+}  // namespace
+
+ngx_int_t start_spool(ngx_cycle_t* cycle) {
+    const bool is_worker = ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE;
+    const auto* conf = static_cast<MainConf*>(
+        ngx_http_cycle_get_module_main_conf(cycle, ngx_http_flashduty_module));
+    if (is_worker && conf != nullptr && conf->spool != nullptr) {
+        worker = new SpoolWorker(*conf);
+    }
+    return NGX_OK;
+}
+
+void stop_spool(ngx_cycle_t*) {
+    delete worker;
+    worker = nullptr;
+}
+
+void spool(Delivery& delivery) noexcept { worker->accept(delivery); }
+
+}  // namespace flashduty
