@@ -45,8 +45,8 @@ std::string_view bad_json_reason(Arena& arena, std::size_t offset_bytes) noexcep
                                    "{{alarm.callback_message}}"));
 }
 
-/// Settles what no event can be made of. True when there is a message.
-bool accept(Delivery& delivery, const BodyReading& reading) noexcept {
+/// Whether there is a message; settles what no event can be made of.
+bool has_message(Delivery& delivery, const BodyReading& reading) noexcept {
     switch (reading.kind) {
         case BodyKind::kMessage:
             return true;
@@ -173,7 +173,7 @@ bool translate_body(Delivery& delivery) noexcept {
     delivery.arena.allow_more(kMemoryPerBodyByte * body.left_bytes() + kMemoryBytes);
     body.gather(delivery.arena);
     const BodyReading reading = read_body(delivery.arena, body);
-    if (!accept(delivery, reading)) {
+    if (!has_message(delivery, reading)) {
         return false;
     }
     if (!make_event(delivery, reading.message)) {

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "../core/fate.hpp"
+
 namespace flashduty {
 
 /// Milliseconds since 1970.
@@ -68,13 +70,11 @@ inline constexpr UnixMs kLongestHoldMs = 600'000;
 
 /// What a push came to.
 struct Settlement {
-    enum class Fate { kDelivered, kRetry, kDead };
-
     std::int64_t event_id = 0;
     std::int64_t alert_id = 0;
-    Fate fate = Fate::kRetry;
+    Fate fate = Fate::kWaits;
     UnixMs settled_ms = 0;
-    UnixMs due_ms = 0;   ///< with kRetry: when its key may be tried again
+    UnixMs due_ms = 0;   ///< with kWaits: when its key may be tried again
     std::string reason;  ///< unless delivered: one sentence
 };
 

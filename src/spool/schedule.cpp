@@ -195,7 +195,7 @@ void Schedule::started(std::int64_t target_id, std::int64_t alert_id, UnixMs now
     target.pushes.push_back({alert_id, target.era, target.is_away, false});
 }
 
-Schedule::Ended Schedule::ended(std::int64_t target_id, std::int64_t alert_id, PushResult result,
+Schedule::Ended Schedule::ended(std::int64_t target_id, std::int64_t alert_id, Fate fate,
                                 UnixMs retry_after_ms, UnixMs now_ms) noexcept {
     Target& target = target_of(target_id);
     const auto at =
@@ -205,7 +205,7 @@ Schedule::Ended Schedule::ended(std::int64_t target_id, std::int64_t alert_id, P
         return {};
     }
     at->has_ended = true;
-    if (result == PushResult::kNotTaken) {
+    if (fate == Fate::kWaits) {
         return fail(target, *at, retry_after_ms, now_ms);
     }
     return {0, succeed(target, *at, now_ms)};

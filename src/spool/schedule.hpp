@@ -23,13 +23,6 @@ inline constexpr std::size_t kMaxInFlight = 64;
 /// A time that does not come.
 inline constexpr UnixMs kNever = std::numeric_limits<UnixMs>::max();
 
-/// What a push came to, as far as its target is concerned.
-enum class PushResult {
-    kTaken,     ///< delivered
-    kRefused,   ///< the event is refused and will never be taken; the target is well
-    kNotTaken,  ///< passing, or an operator's matter: it stays where it is
-};
-
 /// What to ask the store for.
 struct Ask {
     std::int64_t target_id = 0;
@@ -96,13 +89,13 @@ class Schedule {
     void started(std::int64_t target_id, std::int64_t alert_id, UnixMs now_ms) noexcept;
 
     /// Its push has ended. `retry_after_ms`: what the answer asked for, 0 for none. Gives with
-    /// kNotTaken when its key may be tried again, for Settlement::due_ms, and whether the target
+    /// Fate::kWaits when its key may be tried again, for Settlement::due_ms, and whether the target
     /// has changed by that; when it is back, EventStore::settle() is to be told.
     struct Ended {
         UnixMs due_ms = 0;
         TargetChange change;
     };
-    [[nodiscard]] Ended ended(std::int64_t target_id, std::int64_t alert_id, PushResult result,
+    [[nodiscard]] Ended ended(std::int64_t target_id, std::int64_t alert_id, Fate fate,
                               UnixMs retry_after_ms, UnixMs now_ms) noexcept;
 
     /// That is written down: the key's next event may leave.

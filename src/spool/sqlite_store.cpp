@@ -98,15 +98,16 @@ void fetch(Connection& connection, std::int64_t target_id, const std::vector<Due
 
 void settle_one(Connection& connection, const Settlement& settlement) noexcept {
     switch (settlement.fate) {
-        case Settlement::Fate::kDelivered:
+        case Fate::kDelivered:
             take_delivered(connection, settlement.event_id, settlement.settled_ms);
             return;
-        case Settlement::Fate::kRetry:
+        case Fate::kWaits:
             connection.run(kNotTaken, settlement.event_id, settlement.settled_ms,
                            settlement.reason);
             connection.run(kHold, settlement.event_id, settlement.due_ms, settlement.settled_ms);
             return;
-        case Settlement::Fate::kDead:
+        case Fate::kRefused:
+        case Fate::kCount:
             connection.run(kNotTaken, settlement.event_id, settlement.settled_ms,
                            settlement.reason);
             bury(connection, settlement.event_id, settlement.settled_ms, settlement.reason);

@@ -1,19 +1,19 @@
 #include "prometheus.hpp"
 
 #include "../core/json_writer.hpp"
-#include "figures.hpp"
+#include "metrics.hpp"
 
 namespace flashduty {
 
 namespace {
 
-constexpr std::string_view name_of(FigureType type) noexcept {
+constexpr std::string_view name_of(MetricType type) noexcept {
     switch (type) {
-        case FigureType::kCounter:
+        case MetricType::kCounter:
             return "counter";
-        case FigureType::kGauge:
+        case MetricType::kGauge:
             return "gauge";
-        case FigureType::kHistogram:
+        case MetricType::kHistogram:
             break;
     }
     return "histogram";
@@ -21,11 +21,11 @@ constexpr std::string_view name_of(FigureType type) noexcept {
 
 /// One line for each value. JSON's escapes are those of label values, too, where a text has no
 /// control characters.
-class PrometheusSink final : public FigureSink {
+class PrometheusSink final : public MetricSink {
   public:
     explicit PrometheusSink(JsonSink& out) noexcept : out_(out) {}
 
-    void begin(const FigureHead& head) noexcept override {
+    void begin(const MetricHead& head) noexcept override {
         head_ = head;
         write({"# HELP ", head.name, " ", head.help, "\n"});
         write({"# TYPE ", head.name, " ", name_of(head.type), "\n"});
@@ -68,7 +68,7 @@ class PrometheusSink final : public FigureSink {
     }
 
     JsonSink& out_;
-    FigureHead head_ = {};
+    MetricHead head_ = {};
 };
 
 }  // namespace
@@ -76,7 +76,7 @@ class PrometheusSink final : public FigureSink {
 std::string_view write_prometheus(Arena& arena, const StatusView& view) noexcept {
     return write_json(arena, [&](JsonSink& out) {
         PrometheusSink sink(out);
-        list_figures(view, sink);
+        list_metrics(view, sink);
     });
 }
 

@@ -192,7 +192,7 @@ void count_delivery(Stats& stats, std::uint64_t delay_ms, StatusMs now_ms) noexc
     stats.last_delivery_ms.store(now_ms, kRelaxed);
 }
 
-void count_replay(Stats& stats, Replay replay) noexcept { add(stats.replays[index_of(replay)], 1); }
+void count_replay(Stats& stats, Fate fate) noexcept { add(stats.replays[index_of(fate)], 1); }
 
 std::uint64_t target_key(const TargetName& name) noexcept {
     return mix(mix(0, name.server), name.location) | 1;

@@ -48,7 +48,7 @@ void count_push(Stats& stats, const PushFact& push, StatusMs now_ms) noexcept;
 
 void count_delivery(Stats& stats, std::uint64_t delay_ms, StatusMs now_ms) noexcept;
 
-void count_replay(Stats& stats, Replay replay) noexcept;
+void count_replay(Stats& stats, Fate fate) noexcept;
 
 /// Where a push goes to: a server block and a uri in it without its arguments.
 struct TargetName {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "../core/fate.hpp"
 #include "sealed.hpp"
 
 namespace flashduty {
@@ -23,10 +24,9 @@ inline constexpr std::string_view kAnsweredNames[] = {"delivered", "spooled", "t
                                                       "refused",   "failed",  "rejected"};
 inline constexpr std::size_t kAnsweredKinds = std::size(kAnsweredNames);
 
-/// What came of a push from the spool whose caller did not wait for it.
-enum class Replay { kDelivered, kRetry, kDead };
+/// The result of a push from the spool whose caller did not wait for it, by its Fate.
 inline constexpr std::string_view kReplayNames[] = {"delivered", "retry", "dead"};
-inline constexpr std::size_t kReplayKinds = std::size(kReplayNames);
+static_assert(std::size(kReplayNames) == kFates);
 
 /// Why a push has no HTTP status to go by.
 enum class PushFailure { kTimeout, kConnect, kUnreadable };
@@ -140,7 +140,7 @@ struct Figures {
 
     Word received;
     Word answers[kAnsweredKinds];
-    Word replays[kReplayKinds];
+    Word replays[kFates];
     Word push_statuses[kHttpStatuses];
     Word push_failures[kPushFailureKinds];
     Histogram<Word, std::size(kPushBoundsMs)> push_duration;

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "../core/json_writer.hpp"
-#include "figures.hpp"
 #include "health.hpp"
+#include "metrics.hpp"
 
 namespace flashduty {
 
@@ -37,17 +37,17 @@ void array(JsonSink& out, std::string_view name, std::size_t count, Write write)
 }
 
 /// A member for each figure: a number, or an object of them by label.
-class JsonFigures final : public FigureSink {
+class JsonFigures final : public MetricSink {
   public:
     explicit JsonFigures(JsonSink& out) noexcept : out_(out) {}
 
-    void begin(const FigureHead& head) noexcept override {
+    void begin(const MetricHead& head) noexcept override {
         head_ = head;
         out_.name(head.name);
         if (!head.label.empty()) {
             out_.open_object();
         }
-        if (head.type == FigureType::kHistogram) {
+        if (head.type == MetricType::kHistogram) {
             out_.open_object();
             out_.name("buckets");
             out_.open_object();
@@ -91,7 +91,7 @@ class JsonFigures final : public FigureSink {
 
   private:
     JsonSink& out_;
-    FigureHead head_ = {};
+    MetricHead head_ = {};
     bool is_first_ = true;
 };
 
@@ -201,7 +201,7 @@ void write(JsonSink& out, const StatusView& view) noexcept {
     write_spool(out, view);
     write_targets(out, view);
     JsonFigures figures(out);
-    list_figures(view, figures);
+    list_metrics(view, figures);
     write_minutes(out, view);
     write_alerts(out, view);
     out.close_object();

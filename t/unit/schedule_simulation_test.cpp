@@ -10,10 +10,10 @@
 #include "support.hpp"
 
 using flashduty::Ask;
+using flashduty::Fate;
 using flashduty::kMaxInFlight;
 using flashduty::kNever;
 using flashduty::kUntilBack;
-using flashduty::PushResult;
 using flashduty::Rate;
 using flashduty::Schedule;
 using flashduty::TargetChange;
@@ -117,7 +117,7 @@ class FakeStore {
 /// What Flashduty does with an event.
 struct Reply {
     UnixMs after_ms = 50;
-    PushResult result = PushResult::kTaken;
+    Fate result = Fate::kDelivered;
     UnixMs retry_after_ms = 0;
 };
 
@@ -127,7 +127,7 @@ using Peer = std::function<Reply(const Event&, UnixMs now_ms)>;
 struct Push {
     UnixMs left_ms = 0;
     Event event;
-    PushResult result = PushResult::kTaken;
+    Fate result = Fate::kDelivered;
     UnixMs ended_ms = 0;
     bool is_probe = false;
 };
@@ -203,7 +203,7 @@ class Simulation {
             assert_true(push.event.event_id >= event_id);
             assert_true(done.count(push.event.event_id) == 0);
             event_id = push.event.event_id;
-            if (push.result != PushResult::kNotTaken) {
+            if (push.result != Fate::kWaits) {
                 done.insert(event_id);
             }
         }
@@ -292,7 +292,7 @@ class Simulation {
             probes_.erase(event.target_id);
         }
         at(now_ms_ + kCommitMs, [this, event, reply, ended, is_back, ended_ms = now_ms_] {
-            store_.settle(event, reply.result != PushResult::kNotTaken, ended.due_ms, ended_ms);
+            store_.settle(event, reply.result != Fate::kWaits, ended.due_ms, ended_ms);
             if (is_back) {
                 store_.bring_back(event.target_id);
             }
@@ -322,7 +322,7 @@ class Simulation {
 
 Reply takes_all(const Event&, UnixMs) { return {}; }
 
-std::size_t count_of(const std::vector<Push>& pushes, PushResult result) {
+std::size_t count_of(const std::vector<Push>& pushes, Fate result) {
     return static_cast<std::size_t>(
         std::count_if(pushes.begin(), pushes.end(),
                       [result](const Push& push) { return push.result == result; }));
@@ -346,10 +346,10 @@ Peer moody_peer(std::uint64_t seed, UnixMs well_from_ms) {
         // Bad minutes and good ones.
         const bool is_bad = (now_ms / kMinute) % 3 == 0;
         if (now_ms >= well_from_ms || random() % 100 >= (is_bad ? 90 : 3)) {
-            reply.result = random() % 20 == 0 ? PushResult::kRefused : PushResult::kTaken;
+            reply.result = random() % 20 == 0 ? Fate::kRefused : Fate::kDelivered;
             return reply;
         }
-        reply.result = PushResult::kNotTaken;
+        reply.result = Fate::kWaits;
         reply.after_ms = random() % 4 == 0 ? 30 * kSecond : reply.after_ms;
         reply.retry_after_ms =
             random() % 5 == 0 ? static_cast<UnixMs>(random() % 20'000) : UnixMs{0};
@@ -377,9 +377,8 @@ void whatever_happens_budget_order_and_probes_hold_and_all_is_delivered(void**) 
         simulation.run_until(kStart + 2 * kHour);
         simulation.check_budget();
         simulation.check_order();
-        assert_int_equal(
-            simulation.pushes().size() - count_of(simulation.pushes(), PushResult::kNotTaken),
-            kEvents);
+        assert_int_equal(simulation.pushes().size() - count_of(simulation.pushes(), Fate::kWaits),
+                         kEvents);
         assert_int_equal(simulation.schedule().busy_count(), 0);
         assert_true(simulation.schedule().next_look_ms(kStart + 2 * kHour) == kNever);
         pushes += simulation.pushes().size();
@@ -457,7 +456,7 @@ Peer away_between(UnixMs from_ms, UnixMs to_ms, std::int64_t target_id = 0) {
     return [=](const Event& event, UnixMs now_ms) {
         const bool is_away =
             now_ms >= from_ms && now_ms < to_ms && (target_id == 0 || event.target_id == target_id);
-        return is_away ? Reply{5, PushResult::kNotTaken} : Reply{};
+        return is_away ? Reply{5, Fate::kWaits} : Reply{};
     };
 }
 
@@ -479,7 +478,7 @@ void in_an_outage_of_six_hours_there_are_few_probes_each_with_another_key(void**
         std::set<std::int64_t> tried;
         std::size_t failed = 0;
         for (const Push& push : simulation.pushes()) {
-            if (push.result == PushResult::kNotTaken) {
+            if (push.result == Fate::kWaits) {
                 failed++;
                 // At first few others wait; from then on each is another one's turn.
                 assert_true(tried.insert(push.event.alert_id).second || failed < 20);
@@ -528,7 +527,7 @@ void of_64_under_way_when_it_goes_away_each_is_delivered_when_it_is_back(void**)
         const UnixMs back_ms = simulation.changes()[1].at_ms;
         assert_true(last_end_ms(simulation.pushes()) - back_ms < 15 * 60);
         // Not a herd of tries while it was away.
-        assert_true(count_of(simulation.pushes(), PushResult::kNotTaken) < 64 + 30);
+        assert_true(count_of(simulation.pushes(), Fate::kWaits) < 64 + 30);
     }
 }
 
@@ -542,7 +541,7 @@ void what_hangs_until_its_timeout_does_not_take_it_away_again(void**) {
         if (now_ms < kFrom || now_ms >= kTo) {
             return Reply{};
         }
-        return Reply{failures++ == 0 ? 5 : kTimeout, PushResult::kNotTaken};
+        return Reply{failures++ == 0 ? 5 : kTimeout, Fate::kWaits};
     });
     for (std::int64_t alert_id = 1; alert_id <= 1'000; alert_id++) {
         simulation.append_at(alert_id <= 500 ? kStart : kFrom + alert_id % 50, 1, alert_id);
@@ -575,14 +574,14 @@ void targets_do_not_feel_each_others_outages(void**) {
 
 void what_asks_for_a_wait_is_left_in_peace(void**) {
     Simulation simulation(kOff, 1, [](const Event&, UnixMs now_ms) {
-        return now_ms < kStart + kHour ? Reply{20, PushResult::kNotTaken, 2 * kHour} : Reply{};
+        return now_ms < kStart + kHour ? Reply{20, Fate::kWaits, 2 * kHour} : Reply{};
     });
     for (std::int64_t i = 0; i < 400; i++) {
         simulation.append_at(kStart + i * 10 * kSecond, 1, i);
     }
     simulation.run_until(kStart + 3 * kHour);
     // Two hours are asked for, ten minutes are given.
-    assert_int_equal(count_of(simulation.pushes(), PushResult::kNotTaken), 6);
+    assert_int_equal(count_of(simulation.pushes(), Fate::kWaits), 6);
     assert_int_equal(simulation.waiting(1), 0);
 }
 
@@ -591,7 +590,7 @@ void what_asks_for_a_wait_is_left_in_peace(void**) {
 /// Fails for the first keys, and takes all others.
 Peer chokes_on(std::int64_t keys) {
     return [keys](const Event& event, UnixMs) {
-        return event.alert_id <= keys ? Reply{50, PushResult::kNotTaken} : Reply{};
+        return event.alert_id <= keys ? Reply{50, Fate::kWaits} : Reply{};
     };
 }
 
@@ -627,7 +626,7 @@ void choke(void** state) {
     std::size_t failed = 0;
     std::size_t failed_late = 0;
     for (const Push& push : simulation.pushes()) {
-        if (push.result == PushResult::kTaken) {
+        if (push.result == Fate::kDelivered) {
             delays.push_back(push.ended_ms -
                              (kStart + (push.event.event_id - row.bad_keys - 1) * 100));
         } else {
@@ -665,7 +664,7 @@ void a_backlog_with_one_bad_key_leaves_as_fast_as_one_without(void**) {
         assert_int_equal(simulation.waiting(1), bad_keys);
         UnixMs last_ms = 0;
         for (const Push& push : simulation.pushes()) {
-            last_ms = push.result == PushResult::kTaken ? push.ended_ms : last_ms;
+            last_ms = push.result == Fate::kDelivered ? push.ended_ms : last_ms;
         }
         return last_ms - kStart;
     };
@@ -679,7 +678,7 @@ void a_backlog_with_one_bad_key_leaves_as_fast_as_one_without(void**) {
 void a_bad_key_recovers_when_it_can_be_digested_after_all(void**) {
     constexpr UnixMs kWell = kStart + kHour;
     Simulation simulation({100, 1'000}, 1, [](const Event& event, UnixMs now_ms) {
-        return event.alert_id == 1 && now_ms < kWell ? Reply{50, PushResult::kNotTaken} : Reply{};
+        return event.alert_id == 1 && now_ms < kWell ? Reply{50, Fate::kWaits} : Reply{};
     });
     simulation.append_at(kStart, 1, 1);
     for (std::int64_t i = 0; i < 3'600; i++) {

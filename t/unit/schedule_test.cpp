@@ -6,10 +6,10 @@
 #include "support.hpp"
 
 using flashduty::Ask;
+using flashduty::Fate;
 using flashduty::kMaxInFlight;
 using flashduty::kNever;
 using flashduty::kUntilBack;
-using flashduty::PushResult;
 using flashduty::Rate;
 using flashduty::Schedule;
 using flashduty::TargetChange;
@@ -45,7 +45,7 @@ std::size_t start_all(Schedule& schedule, std::int64_t alert_id, UnixMs now_ms) 
     return leaving;
 }
 
-Ended end(Schedule& schedule, std::int64_t alert_id, PushResult result, UnixMs now_ms,
+Ended end(Schedule& schedule, std::int64_t alert_id, Fate result, UnixMs now_ms,
           UnixMs retry_after_ms = 0) {
     return schedule.ended(kTarget, alert_id, result, retry_after_ms, now_ms);
 }
@@ -53,7 +53,7 @@ Ended end(Schedule& schedule, std::int64_t alert_id, PushResult result, UnixMs n
 /// The whole of a push that is not taken.
 Ended fail(Schedule& schedule, std::int64_t alert_id, UnixMs now_ms, UnixMs retry_after_ms = 0) {
     schedule.started(kTarget, alert_id, now_ms);
-    const Ended ended = end(schedule, alert_id, PushResult::kNotTaken, now_ms, retry_after_ms);
+    const Ended ended = end(schedule, alert_id, Fate::kWaits, now_ms, retry_after_ms);
     schedule.settled(kTarget, alert_id);
     return ended;
 }
@@ -61,7 +61,7 @@ Ended fail(Schedule& schedule, std::int64_t alert_id, UnixMs now_ms, UnixMs retr
 /// And of one that is.
 Ended take(Schedule& schedule, std::int64_t alert_id, UnixMs now_ms) {
     schedule.started(kTarget, alert_id, now_ms);
-    const Ended ended = end(schedule, alert_id, PushResult::kTaken, now_ms);
+    const Ended ended = end(schedule, alert_id, Fate::kDelivered, now_ms);
     schedule.settled(kTarget, alert_id);
     return ended;
 }
@@ -122,7 +122,7 @@ void what_is_settled_while_the_store_is_asked_is_not_overlooked(void**) {
     schedule.started(kTarget, 1, kStart);
     schedule.wake(kTarget);
     const Ask ask = only_ask(schedule, kStart);
-    assert_true(end(schedule, 1, PushResult::kTaken, kStart).change.kind == Kind::kNone);
+    assert_true(end(schedule, 1, Fate::kDelivered, kStart).change.kind == Kind::kNone);
     schedule.settled(kTarget, 1);
     assert_int_equal(schedule.answered(ask, 0, kStart), 0);
     only_ask(schedule, kStart);
@@ -190,7 +190,7 @@ void as_many_again_are_under_way_with_each_window_of_successes(void**) {
         assert_true(schedule.next_look_ms(kStart) == kNever);
         assert_true(schedule.may_leave(kTarget, kStart));
         for (std::size_t i = 1; i <= window; i++) {
-            (void)end(schedule, static_cast<std::int64_t>(i), PushResult::kTaken, kStart);
+            (void)end(schedule, static_cast<std::int64_t>(i), Fate::kDelivered, kStart);
             schedule.settled(kTarget, static_cast<std::int64_t>(i));
         }
     }
@@ -202,7 +202,7 @@ void a_key_is_busy_until_its_end_is_written_down(void**) {
     schedule.started(kOther, 12, kStart);
     assert_int_equal(schedule.busy_count(), 2);
     assert_true(schedule.busy(kTarget) == std::vector<std::int64_t>{11});
-    (void)end(schedule, 11, PushResult::kTaken, kStart);
+    (void)end(schedule, 11, Fate::kDelivered, kStart);
     assert_true(schedule.busy(kTarget) == std::vector<std::int64_t>{11});
     assert_int_equal(schedule.targets()[0].in_flight, 0);
     schedule.settled(kTarget, 11);
@@ -216,7 +216,7 @@ void an_end_that_is_not_written_down_holds_its_place(void**) {
     schedule.wake(kTarget);
     start_all(schedule, 1, kStart);
     for (std::int64_t alert_id : {1, 2, 3}) {
-        (void)end(schedule, alert_id, PushResult::kTaken, kStart);
+        (void)end(schedule, alert_id, Fate::kDelivered, kStart);
     }
     assert_int_equal(schedule.asks(kStart).size(), 0);
     schedule.settled(kTarget, 2);
@@ -240,7 +240,7 @@ void one_that_is_not_taken_takes_its_target_away(void**) {
 void a_refused_event_does_not(void**) {
     Schedule schedule({}, 1);
     schedule.started(kTarget, 1, kStart);
-    const Ended ended = end(schedule, 1, PushResult::kRefused, kStart, 5'000);
+    const Ended ended = end(schedule, 1, Fate::kRefused, kStart, 5'000);
     assert_true(ended.change.kind == Kind::kNone);
     assert_true(schedule.may_leave(kTarget, kStart));
 }
@@ -257,7 +257,7 @@ void a_target_that_is_away_gets_one_probe_at_a_time(void**) {
     schedule.started(kTarget, 2, probe_ms);
     schedule.wake(kTarget);
     assert_int_equal(schedule.asks(probe_ms + kMinute).size(), 0);
-    assert_int_equal(end(schedule, 2, PushResult::kNotTaken, probe_ms + kMinute).due_ms,
+    assert_int_equal(end(schedule, 2, Fate::kWaits, probe_ms + kMinute).due_ms,
                      kUntilBack + probe_ms + kMinute);
     schedule.settled(kTarget, 2);
     const UnixMs next_ms = schedule.next_probe_ms(kTarget);
@@ -266,7 +266,7 @@ void a_target_that_is_away_gets_one_probe_at_a_time(void**) {
 }
 
 void a_probe_that_is_taken_or_refused_brings_its_target_back(void**) {
-    for (const PushResult result : {PushResult::kTaken, PushResult::kRefused}) {
+    for (const Fate result : {Fate::kDelivered, Fate::kRefused}) {
         Schedule schedule(kOff, 1);
         fail(schedule, 1, kStart);
         const UnixMs probe_ms = schedule.next_probe_ms(kTarget);
@@ -302,10 +302,10 @@ void those_under_way_when_it_goes_away_neither_double_nor_restart_the_back_off(v
     for (std::int64_t alert_id = 1; alert_id <= 64; alert_id++) {
         schedule.started(kTarget, alert_id, kStart);
     }
-    assert_true(end(schedule, 1, PushResult::kNotTaken, kStart).change.kind == Kind::kAway);
+    assert_true(end(schedule, 1, Fate::kWaits, kStart).change.kind == Kind::kAway);
     const UnixMs probe_ms = schedule.next_probe_ms(kTarget);
     for (std::int64_t alert_id = 2; alert_id <= 64; alert_id++) {
-        const Ended ended = end(schedule, alert_id, PushResult::kNotTaken, kStart + alert_id);
+        const Ended ended = end(schedule, alert_id, Fate::kWaits, kStart + alert_id);
         assert_true(ended.change.kind == Kind::kNone);
         assert_int_equal(ended.due_ms, kUntilBack + kStart + alert_id);
     }
@@ -316,8 +316,8 @@ void one_of_those_that_is_taken_brings_it_back(void**) {
     Schedule schedule(kOff, 1);
     schedule.started(kTarget, 1, kStart);
     schedule.started(kTarget, 2, kStart);
-    assert_true(end(schedule, 1, PushResult::kNotTaken, kStart + 5).change.kind == Kind::kAway);
-    const Ended ended = end(schedule, 2, PushResult::kTaken, kStart + 9);
+    assert_true(end(schedule, 1, Fate::kWaits, kStart + 5).change.kind == Kind::kAway);
+    const Ended ended = end(schedule, 2, Fate::kDelivered, kStart + 9);
     assert_true(ended.change.kind == Kind::kBack);
     assert_int_equal(ended.change.since_ms, kStart + 5);
 }
@@ -327,9 +327,9 @@ void those_of_before_its_return_do_not_take_it_away_again(void**) {
     for (std::int64_t alert_id : {1, 2, 3}) {
         schedule.started(kTarget, alert_id, kStart);
     }
-    assert_true(end(schedule, 1, PushResult::kNotTaken, kStart).change.kind == Kind::kAway);
-    assert_true(end(schedule, 2, PushResult::kTaken, kStart + 9).change.kind == Kind::kBack);
-    const Ended ended = end(schedule, 3, PushResult::kNotTaken, kStart + kMinute);
+    assert_true(end(schedule, 1, Fate::kWaits, kStart).change.kind == Kind::kAway);
+    assert_true(end(schedule, 2, Fate::kDelivered, kStart + 9).change.kind == Kind::kBack);
+    const Ended ended = end(schedule, 3, Fate::kWaits, kStart + kMinute);
     assert_true(ended.change.kind == Kind::kNone);
     assert_true(ended.due_ms > kStart + kMinute && ended.due_ms <= kStart + kMinute + kSecond);
     assert_false(is_away(schedule));
@@ -340,8 +340,8 @@ void those_that_hang_since_before_its_return_take_no_place_of_the_first_window(v
     for (std::int64_t alert_id = 1; alert_id <= 20; alert_id++) {
         schedule.started(kTarget, alert_id, kStart);
     }
-    (void)end(schedule, 1, PushResult::kNotTaken, kStart);
-    assert_true(end(schedule, 2, PushResult::kTaken, kStart).change.kind == Kind::kBack);
+    (void)end(schedule, 1, Fate::kWaits, kStart);
+    assert_true(end(schedule, 2, Fate::kDelivered, kStart).change.kind == Kind::kBack);
     assert_int_equal(only_ask(schedule, kStart).most, 4);
 }
 
@@ -350,9 +350,9 @@ void their_successes_do_not_widen_it(void**) {
     for (std::int64_t alert_id = 1; alert_id <= 20; alert_id++) {
         schedule.started(kTarget, alert_id, kStart);
     }
-    (void)end(schedule, 1, PushResult::kNotTaken, kStart);
+    (void)end(schedule, 1, Fate::kWaits, kStart);
     for (std::int64_t alert_id = 2; alert_id <= 20; alert_id++) {
-        (void)end(schedule, alert_id, PushResult::kTaken, kStart);
+        (void)end(schedule, alert_id, Fate::kDelivered, kStart);
         schedule.settled(kTarget, alert_id);
     }
     assert_int_equal(only_ask(schedule, kStart).most, 4);
@@ -363,8 +363,8 @@ void they_count_for_the_most_at_a_time_all_the_same(void**) {
     for (std::int64_t alert_id = 1; alert_id <= 64; alert_id++) {
         schedule.started(kTarget, alert_id, kStart);
     }
-    (void)end(schedule, 1, PushResult::kNotTaken, kStart);
-    assert_true(end(schedule, 2, PushResult::kTaken, kStart).change.kind == Kind::kBack);
+    (void)end(schedule, 1, Fate::kWaits, kStart);
+    assert_true(end(schedule, 2, Fate::kDelivered, kStart).change.kind == Kind::kBack);
     assert_int_equal(schedule.asks(kStart).size(), 0);
     schedule.settled(kTarget, 1);
     assert_int_equal(only_ask(schedule, kStart).most, 1);
@@ -389,7 +389,7 @@ void what_the_store_finds_stays_when_its_target_has_gone_away_meanwhile(void**) 
     schedule.started(kTarget, 1, kStart);
     schedule.wake(kTarget);
     const Ask ask = only_ask(schedule, kStart);
-    assert_true(end(schedule, 1, PushResult::kNotTaken, kStart).change.kind == Kind::kAway);
+    assert_true(end(schedule, 1, Fate::kWaits, kStart).change.kind == Kind::kAway);
     assert_int_equal(schedule.answered(ask, ask.most, kStart), 0);
     assert_true(schedule.next_look_ms(kStart) == schedule.next_probe_ms(kTarget));
 }
@@ -399,7 +399,7 @@ void of_fewer_than_were_asked_for_those_that_stay_are_asked_for_again(void**) {
     schedule.started(kTarget, 1, kStart);
     schedule.wake(kTarget);
     const Ask ask = only_ask(schedule, kStart);
-    assert_true(end(schedule, 1, PushResult::kNotTaken, kStart).change.kind == Kind::kAway);
+    assert_true(end(schedule, 1, Fate::kWaits, kStart).change.kind == Kind::kAway);
     assert_int_equal(schedule.answered(ask, 1, kStart), 0);
     assert_true(schedule.next_look_ms(kStart) == schedule.next_probe_ms(kTarget));
 }
@@ -408,13 +408,13 @@ void a_probe_leaves_as_any_other_when_its_target_has_come_back_meanwhile(void**)
     Schedule schedule(kOff, 1);
     schedule.started(kTarget, 1, kStart);
     schedule.started(kTarget, 2, kStart);
-    (void)end(schedule, 1, PushResult::kNotTaken, kStart);
+    (void)end(schedule, 1, Fate::kWaits, kStart);
     const UnixMs probe_ms = schedule.next_probe_ms(kTarget);
     const Ask ask = only_ask(schedule, probe_ms);
-    assert_true(end(schedule, 2, PushResult::kTaken, probe_ms).change.kind == Kind::kBack);
+    assert_true(end(schedule, 2, Fate::kDelivered, probe_ms).change.kind == Kind::kBack);
     assert_int_equal(schedule.answered(ask, 1, probe_ms), 1);
     schedule.started(kTarget, 3, probe_ms);
-    assert_true(end(schedule, 3, PushResult::kTaken, probe_ms).change.kind == Kind::kNone);
+    assert_true(end(schedule, 3, Fate::kDelivered, probe_ms).change.kind == Kind::kNone);
 }
 
 void probes_keep_within_the_budget_too(void**) {
@@ -509,10 +509,10 @@ void those_under_way_may_ask_for_a_longer_wait_but_for_no_shorter_one(void**) {
     for (std::int64_t alert_id : {1, 2, 3}) {
         schedule.started(kTarget, alert_id, kStart);
     }
-    (void)end(schedule, 1, PushResult::kNotTaken, kStart, 30'000);
-    (void)end(schedule, 2, PushResult::kNotTaken, kStart + 10, 10'000);
+    (void)end(schedule, 1, Fate::kWaits, kStart, 30'000);
+    (void)end(schedule, 2, Fate::kWaits, kStart + 10, 10'000);
     assert_int_equal(schedule.next_probe_ms(kTarget), kStart + 30'000);
-    (void)end(schedule, 3, PushResult::kNotTaken, kStart + 20, 50'000);
+    (void)end(schedule, 3, Fate::kWaits, kStart + 20, 50'000);
     assert_int_equal(schedule.next_probe_ms(kTarget), kStart + 50'020);
 }
 
@@ -520,8 +520,8 @@ void a_late_success_does_not_shorten_what_the_target_asked_for(void**) {
     Schedule schedule(kOff, 1);
     schedule.started(kTarget, 1, kStart);
     schedule.started(kTarget, 2, kStart);
-    (void)end(schedule, 1, PushResult::kNotTaken, kStart, 30'000);
-    assert_true(end(schedule, 2, PushResult::kTaken, kStart + 5).change.kind == Kind::kNone);
+    (void)end(schedule, 1, Fate::kWaits, kStart, 30'000);
+    assert_true(end(schedule, 2, Fate::kDelivered, kStart + 5).change.kind == Kind::kNone);
     assert_int_equal(schedule.next_probe_ms(kTarget), kStart + 30'000);
 }
 
@@ -530,9 +530,9 @@ void one_of_before_its_return_that_asks_for_a_wait_gets_it(void**) {
     for (std::int64_t alert_id : {1, 2, 3}) {
         schedule.started(kTarget, alert_id, kStart);
     }
-    (void)end(schedule, 1, PushResult::kNotTaken, kStart);
-    assert_true(end(schedule, 2, PushResult::kTaken, kStart).change.kind == Kind::kBack);
-    const Ended ended = end(schedule, 3, PushResult::kNotTaken, kStart, 30'000);
+    (void)end(schedule, 1, Fate::kWaits, kStart);
+    assert_true(end(schedule, 2, Fate::kDelivered, kStart).change.kind == Kind::kBack);
+    const Ended ended = end(schedule, 3, Fate::kWaits, kStart, 30'000);
     assert_true(ended.change.kind == Kind::kAway);
     assert_int_equal(schedule.next_probe_ms(kTarget), kStart + 30'000);
 }
@@ -604,7 +604,7 @@ void busy_keys_are_not_asked_for(void**) {
     Schedule schedule(kOff, 1);
     schedule.started(kTarget, 1, kStart);
     schedule.started(kTarget, 2, kStart);
-    (void)end(schedule, 2, PushResult::kTaken, kStart);
+    (void)end(schedule, 2, Fate::kDelivered, kStart);
     schedule.wake(kTarget);
     assert_true(only_ask(schedule, kStart).except == (std::vector<std::int64_t>{1, 2}));
 }
@@ -652,7 +652,7 @@ void probes_are_made_with_other_keys_first(void**) {
     assert_true(leaves_out(ask, 1));
     assert_int_equal(schedule.answered(ask, 1, probe_ms), 1);
     schedule.started(kTarget, 2, probe_ms);
-    (void)end(schedule, 2, PushResult::kNotTaken, probe_ms);
+    (void)end(schedule, 2, Fate::kWaits, probe_ms);
     schedule.settled(kTarget, 2);
     const Ask next = only_ask(schedule, schedule.next_probe_ms(kTarget));
     assert_true(leaves_out(next, 1) && leaves_out(next, 2));
@@ -699,11 +699,11 @@ void the_next_outage_is_probed_with_other_keys_first_again(void**) {
     Schedule schedule(kOff, 1);
     schedule.started(kTarget, 1, kStart);
     schedule.started(kTarget, 2, kStart);
-    (void)end(schedule, 1, PushResult::kNotTaken, kStart);
+    (void)end(schedule, 1, Fate::kWaits, kStart);
     schedule.settled(kTarget, 1);
     const UnixMs probe_ms = schedule.next_probe_ms(kTarget);
     assert_int_equal(schedule.answered(only_ask(schedule, probe_ms), 0, probe_ms), 0);
-    assert_true(end(schedule, 2, PushResult::kTaken, probe_ms).change.kind == Kind::kBack);
+    assert_true(end(schedule, 2, Fate::kDelivered, probe_ms).change.kind == Kind::kBack);
     schedule.settled(kTarget, 2);
     fail(schedule, 3, probe_ms);
     assert_true(leaves_out(only_ask(schedule, probe_ms + kMinute), 1));
@@ -716,7 +716,7 @@ void all_targets_can_be_listed(void**) {
     schedule.started(kTarget, 1, kStart);
     schedule.started(kTarget, 2, kStart);
     schedule.wake(kOther);
-    (void)end(schedule, 1, PushResult::kNotTaken, kStart + 5);
+    (void)end(schedule, 1, Fate::kWaits, kStart + 5);
     const auto targets = schedule.targets();
     assert_int_equal(targets.size(), 2);
     assert_int_equal(targets[0].target_id, kTarget);
@@ -747,7 +747,7 @@ void of_very_many_targets_those_are_forgotten_of_which_nothing_is_left_to_know(v
     fail(schedule, 3, kStart + 2 * kSecond);
     schedule.started(2, 1, kStart);
     schedule.started(4, 1, kStart);
-    (void)schedule.ended(4, 1, PushResult::kTaken, 0, kStart);
+    (void)schedule.ended(4, 1, Fate::kDelivered, 0, kStart);
     schedule.settled(4, 1);
     pass_by(schedule, 5'000, kStart + 59 * kSecond);
     assert_true(schedule.targets().size() > 5'000);
@@ -771,7 +771,7 @@ void few_targets_stay_known(void**) {
 
 void what_is_said_of_a_push_that_nobody_knows_changes_nothing(void**) {
     Schedule schedule({}, 1);
-    assert_true(end(schedule, 1, PushResult::kNotTaken, kStart).change.kind == Kind::kNone);
+    assert_true(end(schedule, 1, Fate::kWaits, kStart).change.kind == Kind::kNone);
     schedule.settled(kTarget, 1);
     assert_false(is_away(schedule));
     assert_int_equal(schedule.busy_count(), 0);

@@ -301,7 +301,7 @@ void a_settlement_of_many_is_one_commit(void**) {
     std::vector<Settlement> settlements;
     for (const DueEvent& event : due(store, kNow)) {
         settlements.push_back(
-            {event.event_id, event.alert_id, Settlement::Fate::kDelivered, kNow, 0, ""});
+            {event.event_id, event.alert_id, flashduty::Fate::kDelivered, kNow, 0, ""});
     }
     assert_status(store.settle(settlements, {}), kOk);
     const StoreSize size = size_of(store);
@@ -420,7 +420,7 @@ void dead_letters_are_deleted_when_they_are_too_old(void**) {
     SqliteStore store(options_of(folder), true);
     const std::vector<Appended> appended = append(store, {new_event("a"), new_event("b")});
     refuse(store, due_of(store, "a"), "unknown field");
-    settle(store, due_of(store, "b"), Settlement::Fate::kDead, kNow + 1, 0, "x");
+    settle(store, due_of(store, "b"), flashduty::Fate::kRefused, kNow + 1, 0, "x");
     const Tended tended = expire(store, kNow + 30 * 24 * kHour + 1);
     assert_int_equal(tended.deleted.size(), 1);
     assert_true(tended.deleted[0].event_id == appended[0].event_id);
@@ -439,7 +439,7 @@ void dead_letters_take_at_most_half_of_max_size(void**) {
         NewEvent event = new_event("a");
         event.body.assign(20'000, 'b');
         ids.push_back(append(store, {event})[0].event_id);
-        settle(store, due_of(store, "a"), Settlement::Fate::kDead, kNow + i, 0, "refused");
+        settle(store, due_of(store, "a"), flashduty::Fate::kRefused, kNow + i, 0, "refused");
     }
     const Tended tended = expire(store, kNow + kSecond);
     assert_int_equal(tended.deleted.size(), 14);

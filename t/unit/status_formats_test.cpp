@@ -59,7 +59,7 @@ void numbers_and_labels_stand_where_prometheus_wants_them(void**) {
     Board board;
     count_received(board.stats);
     count_push(board.stats, {204, PushFailure::kTimeout, 7}, kNow);
-    count_replay(board.stats, Replay::kDead);
+    count_replay(board.stats, Fate::kRefused);
     count_cut(board.stats, CutField::kTitle);
     count_dropped_labels(board.stats, 9);
     count_commit(board.stats);

@@ -265,23 +265,24 @@ class Sequence {
         Settlement settlement;
         settlement.event_id = one.event_id;
         settlement.alert_id = one.alert_id;
-        settlement.fate = static_cast<Settlement::Fate>(below(3));
+        settlement.fate = static_cast<flashduty::Fate>(below(3));
         settlement.settled_ms = now_ms_;
         settlement.reason = "because";
         ModelAlert& alert = model_.alerts.at(one.key);
         switch (settlement.fate) {
-            case Settlement::Fate::kDelivered:
+            case flashduty::Fate::kDelivered:
                 model_.take(one.key, one.event_id);
                 model_.delivered[one.key] = one.event_id;
                 break;
-            case Settlement::Fate::kRetry:
+            case flashduty::Fate::kWaits:
                 settlement.due_ms =
                     below(2) == 0 ? flashduty::kUntilBack + now_ms_ : now_ms_ + kSteps[below(5)];
                 alert.events[one.event_id].attempts++;
                 alert.due_ms = settlement.due_ms;
                 alert.tried_ms = now_ms_;
                 break;
-            case Settlement::Fate::kDead:
+            case flashduty::Fate::kCount:
+            case flashduty::Fate::kRefused:
                 alert.events[one.event_id].attempts++;
                 model_.bury(one.key, one.event_id, now_ms_);
                 break;

@@ -180,7 +180,7 @@ inline DueEvent due_of(SqliteStore& store, std::string_view key, UnixMs now_ms =
     return {};
 }
 
-inline void settle(SqliteStore& store, const DueEvent& event, Settlement::Fate fate,
+inline void settle(SqliteStore& store, const DueEvent& event, flashduty::Fate fate,
                    UnixMs settled_ms = kNow, UnixMs due_ms = 0, std::string reason = {}) {
     Settlement settlement;
     settlement.event_id = event.event_id;
@@ -193,14 +193,14 @@ inline void settle(SqliteStore& store, const DueEvent& event, Settlement::Fate f
 }
 
 inline void deliver(SqliteStore& store, const DueEvent& event) {
-    settle(store, event, Settlement::Fate::kDelivered);
+    settle(store, event, flashduty::Fate::kDelivered);
 }
 inline void refuse(SqliteStore& store, const DueEvent& event, std::string reason = "refused") {
-    settle(store, event, Settlement::Fate::kDead, kNow, 0, std::move(reason));
+    settle(store, event, flashduty::Fate::kRefused, kNow, 0, std::move(reason));
 }
 inline void retry(SqliteStore& store, const DueEvent& event, UnixMs due_ms,
                   UnixMs settled_ms = kNow) {
-    settle(store, event, Settlement::Fate::kRetry, settled_ms, due_ms, "HTTP 503");
+    settle(store, event, flashduty::Fate::kWaits, settled_ms, due_ms, "HTTP 503");
 }
 
 inline StoreSize size_of(SqliteStore& store) {

@@ -3,7 +3,7 @@
 #include <new>
 #include <type_traits>
 
-#include "../../core/alert_record.hpp"
+#include "../../core/alert_variables.hpp"
 #include "conf.hpp"
 
 namespace flashduty {
@@ -32,10 +32,10 @@ Delivery* recall_delivery(ngx_http_request_t* r) noexcept {
 }
 
 const BlueKingAlert* alert_of(Delivery& delivery) noexcept {
-    if (delivery.alert == nullptr && !delivery.alert_record.empty()) {
+    if (delivery.alert == nullptr && !delivery.alert_variables.empty()) {
         auto* alert = delivery.arena.make<BlueKingAlert>();
         if (alert != nullptr) {
-            *alert = read_alert_record(delivery.arena, delivery.alert_record);
+            *alert = read_alert_variables(delivery.arena, delivery.alert_variables);
             delivery.alert = alert;
         }
     }

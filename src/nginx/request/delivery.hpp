@@ -26,7 +26,7 @@ struct Delivery {
     PoolArena arena;
 
     const BlueKingAlert* alert = nullptr;  ///< nullptr until the body has been read
-    std::string_view alert_record;         ///< of an event from the spool, see alert_of()
+    std::string_view alert_variables;      ///< of an event from the spool, see alert_of()
     FlashdutyEvent event;
     std::string_view event_json;
     ngx_msec_t arrived_ms = 0;  ///< when its body had

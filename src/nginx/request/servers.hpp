@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "ngx.hpp"
+#include "../base/ngx.hpp"
 
 namespace flashduty {
 

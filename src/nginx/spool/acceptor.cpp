@@ -4,7 +4,7 @@
 #include <iterator>
 #include <utility>
 
-#include "../../core/alert_record.hpp"
+#include "../../core/alert_variables.hpp"
 #include "../../core/secret.hpp"
 #include "../../core/text.hpp"
 #include "../push/live_push.hpp"
@@ -73,7 +73,7 @@ NewEvent event_of(Delivery& delivery, UnixMs now_ms) noexcept {
     record.event_status = copy(event.event_status);
     record.title = copy(event.title_rule);
     record.event = copy(delivery.event_json);
-    record.variables = copy(write_alert_record(delivery.arena, *delivery.alert));
+    record.variables = copy(write_alert_variables(delivery.arena, *delivery.alert));
     record.accepted_ms = now_ms;
     return record;
 }
@@ -293,7 +293,7 @@ void Acceptor::take_written(Entry& entry, const Appended& appended) noexcept {
     waiters_.emplace(appended.event_id, std::move(entry.waiter));
     if (appended.has_elder) {
         hear({appended.event_id,
-              PushVerdict::Kind::kWaits,
+              Fate::kWaits,
               0,
               0,
               {},
@@ -349,14 +349,15 @@ void Acceptor::hear(const PushVerdict& verdict) noexcept {
     delivery.answer.code = delivery.arena.copy(verdict.code);
     delivery.answer.request_id = delivery.arena.copy(verdict.request_id);
     const std::string_view why = delivery.arena.copy(verdict.reason);
-    switch (verdict.kind) {
-        case PushVerdict::Kind::kDelivered:
+    switch (verdict.fate) {
+        case Fate::kDelivered:
             answer(delivery, Outcome::kDelivered, {});
             return;
-        case PushVerdict::Kind::kRefused:
+        case Fate::kRefused:
             answer(delivery, Outcome::kRefused, why);
             return;
-        case PushVerdict::Kind::kWaits:
+        case Fate::kWaits:
+        case Fate::kCount:
             break;
     }
     answer(delivery, Outcome::kSpooled,
@@ -364,7 +365,7 @@ void Acceptor::hear(const PushVerdict& verdict) noexcept {
 }
 
 void Acceptor::answer_late(Waiter& waiter) noexcept {
-    hear({waiter.event_id, PushVerdict::Kind::kWaits, 0, 0, {}, {}, {}});
+    hear({waiter.event_id, Fate::kWaits, 0, 0, {}, {}, {}});
 }
 
 void Acceptor::keep(const Waiter& waiter) noexcept {
@@ -379,13 +380,13 @@ void Acceptor::keep(const Waiter& waiter) noexcept {
 void Acceptor::hear_of_kept(const PushVerdict& verdict) noexcept {
     const auto found = kept_.find(verdict.event_id);
     const bool is_pushed = verdict.http_status != 0;
-    if (verdict.kind == PushVerdict::Kind::kWaits) {
+    if (verdict.fate == Fate::kWaits) {
         if (is_pushed) {
-            count_replay(stats(), Replay::kRetry);
+            count_replay(stats(), Fate::kWaits);
         }
     } else {
-        const bool is_delivered = verdict.kind == PushVerdict::Kind::kDelivered;
-        count_replay(stats(), is_delivered ? Replay::kDelivered : Replay::kDead);
+        const bool is_delivered = verdict.fate == Fate::kDelivered;
+        count_replay(stats(), verdict.fate);
         if (found != kept_.end()) {
             found->second.alert.record(is_delivered ? AnsweredAs::kDelivered : AnsweredAs::kRefused,
                                        verdict.code, verdict.request_id,

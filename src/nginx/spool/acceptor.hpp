@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "../../spool/link_message.hpp"
+#include "../../spool/line_message.hpp"
 #include "../../spool/sqlite_store.hpp"
 #include "../base/thread_job.hpp"
 #include "../request/delivery.hpp"

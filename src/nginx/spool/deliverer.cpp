@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <utility>
 
-#include "../../core/alert_record.hpp"
+#include "../../core/alert_variables.hpp"
 #include "../../core/text.hpp"
 #include "../push/push.hpp"
 #include "../push/silent_request.hpp"
@@ -32,14 +32,14 @@ std::uint64_t seed() noexcept {
            static_cast<std::uint64_t>(ngx_random()) ^ static_cast<std::uint64_t>(ngx_pid);
 }
 
-PushResult result_of(Verdict verdict) noexcept {
+Fate fate_of(Verdict verdict) noexcept {
     switch (verdict) {
         case Verdict::kDelivered:
-            return PushResult::kTaken;
+            return Fate::kDelivered;
         case Verdict::kEventRefused:
-            return PushResult::kRefused;
+            return Fate::kRefused;
         default:
-            return PushResult::kNotTaken;
+            return Fate::kWaits;
     }
 }
 
@@ -116,16 +116,16 @@ Deliverer::Deliverer(const Options& options, const Owner& owner) noexcept
     look_.set<&Deliverer::run>(*this, true);
     retry_.set<&Deliverer::run>(*this, false);
     log(NGX_LOG_NOTICE, "flashduty spool: this process delivers");
-    server_ = LinkServer::listen(
+    server_ = LineServer::listen(
         options_.socket_path,
-        {[](void* self, std::unique_ptr<Link> link) noexcept {
-             static_cast<Deliverer*>(self)->on_link(std::move(link));
+        {[](void* self, std::unique_ptr<Line> line) noexcept {
+             static_cast<Deliverer*>(self)->on_line(std::move(line));
          },
          [](void* self) noexcept { static_cast<Deliverer*>(self)->leave(); },
-         {[](void* self, Link& link, std::string_view message) noexcept {
-              static_cast<Deliverer*>(self)->on_woken(link, message);
+         {[](void* self, Line& line, std::string_view message) noexcept {
+              static_cast<Deliverer*>(self)->on_woken(line, message);
           },
-          [](void* self, Link& link) noexcept { static_cast<Deliverer*>(self)->on_link_end(link); },
+          [](void* self, Line& line) noexcept { static_cast<Deliverer*>(self)->on_line_end(line); },
           this},
          this});
     run();
@@ -133,26 +133,26 @@ Deliverer::Deliverer(const Options& options, const Owner& owner) noexcept
 
 Deliverer::~Deliverer() = default;
 
-// ---------------------------------------------------------------- links
+// ---------------------------------------------------------------- lines
 
-void Deliverer::on_link(std::unique_ptr<Link> link) noexcept {
-    Link* key = link.get();
-    links_.emplace(key, std::move(link));
+void Deliverer::on_line(std::unique_ptr<Line> line) noexcept {
+    Line* key = line.get();
+    lines_.emplace(key, std::move(line));
 }
 
-void Deliverer::on_link_end(Link& link) noexcept {
+void Deliverer::on_line_end(Line& line) noexcept {
     for (auto at = listening_.begin(); at != listening_.end();) {
-        at = at->second.link == &link ? listening_.erase(at) : std::next(at);
+        at = at->second.line == &line ? listening_.erase(at) : std::next(at);
     }
-    links_.erase(&link);
+    lines_.erase(&line);
 }
 
-void Deliverer::on_woken(Link& link, std::string_view message) noexcept {
+void Deliverer::on_woken(Line& line, std::string_view message) noexcept {
     const UnixMs now_ms = clock_.now_ms();
     for (const Woken& woken : read_woken(message)) {
         schedule_.wake(woken.target_id);
         if (woken.event_id != 0) {
-            listening_[woken.event_id] = {&link, woken.target_id, now_ms};
+            listening_[woken.event_id] = {&line, woken.target_id, now_ms};
         }
     }
     tell_who_waits(now_ms);
@@ -162,7 +162,7 @@ void Deliverer::on_woken(Link& link, std::string_view message) noexcept {
 void Deliverer::tell(const PushVerdict& verdict) noexcept {
     const auto found = listening_.find(verdict.event_id);
     if (found != listening_.end()) {
-        found->second.link->send(write_verdict(verdict));
+        found->second.line->send(write_verdict(verdict));
         listening_.erase(found);
     }
 }
@@ -189,7 +189,7 @@ void Deliverer::tell_who_waits(UnixMs now_ms) noexcept {
         }
         PushVerdict verdict;
         verdict.event_id = event_id;
-        listening.link->send(write_verdict(verdict));
+        listening.line->send(write_verdict(verdict));
         at = listening_.erase(at);
     }
 }
@@ -328,7 +328,7 @@ void Deliverer::take_settled(Job& job) noexcept {
     for (const Pushed& pushed : job.pushed) {
         schedule_.settled(pushed.target_id, pushed.settlement.alert_id);
         schedule_.wake(pushed.target_id);
-        if (pushed.settlement.fate == Settlement::Fate::kDead) {
+        if (pushed.settlement.fate == Fate::kRefused) {
             log_dead(pushed.alert_key, pushed.settlement.event_id, pushed.settlement.reason);
         }
         tell(pushed.verdict);
@@ -406,7 +406,7 @@ void Deliverer::push(DueEvent&& event, UnixMs now_ms) noexcept {
     text.pushed_ms = now_ms;
     ngx_http_conf_ctx_t* server = find_server(*options_.servers, event.server);
     if (server == nullptr) {
-        end_push(event, PushResult::kNotTaken, nullptr,
+        end_push(event, Fate::kWaits, nullptr,
                  "the configuration has no server block \"" + for_log(event.server) +
                      "\" any more: bring it back, or the event becomes a dead letter");
         return;
@@ -415,7 +415,7 @@ void Deliverer::push(DueEvent&& event, UnixMs now_ms) noexcept {
     Delivery* delivery = r == nullptr ? nullptr : create_delivery(r);
     ngx_pool_cleanup_t* cleanup = r == nullptr ? nullptr : ngx_pool_cleanup_add(r->pool, 0);
     if (delivery == nullptr || cleanup == nullptr) {
-        end_push(event, PushResult::kNotTaken, nullptr, "nginx has no connection or memory left");
+        end_push(event, Fate::kWaits, nullptr, "nginx has no connection or memory left");
         if (r != nullptr) {
             end_silent_request(r);
         }
@@ -429,7 +429,7 @@ void Deliverer::push(DueEvent&& event, UnixMs now_ms) noexcept {
     delivery->event.event_status = push.event.event_status;
     delivery->event.alert_key = push.event.alert_key;
     delivery->event_json = push.event.event;
-    delivery->alert_record = push.event.variables;
+    delivery->alert_variables = push.event.variables;
     delivery->push_uri = to_ngx(push.event.location);
     delivery->push_args = to_ngx(push.event.arguments);
     delivery->on_push_judged = [](Delivery& judged) {
@@ -438,7 +438,7 @@ void Deliverer::push(DueEvent&& event, UnixMs now_ms) noexcept {
     };
     delivery->on_push_over = end_silent_request;
     if (!start_push(*delivery)) {
-        end_push(push.event, PushResult::kNotTaken, nullptr, "out of memory");
+        end_push(push.event, Fate::kWaits, nullptr, "out of memory");
         end_silent_request(r);
         return;
     }
@@ -446,18 +446,18 @@ void Deliverer::push(DueEvent&& event, UnixMs now_ms) noexcept {
 }
 
 void Deliverer::on_judged(Push& push, Delivery& delivery) noexcept {
-    end_push(push.event, result_of(delivery.verdict), &delivery, std::string(delivery.push_reason));
+    end_push(push.event, fate_of(delivery.verdict), &delivery, std::string(delivery.push_reason));
 }
 
 /// `delivery` is nullptr when nothing was pushed.
-void Deliverer::end_push(const DueEvent& event, PushResult result, Delivery* delivery,
+void Deliverer::end_push(const DueEvent& event, Fate fate, Delivery* delivery,
                          const std::string& reason) noexcept {
     const UnixMs now_ms = clock_.now_ms();
     const Schedule::Ended ended = schedule_.ended(
-        event.target_id, event.alert_id, result,
+        event.target_id, event.alert_id, fate,
         delivery == nullptr ? 0 : retry_after_ms(delivery->push_retry_after), now_ms);
     log_change(event, ended.change, reason, now_ms);
-    record_end(event, result, delivery, reason, now_ms);
+    record_end(event, fate, delivery, reason, now_ms);
     if (ended.change.kind != TargetChange::Kind::kNone) {
         show_targets();
     }
@@ -469,16 +469,12 @@ void Deliverer::end_push(const DueEvent& event, PushResult result, Delivery* del
     pushed.target_id = event.target_id;
     pushed.settlement.event_id = event.event_id;
     pushed.settlement.alert_id = event.alert_id;
-    pushed.settlement.fate = result == PushResult::kTaken     ? Settlement::Fate::kDelivered
-                             : result == PushResult::kRefused ? Settlement::Fate::kDead
-                                                              : Settlement::Fate::kRetry;
+    pushed.settlement.fate = fate;
     pushed.settlement.settled_ms = now_ms;
     pushed.settlement.due_ms = ended.due_ms;
     pushed.settlement.reason = reason;
     pushed.verdict.event_id = event.event_id;
-    pushed.verdict.kind = result == PushResult::kTaken     ? PushVerdict::Kind::kDelivered
-                          : result == PushResult::kRefused ? PushVerdict::Kind::kRefused
-                                                           : PushVerdict::Kind::kWaits;
+    pushed.verdict.fate = fate;
     pushed.verdict.reason = reason;
     if (delivery != nullptr) {
         pushed.verdict.http_status = delivery->push_end.http_status;
@@ -507,9 +503,9 @@ void Deliverer::log_change(const DueEvent& event, const TargetChange& change,
 
 // ---------------------------------------------------------------- what is to be seen
 
-void Deliverer::record_end(const DueEvent& event, PushResult result, Delivery* delivery,
+void Deliverer::record_end(const DueEvent& event, Fate fate, Delivery* delivery,
                            const std::string& reason, UnixMs now_ms) noexcept {
-    const bool is_delivered = result == PushResult::kTaken;
+    const bool is_delivered = fate == Fate::kDelivered;
     const auto delay_ms =
         static_cast<std::uint64_t>(std::max<UnixMs>(now_ms - event.accepted_ms, 0));
     if (is_delivered) {
@@ -519,18 +515,18 @@ void Deliverer::record_end(const DueEvent& event, PushResult result, Delivery* d
     } else {
         publish_last_error(stats(), for_log(reason));
     }
-    if (result == PushResult::kNotTaken) {
+    if (fate == Fate::kWaits) {
         target_texts_[event.target_id].reason = for_log(reason);
     }
     const bool is_pushed = delivery != nullptr && delivery->push_end.http_status != 0;
     if (!is_pushed || listening_.count(event.event_id) != 0) {
         return;  // its caller counts it
     }
-    if (result == PushResult::kNotTaken) {
-        count_replay(stats(), Replay::kRetry);
+    if (fate == Fate::kWaits) {
+        count_replay(stats(), Fate::kWaits);
         return;
     }
-    count_replay(stats(), is_delivered ? Replay::kDelivered : Replay::kDead);
+    count_replay(stats(), fate);
     KeptAlert(*delivery).record(is_delivered ? AnsweredAs::kDelivered : AnsweredAs::kRefused,
                                 delivery->answer.code, delivery->answer.request_id, delay_ms);
 }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "../../core/verdict.hpp"
-#include "../../spool/link_message.hpp"
+#include "../../spool/line_message.hpp"
 #include "../../spool/schedule.hpp"
 #include "../../spool/sqlite_store.hpp"
 #include "../base/thread_job.hpp"
@@ -52,9 +52,9 @@ class Deliverer {
         UnixMs since_ms;  ///< see TargetState
     };
 
-    /// A caller that waits for the verdict of an event, in the worker at the other end of a link.
+    /// A caller that waits for the verdict of an event, in the worker at the other end of a line.
     struct Listening {
-        Link* link;
+        Line* line;
         std::int64_t target_id;
         UnixMs since_ms;
     };
@@ -67,10 +67,10 @@ class Deliverer {
         PushVerdict verdict;
     };
 
-    // Links.
-    void on_link(std::unique_ptr<Link> link) noexcept;
-    void on_link_end(Link& link) noexcept;
-    void on_woken(Link& link, std::string_view message) noexcept;
+    // Lines.
+    void on_line(std::unique_ptr<Line> line) noexcept;
+    void on_line_end(Line& line) noexcept;
+    void on_woken(Line& line, std::string_view message) noexcept;
     void tell(const PushVerdict& verdict) noexcept;
     [[nodiscard]] bool is_settling(std::int64_t event_id) const noexcept;
     void tell_who_waits(UnixMs now_ms) noexcept;
@@ -88,14 +88,14 @@ class Deliverer {
     // Pushes.
     void push(DueEvent&& event, UnixMs now_ms) noexcept;
     void on_judged(Push& push, Delivery& delivery) noexcept;
-    void end_push(const DueEvent& event, PushResult result, Delivery* delivery,
+    void end_push(const DueEvent& event, Fate fate, Delivery* delivery,
                   const std::string& reason) noexcept;
     void log_change(const DueEvent& event, const TargetChange& change, const std::string& reason,
                     UnixMs now_ms) noexcept;
 
     // What is to be seen.
-    void record_end(const DueEvent& event, PushResult result, Delivery* delivery,
-                    const std::string& reason, UnixMs now_ms) noexcept;
+    void record_end(const DueEvent& event, Fate fate, Delivery* delivery, const std::string& reason,
+                    UnixMs now_ms) noexcept;
     void show_targets() noexcept;
 
     void leave() noexcept;
@@ -106,8 +106,8 @@ class Deliverer {
     SqliteStore store_;
     Schedule schedule_;
     SpoolClock clock_;
-    std::unique_ptr<LinkServer> server_;
-    std::unordered_map<Link*, std::unique_ptr<Link>> links_;
+    std::unique_ptr<LineServer> server_;
+    std::unordered_map<Line*, std::unique_ptr<Line>> lines_;
     std::unordered_map<std::int64_t, Listening> listening_;      ///< by event_id
     std::unordered_map<std::int64_t, std::int64_t> pushing_;     ///< event_id to target_id: settled
                                                                  ///< ones are not in it

@@ -6,7 +6,7 @@
 
 #include <new>
 
-#include "../../spool/link_message.hpp"
+#include "../../spool/line_message.hpp"
 
 namespace flashduty {
 
@@ -44,19 +44,19 @@ ngx_connection_t* watch(ngx_socket_t socket, ngx_event_handler_pt handler) noexc
 
 // ---------------------------------------------------------------- one line
 
-Link::Link(ngx_connection_t* connection, const Listener& listener) noexcept
+Line::Line(ngx_connection_t* connection, const Listener& listener) noexcept
     : connection_(connection), listener_(listener) {
     connection_->data = this;
 }
 
-Link::~Link() { ngx_close_connection(connection_); }
+Line::~Line() { ngx_close_connection(connection_); }
 
-std::unique_ptr<Link> Link::adopt(ngx_socket_t socket, const Listener& listener) noexcept {
+std::unique_ptr<Line> Line::adopt(ngx_socket_t socket, const Listener& listener) noexcept {
     ngx_connection_t* c = watch(socket, on_readable);
-    return std::unique_ptr<Link>(c == nullptr ? nullptr : new (std::nothrow) Link(c, listener));
+    return std::unique_ptr<Line>(c == nullptr ? nullptr : new (std::nothrow) Line(c, listener));
 }
 
-std::unique_ptr<Link> Link::connect(std::string_view path, const Listener& listener) noexcept {
+std::unique_ptr<Line> Line::connect(std::string_view path, const Listener& listener) noexcept {
     const ngx_socket_t socket = ::socket(AF_UNIX, kSocketType, 0);
     if (socket == static_cast<ngx_socket_t>(-1)) {
         return nullptr;
@@ -69,19 +69,19 @@ std::unique_ptr<Link> Link::connect(std::string_view path, const Listener& liste
     return adopt(socket, listener);
 }
 
-void Link::send(std::string_view message) noexcept {
+void Line::send(std::string_view message) noexcept {
     (void)::send(connection_->fd, message.data(), message.size(), MSG_NOSIGNAL);
 }
 
-void Link::on_readable(ngx_event_t* event) {
+void Line::on_readable(ngx_event_t* event) {
     auto* c = static_cast<ngx_connection_t*>(event->data);
-    Link& link = *static_cast<Link*>(c->data);
-    const Listener listener = link.listener_;
-    char message[kMaxLinkMessageBytes];
+    Line& line = *static_cast<Line*>(c->data);
+    const Listener listener = line.listener_;
+    char message[kMaxLineMessageBytes];
     for (;;) {
         const ssize_t size = recv(c->fd, message, sizeof(message), 0);
         if (size > 0) {
-            listener.on_message(listener.owner, link, {message, static_cast<std::size_t>(size)});
+            listener.on_message(listener.owner, line, {message, static_cast<std::size_t>(size)});
             continue;
         }
         if (size == -1 && ngx_socket_errno == NGX_EINTR) {
@@ -91,22 +91,22 @@ void Link::on_readable(ngx_event_t* event) {
             ngx_handle_read_event(event, 0) == NGX_OK) {
             return;
         }
-        listener.on_end(listener.owner, link);
+        listener.on_end(listener.owner, line);
         return;
     }
 }
 
 // ---------------------------------------------------------------- where lines come in
 
-LinkServer::LinkServer(ngx_connection_t* connection, const Listener& listener) noexcept
+LineServer::LineServer(ngx_connection_t* connection, const Listener& listener) noexcept
     : connection_(connection), listener_(listener) {
     connection_->data = this;
     connection_->idle = 1;  // nginx calls the handler when the worker is told to leave
 }
 
-LinkServer::~LinkServer() { ngx_close_connection(connection_); }
+LineServer::~LineServer() { ngx_close_connection(connection_); }
 
-std::unique_ptr<LinkServer> LinkServer::listen(std::string_view path,
+std::unique_ptr<LineServer> LineServer::listen(std::string_view path,
                                                const Listener& listener) noexcept {
     const sockaddr_un address = address_of(path);
     const ngx_socket_t socket = ::socket(AF_UNIX, kSocketType, 0);
@@ -127,13 +127,13 @@ std::unique_ptr<LinkServer> LinkServer::listen(std::string_view path,
             (void)ngx_close_socket(socket);
         }
     }
-    return std::unique_ptr<LinkServer>(c == nullptr ? nullptr
-                                                    : new (std::nothrow) LinkServer(c, listener));
+    return std::unique_ptr<LineServer>(c == nullptr ? nullptr
+                                                    : new (std::nothrow) LineServer(c, listener));
 }
 
-void LinkServer::on_readable(ngx_event_t* event) {
+void LineServer::on_readable(ngx_event_t* event) {
     auto* c = static_cast<ngx_connection_t*>(event->data);
-    const Listener listener = static_cast<LinkServer*>(c->data)->listener_;
+    const Listener listener = static_cast<LineServer*>(c->data)->listener_;
     if (c->close) {
         listener.on_leaving(listener.owner);
         return;
@@ -143,9 +143,9 @@ void LinkServer::on_readable(ngx_event_t* event) {
         if (socket == static_cast<ngx_socket_t>(-1)) {
             break;
         }
-        std::unique_ptr<Link> link = Link::adopt(socket, listener.link);
-        if (link != nullptr) {
-            listener.on_link(listener.owner, std::move(link));
+        std::unique_ptr<Line> line = Line::adopt(socket, listener.line);
+        if (line != nullptr) {
+            listener.on_line(listener.owner, std::move(line));
         }
     }
     (void)ngx_handle_read_event(event, 0);

@@ -13,29 +13,29 @@ namespace flashduty {
 inline constexpr std::string_view kSocketSuffix = ".sock";
 
 /// One end of a line. Closed when it is destroyed.
-class Link {
+class Line {
   public:
-    /// Who hears what comes. Either may destroy the link.
+    /// Who hears what comes. Either may destroy the line.
     struct Listener {
-        void (*on_message)(void* owner, Link& link, std::string_view message) noexcept;
-        void (*on_end)(void* owner, Link& link) noexcept;  ///< the other end is gone
+        void (*on_message)(void* owner, Line& line, std::string_view message) noexcept;
+        void (*on_end)(void* owner, Line& line) noexcept;  ///< the other end is gone
         void* owner;
     };
 
     /// A line to whoever listens at `path`; nullptr when nobody does.
-    [[nodiscard]] static std::unique_ptr<Link> connect(std::string_view path,
+    [[nodiscard]] static std::unique_ptr<Line> connect(std::string_view path,
                                                        const Listener& listener) noexcept;
-    ~Link();
-    Link(const Link&) = delete;
-    Link& operator=(const Link&) = delete;
+    ~Line();
+    Line(const Line&) = delete;
+    Line& operator=(const Line&) = delete;
 
     /// Sends a message if that can be done at once, else it is lost.
     void send(std::string_view message) noexcept;
 
   private:
-    friend class LinkServer;
-    Link(ngx_connection_t* connection, const Listener& listener) noexcept;
-    [[nodiscard]] static std::unique_ptr<Link> adopt(ngx_socket_t socket,
+    friend class LineServer;
+    Line(ngx_connection_t* connection, const Listener& listener) noexcept;
+    [[nodiscard]] static std::unique_ptr<Line> adopt(ngx_socket_t socket,
                                                      const Listener& listener) noexcept;
     static void on_readable(ngx_event_t* event);
 
@@ -44,24 +44,24 @@ class Link {
 };
 
 /// Where the deliverer can be reached.
-class LinkServer {
+class LineServer {
   public:
     struct Listener {
-        void (*on_link)(void* owner, std::unique_ptr<Link> link) noexcept;
+        void (*on_line)(void* owner, std::unique_ptr<Line> line) noexcept;
         void (*on_leaving)(void* owner) noexcept;  ///< the worker is told to leave
-        Link::Listener link;                       ///< of the links that come in
+        Line::Listener line;                       ///< of the lines that come in
         void* owner;
     };
 
     /// Listens at `path`, whatever was there before; nullptr, and logged, when it cannot.
-    [[nodiscard]] static std::unique_ptr<LinkServer> listen(std::string_view path,
+    [[nodiscard]] static std::unique_ptr<LineServer> listen(std::string_view path,
                                                             const Listener& listener) noexcept;
-    ~LinkServer();
-    LinkServer(const LinkServer&) = delete;
-    LinkServer& operator=(const LinkServer&) = delete;
+    ~LineServer();
+    LineServer(const LineServer&) = delete;
+    LineServer& operator=(const LineServer&) = delete;
 
   private:
-    LinkServer(ngx_connection_t* connection, const Listener& listener) noexcept;
+    LineServer(ngx_connection_t* connection, const Listener& listener) noexcept;
     static void on_readable(ngx_event_t* event);
 
     ngx_connection_t* connection_;

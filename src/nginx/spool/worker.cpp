@@ -39,7 +39,7 @@ class SpoolWorker {
     /// At the end of the process, which keeps the lock for as long as it has connections with
     /// pushes.
     ~SpoolWorker() {
-        link_.reset();
+        line_.reset();
         deliverer_.reset();
     }
     SpoolWorker(const SpoolWorker&) = delete;
@@ -77,7 +77,7 @@ class SpoolWorker {
                     [](void* self) noexcept { static_cast<SpoolWorker*>(self)->on_done(); }, this});
         }
         connect();
-        if (link_ == nullptr) {
+        if (line_ == nullptr) {
             election_.start(kElectionMs);
         }
     }
@@ -112,7 +112,7 @@ class SpoolWorker {
     }
 
     void stop_delivering() noexcept {
-        link_.reset();
+        line_.reset();
         deliverer_.reset();
         give_up_lock();
         elect();
@@ -121,32 +121,32 @@ class SpoolWorker {
     // ------------------------------------------------------------ the line to it
 
     void connect() noexcept {
-        if (link_ != nullptr) {
+        if (line_ != nullptr) {
             return;
         }
-        link_ = Link::connect(
+        line_ = Line::connect(
             path_ + std::string(kSocketSuffix),
-            {[](void* self, Link&, std::string_view message) noexcept {
+            {[](void* self, Line&, std::string_view message) noexcept {
                  PushVerdict verdict;
                  if (read_verdict(message, verdict)) {
                      static_cast<SpoolWorker*>(self)->acceptor_.hear(verdict);
                  }
              },
-             [](void* self, Link&) noexcept { static_cast<SpoolWorker*>(self)->on_link_end(); },
+             [](void* self, Line&) noexcept { static_cast<SpoolWorker*>(self)->on_line_end(); },
              this});
         wake(acceptor_.waiting());
     }
 
-    void on_link_end() noexcept {
-        link_.reset();
+    void on_line_end() noexcept {
+        line_.reset();
         // Not at once: a deliverer without a connection to spare ends each line that comes in.
         election_.start(kElectionMs);
     }
 
     void wake(const std::vector<Woken>& woken) noexcept {
-        if (link_ != nullptr) {
+        if (line_ != nullptr) {
             for (const std::string& message : write_woken(woken)) {
-                link_->send(message);
+                line_->send(message);
             }
         }
     }
@@ -157,7 +157,7 @@ class SpoolWorker {
     int lock_ = -1;
     bool has_complained_ = false;  ///< that it cannot be taken by anybody
     std::unique_ptr<Deliverer> deliverer_;
-    std::unique_ptr<Link> link_;
+    std::unique_ptr<Line> line_;
     Timer election_;
     Timer is_done_;
 };

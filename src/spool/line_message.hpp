@@ -7,10 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include "../core/fate.hpp"
+
 namespace flashduty {
 
 /// A message is never longer.
-inline constexpr std::size_t kMaxLinkMessageBytes = 16 * 1024;
+inline constexpr std::size_t kMaxLineMessageBytes = 16 * 1024;
 
 /// To the deliverer: an event was written down.
 struct Woken {
@@ -20,10 +22,8 @@ struct Woken {
 
 /// From the deliverer: what became of an event, or that it cannot leave now.
 struct PushVerdict {
-    enum class Kind : std::uint8_t { kDelivered = 1, kRefused, kWaits };
-
     std::int64_t event_id = 0;
-    Kind kind = Kind::kWaits;
+    Fate fate = Fate::kWaits;
     std::uint32_t http_status = 0;  ///< of the push; 0: there was none
     std::uint64_t push_time_ms = 0;
     std::string code;

@@ -1,4 +1,4 @@
-#include "alert_record.hpp"
+#include "alert_variables.hpp"
 
 #include "json_reader.hpp"
 #include "json_string.hpp"
@@ -118,11 +118,11 @@ class RecordReader final : private JsonHandler {
 
 }  // namespace
 
-std::string_view write_alert_record(Arena& arena, const BlueKingAlert& alert) noexcept {
+std::string_view write_alert_variables(Arena& arena, const BlueKingAlert& alert) noexcept {
     return write_json(arena, [&](JsonSink& sink) { write(alert, sink); });
 }
 
-BlueKingAlert read_alert_record(Arena& arena, std::string_view record) noexcept {
+BlueKingAlert read_alert_variables(Arena& arena, std::string_view record) noexcept {
     BlueKingAlert alert;
     RecordReader(arena, alert).read(record);
     return alert;

@@ -6,19 +6,19 @@
 
 namespace flashduty {
 
-enum class FigureType { kCounter, kGauge, kHistogram };
+enum class MetricType { kCounter, kGauge, kHistogram };
 
-struct FigureHead {
+struct MetricHead {
     std::string_view name;
-    FigureType type;
+    MetricType type;
     std::string_view help;
     std::string_view label;  ///< empty: the figure is one number
 };
 
 /// A format. For each figure begin(), the values and end() are called.
-class FigureSink {
+class MetricSink {
   public:
-    virtual void begin(const FigureHead& head) noexcept = 0;
+    virtual void begin(const MetricHead& head) noexcept = 0;
 
     /// `label` is empty for a figure that is one number.
     virtual void value(std::string_view label, std::string_view number) noexcept = 0;
@@ -33,11 +33,11 @@ class FigureSink {
     virtual void end() noexcept = 0;
 
   protected:
-    ~FigureSink() = default;
+    ~MetricSink() = default;
 };
 
 /// Gives a sink all figures.
-void list_figures(const StatusView& view, FigureSink& sink) noexcept;
+void list_metrics(const StatusView& view, MetricSink& sink) noexcept;
 
 /// How long the first event that waits has been waiting.
 [[nodiscard]] std::uint64_t oldest_wait_ms(const StatusView& view) noexcept;

@@ -1,20 +1,20 @@
-#include "figures.hpp"
+#include "metrics.hpp"
 
 namespace flashduty {
 
 namespace {
 
-constexpr FigureType kCounter = FigureType::kCounter;
-constexpr FigureType kGauge = FigureType::kGauge;
+constexpr MetricType kCounter = MetricType::kCounter;
+constexpr MetricType kGauge = MetricType::kGauge;
 
-void list_one(FigureSink& sink, const FigureHead& head, std::string_view number) noexcept {
+void list_one(MetricSink& sink, const MetricHead& head, std::string_view number) noexcept {
     sink.begin(head);
     sink.value({}, number);
     sink.end();
 }
 
 template <std::size_t Kinds>
-void list_kinds(FigureSink& sink, const FigureHead& head, const std::string_view (&names)[Kinds],
+void list_kinds(MetricSink& sink, const MetricHead& head, const std::string_view (&names)[Kinds],
                 const std::uint64_t (&counts)[Kinds]) noexcept {
     sink.begin(head);
     for (std::size_t i = 0; i < Kinds; i++) {
@@ -24,7 +24,7 @@ void list_kinds(FigureSink& sink, const FigureHead& head, const std::string_view
 }
 
 template <std::size_t Bounds>
-void list_histogram(FigureSink& sink, const FigureHead& head,
+void list_histogram(MetricSink& sink, const MetricHead& head,
                     const std::uint64_t (&bounds_ms)[Bounds],
                     const Histogram<std::uint64_t, Bounds>& histogram) noexcept {
     sink.begin(head);
@@ -40,7 +40,7 @@ void list_histogram(FigureSink& sink, const FigureHead& head,
 }
 
 /// Those HTTP statuses that have come, and all other ends.
-void list_pushes(FigureSink& sink, const Snapshot& figures) noexcept {
+void list_pushes(MetricSink& sink, const Snapshot& figures) noexcept {
     sink.begin({"flashduty_pushes_total", kCounter,
                 "Pushes to Flashduty that have ended, by HTTP status or what came in its place.",
                 "code"});
@@ -55,7 +55,7 @@ void list_pushes(FigureSink& sink, const Snapshot& figures) noexcept {
     sink.end();
 }
 
-void list_spool(FigureSink& sink, const StatusView& view) noexcept {
+void list_spool(MetricSink& sink, const StatusView& view) noexcept {
     const SpoolFigures<std::uint64_t>& spool = view.figures->spool;
     sink.begin({"flashduty_spool_events", kGauge, "Events in the spool.", "state"});
     sink.value("waiting", Digits(spool.waiting));
@@ -73,7 +73,7 @@ void list_spool(FigureSink& sink, const StatusView& view) noexcept {
              Digits(spool.commits));
 }
 
-void list_targets(FigureSink& sink, const StatusView& view) noexcept {
+void list_targets(MetricSink& sink, const StatusView& view) noexcept {
     sink.begin({"flashduty_target_up", kGauge,
                 "Whether the last that is known of a target is that it takes events.", "target"});
     for (std::size_t i = 0; i < view.target_count; i++) {
@@ -90,7 +90,7 @@ std::uint64_t oldest_wait_ms(const StatusView& view) noexcept {
     return oldest_ms == 0 || oldest_ms > now_ms ? 0 : now_ms - oldest_ms;
 }
 
-void list_figures(const StatusView& view, FigureSink& sink) noexcept {
+void list_metrics(const StatusView& view, MetricSink& sink) noexcept {
     const Snapshot& figures = *view.figures;
     list_one(sink, {"flashduty_received_total", kCounter, "Requests to locations that push.", {}},
              Digits(figures.received));
@@ -106,13 +106,13 @@ void list_figures(const StatusView& view, FigureSink& sink) noexcept {
     list_pushes(sink, figures);
     list_histogram(sink,
                    {"flashduty_push_duration_seconds",
-                    FigureType::kHistogram,
+                    MetricType::kHistogram,
                     "How long pushes to Flashduty have taken.",
                     {}},
                    kPushBoundsMs, figures.push_duration);
     list_histogram(sink,
                    {"flashduty_delivery_delay_seconds",
-                    FigureType::kHistogram,
+                    MetricType::kHistogram,
                     "From the arrival of an alert to Flashduty's yes, time in the spool included.",
                     {}},
                    kDelayBoundsMs, figures.delivery_delay);

@@ -1,7 +1,8 @@
-#include "link_message.hpp"
+#include "line_message.hpp"
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 namespace flashduty {
 
@@ -12,9 +13,9 @@ constexpr char kWokenTag = 'W';
 constexpr char kVerdictTag = 'V';
 
 constexpr std::size_t kMaxTextBytes = 4 * 1024;
-static_assert(3 * kMaxTextBytes + sizeof(PushVerdict) < kMaxLinkMessageBytes);
+static_assert(3 * kMaxTextBytes + sizeof(PushVerdict) < kMaxLineMessageBytes);
 
-constexpr std::size_t kWokenPerMessage = kMaxLinkMessageBytes / sizeof(Woken) - 1;
+constexpr std::size_t kWokenPerMessage = kMaxLineMessageBytes / sizeof(Woken) - 1;
 
 template <class Number>
 void put(std::string& message, Number number) {
@@ -52,6 +53,22 @@ bool take_tag(std::string_view& message, char tag) {
     return take(message, found) && found == tag;
 }
 
+/// The number of a fate in messages, as 1.0.0 has it, whose workers may be at the other end.
+constexpr std::uint8_t kFateNumbers[] = {1, 3, 2};
+static_assert(std::size(kFateNumbers) == kFates);
+
+std::uint8_t number_of(Fate fate) { return kFateNumbers[static_cast<std::size_t>(fate)]; }
+
+bool take_fate(std::string_view& message, Fate& fate) {
+    std::uint8_t number = 0;
+    if (!take(message, number)) {
+        return false;
+    }
+    const auto* found = std::find(std::begin(kFateNumbers), std::end(kFateNumbers), number);
+    fate = static_cast<Fate>(found - std::begin(kFateNumbers));
+    return fate != Fate::kCount;
+}
+
 }  // namespace
 
 std::vector<std::string> write_woken(const std::vector<Woken>& woken) {
@@ -82,7 +99,7 @@ std::vector<Woken> read_woken(std::string_view message) {
 std::string write_verdict(const PushVerdict& verdict) {
     std::string message(1, kVerdictTag);
     put(message, verdict.event_id);
-    put(message, verdict.kind);
+    put(message, number_of(verdict.fate));
     put(message, verdict.http_status);
     put(message, verdict.push_time_ms);
     put_text(message, verdict.code);
@@ -93,7 +110,7 @@ std::string write_verdict(const PushVerdict& verdict) {
 
 bool read_verdict(std::string_view message, PushVerdict& verdict) {
     return take_tag(message, kVerdictTag) && take(message, verdict.event_id) &&
-           take(message, verdict.kind) && take(message, verdict.http_status) &&
+           take_fate(message, verdict.fate) && take(message, verdict.http_status) &&
            take(message, verdict.push_time_ms) && take_text(message, verdict.code) &&
            take_text(message, verdict.request_id) && take_text(message, verdict.reason);
 }

@@ -1,5 +1,5 @@
 // What is kept of an alert for variables, there and back.
-#include "alert_record.hpp"
+#include "alert_variables.hpp"
 
 #include "support.hpp"
 
@@ -35,7 +35,7 @@ BlueKingAlert full_alert() {
 void what_variables_ask_for_comes_back_as_it_was(void**) {
     HeapArena arena;
     const BlueKingAlert alert = full_alert();
-    const BlueKingAlert back = read_alert_record(arena, write_alert_record(arena, alert));
+    const BlueKingAlert back = read_alert_variables(arena, write_alert_variables(arena, alert));
     for (std::string_view BlueKingAlert::*text :
          {&BlueKingAlert::type, &BlueKingAlert::bk_biz_id, &BlueKingAlert::bk_biz_name,
           &BlueKingAlert::event_id, &BlueKingAlert::level, &BlueKingAlert::level_name,
@@ -51,16 +51,16 @@ void what_variables_ask_for_comes_back_as_it_was(void**) {
 
 void an_empty_alert_comes_back_empty(void**) {
     HeapArena arena;
-    const std::string_view record = write_alert_record(arena, BlueKingAlert());
+    const std::string_view record = write_alert_variables(arena, BlueKingAlert());
     assert_text(record, "{}");
-    const BlueKingAlert back = read_alert_record(arena, record);
+    const BlueKingAlert back = read_alert_variables(arena, record);
     assert_text(back.type, "");
     assert_int_equal(back.dimension_count, 0);
 }
 
 void members_that_are_not_known_are_passed_over(void**) {
     HeapArena arena;
-    const BlueKingAlert back = read_alert_record(
+    const BlueKingAlert back = read_alert_variables(
         arena, R"({"later":{"type":"no","x":"y"},"type":"yes","more":[1,true,null,"z"]})");
     assert_text(back.type, "yes");
     assert_int_equal(back.dimension_count, 0);
@@ -68,8 +68,8 @@ void members_that_are_not_known_are_passed_over(void**) {
 
 void a_record_that_is_no_json_gives_an_empty_alert(void**) {
     HeapArena arena;
-    assert_text(read_alert_record(arena, R"({"type":"cut)").type, "");
-    assert_text(read_alert_record(arena, "").type, "");
+    assert_text(read_alert_variables(arena, R"({"type":"cut)").type, "");
+    assert_text(read_alert_variables(arena, "").type, "");
 }
 
 }  // namespace
@@ -81,5 +81,5 @@ int main() {
         cmocka_unit_test(members_that_are_not_known_are_passed_over),
         cmocka_unit_test(a_record_that_is_no_json_gives_an_empty_alert),
     };
-    return run("alert_record", tests);
+    return run("alert_variables", tests);
 }

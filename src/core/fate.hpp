@@ -1,0 +1,19 @@
+// What became of an event that was pushed: the one word for it in schedule, store, line and
+// metrics.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace flashduty {
+
+enum class Fate : std::uint8_t {
+    kDelivered,
+    kWaits,    ///< passing, or an operator's matter: it stays where it is
+    kRefused,  ///< will never be taken: a dead letter
+    kCount,
+};
+
+inline constexpr std::size_t kFates = static_cast<std::size_t>(Fate::kCount);
+
+}  // namespace flashduty
