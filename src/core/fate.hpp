@@ -2,8 +2,9 @@
 // metrics.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
+
+#include "enum_table.hpp"
 
 namespace flashduty {
 
@@ -14,6 +15,6 @@ enum class Fate : std::uint8_t {
     kCount,
 };
 
-inline constexpr std::size_t kFates = static_cast<std::size_t>(Fate::kCount);
+inline constexpr std::size_t kFates = kCountOf<Fate>;
 
 }  // namespace flashduty

@@ -1,5 +1,6 @@
 #include "message_extractor.hpp"
 
+#include "enum_table.hpp"
 #include "flashduty_event.hpp"
 
 namespace flashduty {
@@ -99,6 +100,31 @@ constexpr Member kMessageMembers[] = {
     {"is_shielded", Field::kIsShielded},
 };
 constexpr Schema kMessage = schema(kMessageMembers);
+
+/// How often a field is the value of a member.
+template <std::size_t N>
+constexpr std::size_t uses_of(Field field, const Member (&members)[N]) noexcept {
+    std::size_t uses = 0;
+    for (const Member& member : members) {
+        uses += member.field == field ? 1 : 0;
+    }
+    return uses;
+}
+
+constexpr bool has_each_field_one_member() noexcept {
+    for (std::size_t i = 0; i < kCountOf<Field>; i++) {
+        const auto field = static_cast<Field>(i);
+        const std::size_t uses = uses_of(field, kMessageMembers) + uses_of(field, kEventMembers) +
+                                 uses_of(field, kStrategyMembers) + uses_of(field, kDataMembers) +
+                                 uses_of(field, kOriginAlarmMembers) +
+                                 uses_of(field, kAnomalyRecordMembers);
+        if (uses != 1) {
+            return false;
+        }
+    }
+    return true;
+}
+static_assert(has_each_field_one_member());
 
 }  // namespace
 

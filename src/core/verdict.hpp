@@ -95,6 +95,7 @@ enum class Verdict {
     kSlowDown,        ///< transient: too many events
     kTimedOut,        ///< transient: no answer in time
     kTransient,       ///< any other passing failure
+    kCount,
 };
 
 /// How a push ended, apart from the answer's body.

@@ -43,19 +43,19 @@ std::string_view of_answer(Delivery& delivery) noexcept {
 }
 
 std::string_view push_status(Delivery& delivery) noexcept {
-    const unsigned status = delivery.push_end.http_status;
+    const unsigned status = delivery.push.end.http_status;
     return status == 0 ? std::string_view{} : decimal(delivery.arena, status);
 }
 
 /// Seconds with milliseconds, as nginx's own times.
 std::string_view push_time(Delivery& delivery) noexcept {
-    if (delivery.push_end.http_status == 0) {
+    if (delivery.push.end.http_status == 0) {
         return {};
     }
     u_char text[NGX_TIME_T_LEN + 4];
     const u_char* end =
-        ngx_sprintf(text, "%T.%03M", static_cast<time_t>(delivery.push_time_ms / 1000),
-                    delivery.push_time_ms % 1000);
+        ngx_sprintf(text, "%T.%03M", static_cast<time_t>(delivery.push.time_ms / 1000),
+                    delivery.push.time_ms % 1000);
     return delivery.arena.copy(
         {reinterpret_cast<const char*>(text), static_cast<std::size_t>(end - text)});
 }

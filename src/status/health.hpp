@@ -5,8 +5,9 @@
 
 namespace flashduty {
 
-enum class State { kDelivering, kSpooling, kFailing };
+enum class State { kDelivering, kSpooling, kFailing, kCount };
 inline constexpr std::string_view kStateNames[] = {"delivering", "spooling", "failing"};
+static_assert(std::size(kStateNames) == kCountOf<State>);
 
 struct Health {
     State state = State::kDelivering;

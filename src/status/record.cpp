@@ -8,11 +8,6 @@ constexpr std::memory_order kRelaxed = std::memory_order_relaxed;
 
 void add(StatsWord& word, std::uint64_t count) noexcept { word.fetch_add(count, kRelaxed); }
 
-template <class Kind>
-constexpr std::size_t index_of(Kind kind) noexcept {
-    return static_cast<std::size_t>(kind);
-}
-
 template <std::size_t Bounds>
 void observe(Histogram<StatsWord, Bounds>& histogram, const std::uint64_t (&bounds_ms)[Bounds],
              std::uint64_t duration_ms) noexcept {

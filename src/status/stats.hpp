@@ -8,6 +8,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "../core/enum_table.hpp"
 #include "../core/fate.hpp"
 #include "sealed.hpp"
 
@@ -19,29 +20,41 @@ using StatusMs = std::uint64_t;
 // ---------------------------------------------------------------- what is told apart
 
 /// How a request was answered: gateway.md, "Answers".
-enum class AnsweredAs { kDelivered, kSpooled, kTest, kPreview, kRefused, kFailed, kRejected };
+enum class AnsweredAs {
+    kDelivered,
+    kSpooled,
+    kTest,
+    kPreview,
+    kRefused,
+    kFailed,
+    kRejected,
+    kCount
+};
 inline constexpr std::string_view kAnsweredNames[] = {"delivered", "spooled", "test",    "preview",
                                                       "refused",   "failed",  "rejected"};
-inline constexpr std::size_t kAnsweredKinds = std::size(kAnsweredNames);
+inline constexpr std::size_t kAnsweredKinds = kCountOf<AnsweredAs>;
+static_assert(std::size(kAnsweredNames) == kAnsweredKinds);
 
 /// The result of a push from the spool whose caller did not wait for it, by its Fate.
 inline constexpr std::string_view kReplayNames[] = {"delivered", "retry", "dead"};
 static_assert(std::size(kReplayNames) == kFates);
 
 /// Why a push has no HTTP status to go by.
-enum class PushFailure { kTimeout, kConnect, kUnreadable };
+enum class PushFailure { kTimeout, kConnect, kUnreadable, kCount };
 inline constexpr std::string_view kPushFailureNames[] = {"timeout", "connect", "unreadable"};
-inline constexpr std::size_t kPushFailureKinds = std::size(kPushFailureNames);
+inline constexpr std::size_t kPushFailureKinds = kCountOf<PushFailure>;
+static_assert(std::size(kPushFailureNames) == kPushFailureKinds);
 
 inline constexpr unsigned kFirstHttpStatus = 100;
 inline constexpr unsigned kLastHttpStatus = 599;
 inline constexpr std::size_t kHttpStatuses = kLastHttpStatus - kFirstHttpStatus + 1;
 
 /// A part of an event that Flashduty takes only so much of.
-enum class CutField { kTitle, kDescription, kAlertKey, kLabels };
+enum class CutField { kTitle, kDescription, kAlertKey, kLabels, kCount };
 inline constexpr std::string_view kCutFieldNames[] = {"title_rule", "description", "alert_key",
                                                       "labels"};
-inline constexpr std::size_t kCutFields = std::size(kCutFieldNames);
+inline constexpr std::size_t kCutFields = kCountOf<CutField>;
+static_assert(std::size(kCutFieldNames) == kCutFields);
 
 // ---------------------------------------------------------------- histograms
 

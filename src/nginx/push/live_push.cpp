@@ -1,5 +1,6 @@
 #include "live_push.hpp"
 
+#include "../../core/enum_table.hpp"
 #include "../request/answer.hpp"
 #include "../request/recorder.hpp"
 #include "push.hpp"
@@ -20,29 +21,26 @@ constexpr VerdictRow kVerdicts[] = {
     {Verdict::kTimedOut, Outcome::kTimedOut},      {Verdict::kTransient, Outcome::kUnreachable},
 };
 
-Outcome outcome_of(Verdict verdict) noexcept {
-    const VerdictRow* row = kVerdicts;
-    while (row->verdict != verdict) {
-        row++;
-    }
-    return row->outcome;
-}
+static_assert(has_each_in_order(kVerdicts, &VerdictRow::verdict));
+
+Outcome outcome_of(Verdict verdict) noexcept { return kVerdicts[index_of(verdict)].outcome; }
 
 }  // namespace
 
 void push_live(Delivery& delivery, const DeliveredHook& on_delivered) noexcept {
-    delivery.on_delivered = on_delivered;
-    delivery.on_push_judged = [](Delivery& judged) {
+    delivery.push.on_delivered = on_delivered;
+    delivery.push.on_judged = [](Delivery& judged) {
         record_live_push(judged);
-        if (judged.verdict == Verdict::kSlowDown) {
-            judged.retry_after = judged.push_retry_after.empty() ? "1" : judged.push_retry_after;
+        if (judged.push.verdict == Verdict::kSlowDown) {
+            judged.retry_after = judged.push.retry_after.empty() ? "1" : judged.push.retry_after;
         }
-        settle(judged, outcome_of(judged.verdict), judged.push_reason);
-        if (judged.verdict == Verdict::kDelivered && judged.on_delivered.call != nullptr) {
-            judged.on_delivered.call(judged.on_delivered.owner, judged);
+        settle(judged, outcome_of(judged.push.verdict), judged.push.reason);
+        if (judged.push.verdict == Verdict::kDelivered &&
+            judged.push.on_delivered.call != nullptr) {
+            judged.push.on_delivered.call(judged.push.on_delivered.owner, judged);
         }
     };
-    delivery.on_push_over = answer_caller;
+    delivery.push.on_over = answer_caller;
     if (!start_push(delivery)) {
         settle(delivery, Outcome::kBroken, kOutOfMemory);
         answer_caller(delivery.request);

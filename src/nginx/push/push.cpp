@@ -57,13 +57,13 @@ bool is_safe_path(Arena& arena, std::string_view path) noexcept {
 /// The caller's request ends before its push: the worker shuts down, or nginx ends it by force.
 void on_request_end(void* data) {
     Delivery& delivery = *static_cast<Delivery*>(data);
-    if (!delivery.is_judged) {
-        delivery.push_time_ms = ngx_current_msec - delivery.push_started_ms;
-        delivery.is_judged = true;
-        delivery.verdict = Verdict::kTransient;
-        delivery.push_reason = "nginx ended the request before the push was over";
+    if (!delivery.push.is_judged) {
+        delivery.push.time_ms = ngx_current_msec - delivery.push.started_ms;
+        delivery.push.is_judged = true;
+        delivery.push.verdict = Verdict::kTransient;
+        delivery.push.reason = "nginx ended the request before the push was over";
         record_push(delivery, nullptr);
-        delivery.on_push_judged(delivery);
+        delivery.push.on_judged(delivery);
     }
 }
 
@@ -103,7 +103,7 @@ PushParts* make_parts(Delivery& delivery) noexcept {
     if (parts == nullptr || cleanup == nullptr || reader == nullptr) {
         return nullptr;
     }
-    delivery.answer_reader = new (reader) AnswerReader(delivery.arena);
+    delivery.push.answer_reader = new (reader) AnswerReader(delivery.arena);
     cleanup->handler = on_request_end;
     cleanup->data = &delivery;
     parts->on_end = {on_push_end, &delivery};
@@ -123,7 +123,7 @@ void forget_caller(ngx_http_request_t* r) {
 /// woken here. One that is being sent is not: it must not see that the caller has left.
 void wait_for_push(ngx_http_request_t* r) {
     forget_caller(r);
-    ngx_http_request_t* push = find_delivery(r)->push;
+    ngx_http_request_t* push = find_delivery(r)->push.request;
     if (push != nullptr && push->upstream == nullptr && !r->connection->write->delayed) {
         push->write_event_handler(push);
     }
@@ -151,8 +151,8 @@ bool find_push_uri(Delivery& delivery) noexcept {
                      "map to fixed values");
         return false;
     }
-    delivery.push_uri = uri;
-    delivery.push_args = to_ngx(escape_arguments(delivery.arena, to_view(args)));
+    delivery.push.uri = uri;
+    delivery.push.args = to_ngx(escape_arguments(delivery.arena, to_view(args)));
     if (delivery.arena.failed()) {
         settle(delivery, Outcome::kBroken, kOutOfMemory);
         return false;
@@ -175,9 +175,9 @@ bool start_push(Delivery& delivery) noexcept {
     PushParts* parts = make_parts(delivery);
     ngx_http_request_t* sr = nullptr;
     if (parts == nullptr || delivery.arena.failed() ||
-        ngx_http_subrequest(r, &delivery.push_uri, &delivery.push_args, &sr, &parts->on_end,
+        ngx_http_subrequest(r, &delivery.push.uri, &delivery.push.args, &sr, &parts->on_end,
                             NGX_HTTP_SUBREQUEST_BACKGROUND) != NGX_OK) {
-        delivery.is_judged = true;  // there was none
+        delivery.push.is_judged = true;  // there was none
         return false;
     }
     sr->method = NGX_HTTP_POST;
@@ -188,8 +188,8 @@ bool start_push(Delivery& delivery) noexcept {
     if (parts->headers.headers.last == &parts->headers.headers.part) {
         sr->headers_in.headers.last = &sr->headers_in.headers.part;
     }
-    delivery.push = sr;
-    delivery.push_started_ms = ngx_current_msec;
+    delivery.push.request = sr;
+    delivery.push.started_ms = ngx_current_msec;
     hold_caller(r);
     return true;
 }

@@ -27,7 +27,7 @@ std::string_view answer_header(ngx_http_request_t* sr, std::string_view name) no
 
 /// A sentence where Flashduty gave none.
 std::string_view reason_for(Delivery& delivery, Verdict verdict, bool was_sent) noexcept {
-    const std::string_view status = decimal(delivery.arena, delivery.push_end.http_status);
+    const std::string_view status = decimal(delivery.arena, delivery.push.end.http_status);
     if (!delivery.answer.code.empty()) {
         return concat(delivery.arena, std::string_view("Flashduty answered "),
                       delivery.answer.code);
@@ -50,9 +50,10 @@ std::string_view reason_for(Delivery& delivery, Verdict verdict, bool was_sent) 
         case Verdict::kTimedOut:
             return "Flashduty did not answer in time";
         case Verdict::kTransient:
+        case Verdict::kCount:
             break;
     }
-    if (!delivery.push_end.whole) {
+    if (!delivery.push.end.whole) {
         return "Flashduty could not be reached or did not answer to the end: see nginx's error "
                "log";
     }
@@ -81,9 +82,9 @@ std::string_view retry_after(ngx_http_request_t* sr) noexcept {
 
 /// Reads out what the push brought and what that means.
 void judge_push(Delivery& delivery, ngx_http_request_t* sr) noexcept {
-    const Answer& answer = delivery.answer_reader->finish();
-    Verdict verdict = judge(delivery.push_end, answer);
-    if (delivery.is_push_timed_out && verdict == Verdict::kTransient) {
+    const Answer& answer = delivery.push.answer_reader->finish();
+    Verdict verdict = judge(delivery.push.end, answer);
+    if (delivery.push.is_timed_out && verdict == Verdict::kTransient) {
         verdict = Verdict::kTimedOut;
     }
     const std::string_view url =
@@ -102,9 +103,9 @@ void judge_push(Delivery& delivery, ngx_http_request_t* sr) noexcept {
             reason = reason_for(delivery, verdict, sr->upstream != nullptr);
         }
     }
-    delivery.push_retry_after = retry_after(sr);
-    delivery.verdict = verdict;
-    delivery.push_reason = reason;
+    delivery.push.retry_after = retry_after(sr);
+    delivery.push.verdict = verdict;
+    delivery.push.reason = reason;
 }
 
 // ---------------------------------------------------------------- how it comes
@@ -115,7 +116,7 @@ Delivery* delivery_of_push(ngx_http_request_t* r) noexcept {
         return nullptr;
     }
     Delivery* delivery = find_delivery(r);
-    return delivery != nullptr && delivery->push == r ? delivery : nullptr;
+    return delivery != nullptr && delivery->push.request == r ? delivery : nullptr;
 }
 
 /// Only here it can still be seen why proxy gives up in the middle of an answer.
@@ -124,8 +125,8 @@ void on_upstream_end(ngx_http_request_t* r, ngx_int_t rc) {
     if (delivery == nullptr) {
         return;
     }
-    delivery->is_push_timed_out = rc == NGX_HTTP_GATEWAY_TIME_OUT;
-    delivery->finalize_upstream(r, rc);
+    delivery->push.is_timed_out = rc == NGX_HTTP_GATEWAY_TIME_OUT;
+    delivery->push.finalize_upstream(r, rc);
 }
 
 /// True when an X-Accel-Redirect has led away from Flashduty's answer.
@@ -140,8 +141,8 @@ ngx_int_t header_filter(ngx_http_request_t* r) {
     if (delivery == nullptr) {
         return next_header_filter(r);
     }
-    delivery->is_redirected = is_redirected(r);
-    delivery->push_end.http_status = delivery->is_redirected
+    delivery->push.is_redirected = is_redirected(r);
+    delivery->push.end.http_status = delivery->push.is_redirected
                                          ? NGX_HTTP_BAD_GATEWAY
                                          : static_cast<unsigned>(r->headers_out.status);
     r->header_sent = 1;
@@ -150,7 +151,7 @@ ngx_int_t header_filter(ngx_http_request_t* r) {
         // nginx's buffering writes early only for the request that its connection is busy with,
         // which is the caller's: a push would fill its buffers and wait for ever.
         r->upstream->buffering = 0;
-        delivery->finalize_upstream = r->upstream->finalize_request;
+        delivery->push.finalize_upstream = r->upstream->finalize_request;
         r->upstream->finalize_request = on_upstream_end;
     }
     return NGX_OK;
@@ -163,11 +164,11 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) {
     }
     for (; in != nullptr; in = in->next) {
         ngx_buf_t& buf = *in->buf;
-        if (ngx_buf_in_memory(&buf) && !delivery->is_redirected) {
-            delivery->answer_reader->feed({reinterpret_cast<const char*>(buf.pos),
-                                           static_cast<std::size_t>(buf.last - buf.pos)});
+        if (ngx_buf_in_memory(&buf) && !delivery->push.is_redirected) {
+            delivery->push.answer_reader->feed({reinterpret_cast<const char*>(buf.pos),
+                                                static_cast<std::size_t>(buf.last - buf.pos)});
         }
-        delivery->push_end.whole = delivery->push_end.whole || buf.last_buf || buf.last_in_chain;
+        delivery->push.end.whole = delivery->push.end.whole || buf.last_buf || buf.last_in_chain;
         buf.pos = buf.last;
         buf.file_pos = buf.file_last;
     }
@@ -180,20 +181,20 @@ ngx_int_t on_push_end(ngx_http_request_t* sr, void* data, ngx_int_t rc) {
     Delivery& delivery = *static_cast<Delivery*>(data);
     // With `aio` a part of the answer may still be on its way from a file; nginx calls again.
     const bool is_still_read = sr->buffered != 0 && (rc == NGX_OK || rc == NGX_AGAIN);
-    if (delivery.is_judged || is_still_read) {
+    if (delivery.push.is_judged || is_still_read) {
         return NGX_OK;
     }
-    delivery.push_time_ms = ngx_current_msec - delivery.push_started_ms;
-    if (delivery.push_end.http_status == 0) {
+    delivery.push.time_ms = ngx_current_msec - delivery.push.started_ms;
+    if (delivery.push.end.http_status == 0) {
         const bool is_status = rc >= NGX_HTTP_OK && rc <= 599;
-        delivery.push_end.http_status =
+        delivery.push.end.http_status =
             static_cast<unsigned>(is_status ? rc : NGX_HTTP_BAD_GATEWAY);
     }
     judge_push(delivery, sr);
-    delivery.is_judged = true;
+    delivery.push.is_judged = true;
     record_push(delivery, sr);
-    delivery.on_push_judged(delivery);
-    delivery.request->write_event_handler = delivery.on_push_over;
+    delivery.push.on_judged(delivery);
+    delivery.request->write_event_handler = delivery.push.on_over;
     if (ngx_http_post_request(delivery.request, nullptr) != NGX_OK) {
         return NGX_ERROR;  // out of memory: nothing will answer the caller, so end it all
     }

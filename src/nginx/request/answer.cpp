@@ -1,5 +1,6 @@
 #include "answer.hpp"
 
+#include "../../core/enum_table.hpp"
 #include "../../core/text.hpp"
 #include "../base/headers.hpp"
 #include "recorder.hpp"
@@ -32,16 +33,12 @@ constexpr OutcomeRow kOutcomes[] = {
 };
 
 std::string_view name_of(const OutcomeRow& row) noexcept {
-    return kAnsweredNames[static_cast<std::size_t>(row.answer)];
+    return kAnsweredNames[index_of(row.answer)];
 }
 
-const OutcomeRow& row_of(Outcome outcome) noexcept {
-    const OutcomeRow* row = kOutcomes;
-    while (row->outcome != outcome) {
-        row++;
-    }
-    return *row;
-}
+static_assert(has_each_in_order(kOutcomes, &OutcomeRow::outcome));
+
+const OutcomeRow& row_of(Outcome outcome) noexcept { return kOutcomes[index_of(outcome)]; }
 
 void log_outcome(Delivery& delivery, const OutcomeRow& row) noexcept {
     if (row.log_level == 0) {

@@ -21,6 +21,7 @@ enum class Outcome {
     kNoToken,
     kBadMethod,
     kEncoded,
+    kCount,
 };
 
 /// The reason of Outcome::kBroken where memory has run out.

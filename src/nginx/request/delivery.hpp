@@ -18,6 +18,29 @@ struct DeliveredHook {
     void* owner = nullptr;
 };
 
+/// The push of an event: where to, whom to tell of its end, and what came of it. It is known by its
+/// request, because an error_page clears module contexts.
+struct PushState {
+    ngx_str_t uri = ngx_null_string;  ///< without its arguments
+    ngx_str_t args = ngx_null_string;
+    void (*on_judged)(Delivery& delivery) = nullptr;  ///< called once, when the push has ended
+    ngx_http_event_handler_pt on_over = nullptr;      ///< of the main request: ends it
+    DeliveredHook on_delivered;                       ///< see push_live()
+    void* owner = nullptr;                            ///< for on_judged and on_over
+    ngx_http_request_t* request = nullptr;            ///< the subrequest
+    AnswerReader* answer_reader = nullptr;
+    PushEnd end;
+    bool is_timed_out = false;
+    bool is_redirected = false;  ///< what comes is not the answer to the push
+    bool is_judged = false;      ///< the push has ended, or never was
+    ngx_msec_t started_ms = 0;
+    ngx_msec_t time_ms = 0;
+    void (*finalize_upstream)(ngx_http_request_t* r, ngx_int_t rc) = nullptr;  ///< proxy's own
+    Verdict verdict = Verdict::kTransient;
+    std::string_view reason;       ///< unless delivered: one sentence
+    std::string_view retry_after;  ///< as Flashduty has it; empty where it says nothing
+};
+
 /// Lives in the request's pool and is never destroyed.
 struct Delivery {
     explicit Delivery(ngx_http_request_t* r) noexcept : request(r), arena(r->pool) {}
@@ -31,29 +54,11 @@ struct Delivery {
     std::string_view event_json;
     ngx_msec_t arrived_ms = 0;  ///< when its body had
 
-    // The push. It is known by its request, because an error_page clears module contexts.
-    ngx_str_t push_uri = ngx_null_string;  ///< without its arguments
-    ngx_str_t push_args = ngx_null_string;
-    void (*on_push_judged)(Delivery& delivery) = nullptr;  ///< called once, when the push has ended
-    ngx_http_event_handler_pt on_push_over = nullptr;      ///< of the main request: ends it
-    DeliveredHook on_delivered;                            ///< see push_live()
-    void* owner = nullptr;                                 ///< for these two
-    ngx_http_request_t* push = nullptr;
-    AnswerReader* answer_reader = nullptr;
-    PushEnd push_end;
-    bool is_push_timed_out = false;
-    bool is_redirected = false;    ///< what comes is not the answer to the push
-    bool is_judged = false;        ///< the push has ended, or never was
-    bool is_settled = false;       ///< what the caller is told is decided
-    bool has_caller_left = false;  ///< known of HTTP/2 only
-    ngx_msec_t push_started_ms = 0;
-    ngx_msec_t push_time_ms = 0;
-    void (*finalize_upstream)(ngx_http_request_t* r, ngx_int_t rc) = nullptr;  ///< proxy's own
-    Verdict verdict = Verdict::kTransient;
-    std::string_view push_reason;       ///< unless delivered: one sentence
-    std::string_view push_retry_after;  ///< as Flashduty has it; empty where it says nothing
+    PushState push;
 
     // What the caller is told.
+    bool is_settled = false;       ///< it is decided
+    bool has_caller_left = false;  ///< known of HTTP/2 only
     GatewayAnswer answer;
     ngx_uint_t answer_status = 0;
     std::string_view retry_after;  ///< in seconds or a date; empty: not sent

@@ -29,22 +29,23 @@ std::uint64_t key_of(ngx_http_request_t* r, const TargetName& name) noexcept {
 
 PushFact fact_of(const Delivery& delivery, ngx_http_request_t* sr) noexcept {
     PushFact fact;
-    fact.duration_ms = delivery.push_time_ms;
+    fact.duration_ms = delivery.push.time_ms;
     if (sr == nullptr) {
         return fact;
     }
     const ngx_http_upstream_t* upstream = sr->upstream;
-    const unsigned status = delivery.push_end.http_status;
+    const unsigned status = delivery.push.end.http_status;
     const bool has_status = upstream == nullptr || upstream->headers_in.status_n != 0;
     const bool is_good = status >= NGX_HTTP_OK && status < NGX_HTTP_SPECIAL_RESPONSE;
     constexpr auto kNever = static_cast<ngx_msec_t>(-1);
-    if (delivery.is_push_timed_out || (!has_status && status == NGX_HTTP_GATEWAY_TIME_OUT)) {
+    if (delivery.push.is_timed_out || (!has_status && status == NGX_HTTP_GATEWAY_TIME_OUT)) {
         fact.failure = PushFailure::kTimeout;
     } else if (!has_status) {
         const bool is_connected =
             upstream->state != nullptr && upstream->state->connect_time != kNever;
         fact.failure = is_connected ? PushFailure::kUnreadable : PushFailure::kConnect;
-    } else if (delivery.push_end.whole && !(is_good && delivery.verdict == Verdict::kTransient)) {
+    } else if (delivery.push.end.whole &&
+               !(is_good && delivery.push.verdict == Verdict::kTransient)) {
         fact.http_status = status;
     }
     return fact;
@@ -86,17 +87,17 @@ void record_push(const Delivery& delivery, ngx_http_request_t* sr) noexcept {
 }
 
 void record_live_push(const Delivery& delivery) noexcept {
-    const bool is_delivered = delivery.verdict == Verdict::kDelivered;
-    const bool is_taken = is_delivered || delivery.verdict == Verdict::kEventRefused;
+    const bool is_delivered = delivery.push.verdict == Verdict::kDelivered;
+    const bool is_taken = is_delivered || delivery.push.verdict == Verdict::kEventRefused;
     Stats& figures = stats();
     const StatusMs now_ms = status_now_ms();
     if (is_delivered) {
         count_delivery(figures, ngx_current_msec - delivery.arrived_ms, now_ms);
     }
-    if (delivery.push_end.http_status != 0) {  // else nginx has ended it
+    if (delivery.push.end.http_status != 0) {  // else nginx has ended it
         const TargetName name = {server_of(delivery.request),
-                                 before_key(delivery.request, to_view(delivery.push_uri))};
-        note_push(figures, key_of(delivery.request, name), name, is_taken, delivery.push_reason,
+                                 before_key(delivery.request, to_view(delivery.push.uri))};
+        note_push(figures, key_of(delivery.request, name), name, is_taken, delivery.push.reason,
                   now_ms);
     }
 }

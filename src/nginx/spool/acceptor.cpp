@@ -57,7 +57,7 @@ std::string copy(std::string_view text) { return std::string(text); }
 /// True when an integration key would come into the spool with the uri of the push.
 bool has_key_in_uri(const Delivery& delivery) noexcept {
     const std::string uri =
-        copy(to_view(delivery.push_uri)) + '?' + copy(to_view(delivery.push_args));
+        copy(to_view(delivery.push.uri)) + '?' + copy(to_view(delivery.push.args));
     std::string_view rest = uri;
     return !take_integration_key(rest).empty() ||
            before_key(delivery.request, uri).size() != uri.size();
@@ -67,8 +67,8 @@ NewEvent event_of(Delivery& delivery, UnixMs now_ms) noexcept {
     const FlashdutyEvent& event = delivery.event;
     NewEvent record;
     record.server = copy(server_of(delivery.request));
-    record.location = copy(to_view(delivery.push_uri));
-    record.arguments = copy(to_view(delivery.push_args));
+    record.location = copy(to_view(delivery.push.uri));
+    record.arguments = copy(to_view(delivery.push.args));
     record.alert_key = copy(event.alert_key);
     record.event_status = copy(event.event_status);
     record.title = copy(event.title_rule);
@@ -127,11 +127,11 @@ Acceptor::~Acceptor() = default;
 
 void Acceptor::on_request_end(void* data) {
     Delivery& delivery = *static_cast<Delivery*>(data);
-    auto* waiter = static_cast<Waiter*>(delivery.owner);
+    auto* waiter = static_cast<Waiter*>(delivery.push.owner);
     if (waiter == nullptr) {
         return;
     }
-    delivery.owner = nullptr;
+    delivery.push.owner = nullptr;
     waiter->timer.stop();
     if (waiter->event_id == 0) {
         waiter->delivery = nullptr;
@@ -173,7 +173,7 @@ void Acceptor::accept(Delivery& delivery) noexcept {
     entry.waiter.reset(new Waiter{this, &delivery, 0, 0, false, {}});
     entry.waiter->timer.set<&Waiter::on_timer>(*entry.waiter, false);
     entry.waiter->timer.start(location_conf(r).spool_after_ms);
-    delivery.owner = entry.waiter.get();
+    delivery.push.owner = entry.waiter.get();
     hold_caller(r);
     queue_.push_back(std::move(entry));
     post();
@@ -311,7 +311,7 @@ void Acceptor::push_instead(Entry& entry) noexcept {
     }
     waiter.timer.stop();
     ngx_connection_t* c = waiter.delivery->request->connection;
-    waiter.delivery->owner = nullptr;
+    waiter.delivery->push.owner = nullptr;
     push_past_spool(*waiter.delivery);
     ngx_http_run_posted_requests(c);
 }
@@ -323,7 +323,7 @@ void Acceptor::push_past_spool(Delivery& delivery) noexcept {
                    auto& acceptor = *static_cast<Acceptor*>(self);
                    const ngx_msec_t age_ms = ngx_current_msec - delivered.arrived_ms;
                    acceptor.delivered_.push_back(
-                       {copy(server_of(delivered.request)), copy(to_view(delivered.push_uri)),
+                       {copy(server_of(delivered.request)), copy(to_view(delivered.push.uri)),
                         copy(delivered.event.alert_key),
                         acceptor.clock_.now_ms() - static_cast<UnixMs>(age_ms)});
                    acceptor.tell_later();
@@ -343,9 +343,9 @@ void Acceptor::hear(const PushVerdict& verdict) noexcept {
     waiters_.erase(found);
     waiter->timer.stop();
     Delivery& delivery = *waiter->delivery;
-    delivery.owner = nullptr;
-    delivery.push_end.http_status = verdict.http_status;
-    delivery.push_time_ms = static_cast<ngx_msec_t>(verdict.push_time_ms);
+    delivery.push.owner = nullptr;
+    delivery.push.end.http_status = verdict.http_status;
+    delivery.push.time_ms = static_cast<ngx_msec_t>(verdict.push_time_ms);
     delivery.answer.code = delivery.arena.copy(verdict.code);
     delivery.answer.request_id = delivery.arena.copy(verdict.request_id);
     const std::string_view why = delivery.arena.copy(verdict.reason);

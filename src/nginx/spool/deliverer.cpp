@@ -32,16 +32,20 @@ std::uint64_t seed() noexcept {
            static_cast<std::uint64_t>(ngx_random()) ^ static_cast<std::uint64_t>(ngx_pid);
 }
 
-Fate fate_of(Verdict verdict) noexcept {
-    switch (verdict) {
-        case Verdict::kDelivered:
-            return Fate::kDelivered;
-        case Verdict::kEventRefused:
-            return Fate::kRefused;
-        default:
-            return Fate::kWaits;
-    }
-}
+struct FateRow {
+    Verdict verdict;
+    Fate fate;
+};
+
+/// What a verdict means for an event that lies in the spool.
+constexpr FateRow kFateOfVerdict[] = {
+    {Verdict::kDelivered, Fate::kDelivered},  {Verdict::kEventRefused, Fate::kRefused},
+    {Verdict::kAccountAtFault, Fate::kWaits}, {Verdict::kSlowDown, Fate::kWaits},
+    {Verdict::kTimedOut, Fate::kWaits},       {Verdict::kTransient, Fate::kWaits},
+};
+static_assert(has_each_in_order(kFateOfVerdict, &FateRow::verdict));
+
+Fate fate_of(Verdict verdict) noexcept { return kFateOfVerdict[index_of(verdict)].fate; }
 
 /// A Retry-After, which is in seconds or a date; as much of it as is honoured.
 UnixMs retry_after_ms(std::string_view text) noexcept {
@@ -424,19 +428,19 @@ void Deliverer::push(DueEvent&& event, UnixMs now_ms) noexcept {
     Push& push = *new Push{this, std::move(event)};
     cleanup->handler = [](void* data) { delete static_cast<Push*>(data); };
     cleanup->data = &push;
-    delivery->owner = &push;
+    delivery->push.owner = &push;
     delivery->event.title_rule = push.event.title;
     delivery->event.event_status = push.event.event_status;
     delivery->event.alert_key = push.event.alert_key;
     delivery->event_json = push.event.event;
     delivery->alert_variables = push.event.variables;
-    delivery->push_uri = to_ngx(push.event.location);
-    delivery->push_args = to_ngx(push.event.arguments);
-    delivery->on_push_judged = [](Delivery& judged) {
-        Push& ended = *static_cast<Push*>(judged.owner);
+    delivery->push.uri = to_ngx(push.event.location);
+    delivery->push.args = to_ngx(push.event.arguments);
+    delivery->push.on_judged = [](Delivery& judged) {
+        Push& ended = *static_cast<Push*>(judged.push.owner);
         ended.deliverer->on_judged(ended, judged);
     };
-    delivery->on_push_over = end_silent_request;
+    delivery->push.on_over = end_silent_request;
     if (!start_push(*delivery)) {
         end_push(push.event, Fate::kWaits, nullptr, "out of memory");
         end_silent_request(r);
@@ -446,7 +450,8 @@ void Deliverer::push(DueEvent&& event, UnixMs now_ms) noexcept {
 }
 
 void Deliverer::on_judged(Push& push, Delivery& delivery) noexcept {
-    end_push(push.event, fate_of(delivery.verdict), &delivery, std::string(delivery.push_reason));
+    end_push(push.event, fate_of(delivery.push.verdict), &delivery,
+             std::string(delivery.push.reason));
 }
 
 /// `delivery` is nullptr when nothing was pushed.
@@ -455,7 +460,7 @@ void Deliverer::end_push(const DueEvent& event, Fate fate, Delivery* delivery,
     const UnixMs now_ms = clock_.now_ms();
     const Schedule::Ended ended = schedule_.ended(
         event.target_id, event.alert_id, fate,
-        delivery == nullptr ? 0 : retry_after_ms(delivery->push_retry_after), now_ms);
+        delivery == nullptr ? 0 : retry_after_ms(delivery->push.retry_after), now_ms);
     log_change(event, ended.change, reason, now_ms);
     record_end(event, fate, delivery, reason, now_ms);
     if (ended.change.kind != TargetChange::Kind::kNone) {
@@ -477,8 +482,8 @@ void Deliverer::end_push(const DueEvent& event, Fate fate, Delivery* delivery,
     pushed.verdict.fate = fate;
     pushed.verdict.reason = reason;
     if (delivery != nullptr) {
-        pushed.verdict.http_status = delivery->push_end.http_status;
-        pushed.verdict.push_time_ms = delivery->push_time_ms;
+        pushed.verdict.http_status = delivery->push.end.http_status;
+        pushed.verdict.push_time_ms = delivery->push.time_ms;
         pushed.verdict.code = std::string(delivery->answer.code);
         pushed.verdict.request_id = std::string(delivery->answer.request_id);
     }
@@ -518,7 +523,7 @@ void Deliverer::record_end(const DueEvent& event, Fate fate, Delivery* delivery,
     if (fate == Fate::kWaits) {
         target_texts_[event.target_id].reason = for_log(reason);
     }
-    const bool is_pushed = delivery != nullptr && delivery->push_end.http_status != 0;
+    const bool is_pushed = delivery != nullptr && delivery->push.end.http_status != 0;
     if (!is_pushed || listening_.count(event.event_id) != 0) {
         return;  // its caller counts it
     }
