@@ -22,6 +22,8 @@ const char* name_of(Verdict verdict) {
             return "slow down";
         case Verdict::kTimedOut:
             return "timed out";
+        case Verdict::kCount:
+            break;
         case Verdict::kTransient:
             return "transient";
     }
