@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -157,6 +158,22 @@ class EventStore {
 
     /// Why the last call that was not kOk was not: a sentence for the log, of one line.
     [[nodiscard]] virtual std::string_view error() const noexcept = 0;
+
+    /// What somebody has to know of, such as a database that was set aside, since the last call: a
+    /// sentence for the log; mostly empty.
+    [[nodiscard]] virtual std::string take_notice() noexcept = 0;
+};
+
+/// Who has a store: there are many acceptors and one deliverer, which alone may take a damaged
+/// place out of use.
+enum class StoreUser { kAcceptor, kDeliverer };
+
+/// Makes the stores of one place, each for one user.
+class StoreFactory {
+  public:
+    virtual ~StoreFactory() = default;
+
+    [[nodiscard]] virtual std::unique_ptr<EventStore> make(StoreUser user) const noexcept = 0;
 };
 
 }  // namespace flashduty

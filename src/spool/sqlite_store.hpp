@@ -2,7 +2,9 @@
 // for what happens to it.
 #pragma once
 
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "event_store.hpp"
 #include "spool_database.hpp"
@@ -45,12 +47,24 @@ class SqliteStore final : public EventStore {
     [[nodiscard]] StoreStatus size(StoreSize& size) noexcept override;
     [[nodiscard]] std::string_view error() const noexcept override { return database_.error(); }
 
-    /// What was set aside since the last call, a sentence for the log; mostly empty.
-    [[nodiscard]] std::string take_notice() noexcept { return database_.take_notice(); }
+    [[nodiscard]] std::string take_notice() noexcept override { return database_.take_notice(); }
 
   private:
     SqliteStoreOptions options_;
     SpoolDatabase database_;
+};
+
+class SqliteStoreFactory final : public StoreFactory {
+  public:
+    explicit SqliteStoreFactory(SqliteStoreOptions options) noexcept
+        : options_(std::move(options)) {}
+
+    [[nodiscard]] std::unique_ptr<EventStore> make(StoreUser user) const noexcept override {
+        return std::make_unique<SqliteStore>(options_, user == StoreUser::kDeliverer);
+    }
+
+  private:
+    SqliteStoreOptions options_;
 };
 
 }  // namespace flashduty

@@ -114,9 +114,9 @@ struct Acceptor::Batch {
     std::string error;
 };
 
-Acceptor::Acceptor(const SqliteStoreOptions& options, ngx_thread_pool_t* threads,
+Acceptor::Acceptor(std::unique_ptr<EventStore> store, ngx_thread_pool_t* threads,
                    const Waker& waker) noexcept
-    : store_(options, false), threads_(threads), waker_(waker) {
+    : store_(std::move(store)), threads_(threads), waker_(waker) {
     job_.set<&Acceptor::write_down, &Acceptor::on_written>(*this);
     telling_.set<&Acceptor::tell>(*this, false);
 }
@@ -239,9 +239,9 @@ void Acceptor::write_down() noexcept {
             events.push_back(std::move(entry.event));
         }
     }
-    batch_->status = batch_->delivered.empty() ? store_.append(events, batch_->appended)
-                                               : store_.supersede(batch_->delivered);
-    batch_->error = copy(store_.error());
+    batch_->status = batch_->delivered.empty() ? store_->append(events, batch_->appended)
+                                               : store_->supersede(batch_->delivered);
+    batch_->error = copy(store_->error());
 }
 
 // ---------------------------------------------------------------- written down, or not

@@ -7,8 +7,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "../../spool/event_store.hpp"
 #include "../../spool/line_message.hpp"
-#include "../../spool/sqlite_store.hpp"
 #include "../base/thread_job.hpp"
 #include "../request/delivery.hpp"
 #include "../request/recorder.hpp"
@@ -25,7 +25,7 @@ class Acceptor {
         void* owner;
     };
 
-    Acceptor(const SqliteStoreOptions& options, ngx_thread_pool_t* threads,
+    Acceptor(std::unique_ptr<EventStore> store, ngx_thread_pool_t* threads,
              const Waker& waker) noexcept;
     ~Acceptor();
     Acceptor(const Acceptor&) = delete;
@@ -66,7 +66,7 @@ class Acceptor {
     void push_past_spool(Delivery& delivery) noexcept;
     static void on_request_end(void* data);
 
-    SqliteStore store_;
+    std::unique_ptr<EventStore> store_;
     ngx_thread_pool_t* threads_;
     Waker waker_;
     SpoolClock clock_;

@@ -111,11 +111,9 @@ struct Deliverer::Job {
     std::string notice;
 };
 
-Deliverer::Deliverer(const Options& options, const Owner& owner) noexcept
-    : options_(options),
-      owner_(owner),
-      store_(options.store, true),
-      schedule_(options.rate, seed()) {
+Deliverer::Deliverer(std::unique_ptr<EventStore> store, const Options& options,
+                     const Owner& owner) noexcept
+    : options_(options), owner_(owner), store_(std::move(store)), schedule_(options.rate, seed()) {
     job_.set<&Deliverer::work, &Deliverer::on_worked>(*this);
     look_.set<&Deliverer::run>(*this, true);
     retry_.set<&Deliverer::run>(*this, false);
@@ -257,7 +255,7 @@ void Deliverer::work() noexcept {
     Job& job = *work_;
     const auto keep = [&](StoreStatus status) {
         if (status != StoreStatus::kOk) {
-            job.error = store_.error();
+            job.error = store_->error();
         }
         return status;
     };
@@ -266,28 +264,28 @@ void Deliverer::work() noexcept {
         for (const Pushed& pushed : job.pushed) {
             settlements.push_back(pushed.settlement);
         }
-        job.settled = keep(store_.settle(settlements, job.back));
+        job.settled = keep(store_->settle(settlements, job.back));
     }
     if (job.is_tending) {
-        job.tended = keep(store_.expire(job.now_ms, job.busy_events, job.tending));
+        job.tended = keep(store_->expire(job.now_ms, job.busy_events, job.tending));
         if (job.tended == StoreStatus::kOk) {
-            job.tended = keep(store_.targets(job.targets));
+            job.tended = keep(store_->targets(job.targets));
         }
         if (job.tended == StoreStatus::kOk) {
-            job.tended = keep(store_.size(job.size));
+            job.tended = keep(store_->size(job.size));
         }
     }
     for (std::size_t i = 0; i < job.asks.size() && job.found == StoreStatus::kOk; i++) {
         const Ask& ask = job.asks[i];
         std::vector<DueEvent> due;
         job.found =
-            keep(ask.is_probe ? store_.probe(ask.target_id, job.now_ms, ask.except, due)
-                              : store_.due(ask.target_id, job.now_ms, ask.most, ask.except, due));
+            keep(ask.is_probe ? store_->probe(ask.target_id, job.now_ms, ask.except, due)
+                              : store_->due(ask.target_id, job.now_ms, ask.most, ask.except, due));
         if (job.found == StoreStatus::kOk) {
             job.due.push_back(std::move(due));
         }
     }
-    job.notice = store_.take_notice();
+    job.notice = store_->take_notice();
 }
 
 void Deliverer::on_worked() noexcept {

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "../../core/verdict.hpp"
+#include "../../spool/event_store.hpp"
 #include "../../spool/line_message.hpp"
 #include "../../spool/schedule.hpp"
-#include "../../spool/sqlite_store.hpp"
 #include "../base/thread_job.hpp"
 #include "../request/delivery.hpp"
 #include "clock.hpp"
@@ -20,7 +20,6 @@ namespace flashduty {
 class Deliverer {
   public:
     struct Options {
-        SqliteStoreOptions store;
         Rate rate;
         const ngx_array_t* servers;
         ngx_thread_pool_t* threads;
@@ -34,7 +33,8 @@ class Deliverer {
     };
 
     /// Begins to deliver. The caller holds the lock until the deliverer is done and destroyed.
-    Deliverer(const Options& options, const Owner& owner) noexcept;
+    Deliverer(std::unique_ptr<EventStore> store, const Options& options,
+              const Owner& owner) noexcept;
     ~Deliverer();
     Deliverer(const Deliverer&) = delete;
     Deliverer& operator=(const Deliverer&) = delete;
@@ -103,7 +103,7 @@ class Deliverer {
 
     Options options_;
     Owner owner_;
-    SqliteStore store_;
+    std::unique_ptr<EventStore> store_;
     Schedule schedule_;
     SpoolClock clock_;
     std::unique_ptr<LineServer> server_;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "../../spool/sqlite_store.hpp"
 #include "../request/conf.hpp"
 #include "acceptor.hpp"
 #include "deliverer.hpp"
@@ -27,7 +28,8 @@ class SpoolWorker {
     explicit SpoolWorker(const MainConf& conf) noexcept
         : conf_(conf),
           path_(to_view(conf.spool->path)),
-          acceptor_(store_options(), conf.spool->threads,
+          stores_(store_options()),
+          acceptor_(stores_.make(StoreUser::kAcceptor), conf.spool->threads,
                     {[](void* self, const std::vector<Woken>& woken) noexcept {
                          static_cast<SpoolWorker*>(self)->wake(woken);
                      },
@@ -66,13 +68,12 @@ class SpoolWorker {
         const bool is_leaving = ngx_exiting || ngx_terminate;
         if (deliverer_ == nullptr && !is_leaving && take_lock()) {
             Deliverer::Options options;
-            options.store = store_options();
             options.rate = conf_.rate;
             options.servers = conf_.servers;
             options.threads = conf_.spool->threads;
             options.socket_path = path_ + std::string(kSocketSuffix);
             deliverer_ = std::make_unique<Deliverer>(
-                options,
+                stores_.make(StoreUser::kDeliverer), options,
                 Deliverer::Owner{
                     [](void* self) noexcept { static_cast<SpoolWorker*>(self)->on_done(); }, this});
         }
@@ -153,6 +154,7 @@ class SpoolWorker {
 
     const MainConf& conf_;
     std::string path_;
+    SqliteStoreFactory stores_;
     Acceptor acceptor_;
     int lock_ = -1;
     bool has_complained_ = false;  ///< that it cannot be taken by anybody
