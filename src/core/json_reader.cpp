@@ -1,6 +1,9 @@
 #include "json_reader.hpp"
 
+#include <yajl/yajl_parse.h>
+
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace flashduty {
@@ -13,6 +16,16 @@ struct BlockHeader {
 };
 
 }  // namespace
+
+struct JsonReader::Yajl {
+    static void* allocate(void* reader, std::size_t size_bytes) noexcept;
+    static void* reallocate(void* reader, void* memory, std::size_t size_bytes) noexcept;
+    static void release(void* reader, void* memory) noexcept;
+
+    yajl_alloc_funcs memory;
+    yajl_callbacks callbacks;
+    yajl_handle handle;
+};
 
 struct JsonReader::Callbacks {
     static JsonReader& of(void* context) noexcept { return *static_cast<JsonReader*>(context); }
@@ -43,7 +56,7 @@ struct JsonReader::Callbacks {
         }
         if (reader.skip_from_ == depth) {
             reader.skip_from_ = 0;
-            reader.callbacks_ = kAll;
+            reader.parser_->callbacks = kAll;
         }
         return 1;
     }
@@ -119,28 +132,32 @@ struct JsonReader::Callbacks {
 JsonReader::JsonReader(Arena& arena, JsonHandler& handler, JsonConstants constants) noexcept
     : arena_(arena),
       handler_(handler),
-      memory_{yajl_allocate, yajl_reallocate, yajl_release, this},
-      callbacks_(Callbacks::kAll),
+      parser_(static_cast<Yajl*>(arena.allocate(sizeof(Yajl)))),
       outline_(constants) {
-    if (setjmp(out_of_memory_) != 0) {
+    if (parser_ != nullptr) {
+        new (parser_)
+            Yajl{{Yajl::allocate, Yajl::reallocate, Yajl::release, this}, Callbacks::kAll, nullptr};
+    }
+    if (parser_ == nullptr || setjmp(out_of_memory_) != 0) {
         fail(JsonStatus::kOutOfMemory);
         return;
     }
-    yajl_ = yajl_alloc(&callbacks_, &memory_, this);
-    // Bytes that are no UTF-8 are mended by repair(), not refused.
-    yajl_config(yajl_, yajl_dont_validate_strings, 1);
+    parser_->handle = yajl_alloc(&parser_->callbacks, &parser_->memory, this);
+    // Bytes that are no UTF-8 are fixed by repair(), not refused.
+    yajl_config(parser_->handle, yajl_dont_validate_strings, 1);
 }
 
 JsonReader::~JsonReader() {
-    if (yajl_ != nullptr) {
-        yajl_free(yajl_);
+    if (parser_ != nullptr && parser_->handle != nullptr) {
+        yajl_free(parser_->handle);
     }
+    arena_.release(parser_, sizeof(Yajl));
 }
 
 // yajl writes through what its allocator returns without a look, so the only way out of a failed
 // allocation is a jump. It passes over yajl's C frames alone: yajl never allocates while one of
 // our callbacks is on the stack.
-void* JsonReader::yajl_allocate(void* reader, std::size_t size_bytes) noexcept {
+void* JsonReader::Yajl::allocate(void* reader, std::size_t size_bytes) noexcept {
     JsonReader& self = *static_cast<JsonReader*>(reader);
     void* memory = self.arena_.allocate(sizeof(BlockHeader) + size_bytes);
     if (memory == nullptr) {
@@ -149,17 +166,17 @@ void* JsonReader::yajl_allocate(void* reader, std::size_t size_bytes) noexcept {
     return new (memory) BlockHeader{size_bytes} + 1;
 }
 
-void* JsonReader::yajl_reallocate(void* reader, void* memory, std::size_t size_bytes) noexcept {
-    void* grown = yajl_allocate(reader, size_bytes);
+void* JsonReader::Yajl::reallocate(void* reader, void* memory, std::size_t size_bytes) noexcept {
+    void* grown = allocate(reader, size_bytes);
     if (memory != nullptr) {
         const std::size_t had_bytes = (static_cast<BlockHeader*>(memory) - 1)->size_bytes;
         std::memcpy(grown, memory, std::min(had_bytes, size_bytes));
-        yajl_release(reader, memory);
+        release(reader, memory);
     }
     return grown;
 }
 
-void JsonReader::yajl_release(void* reader, void* memory) noexcept {
+void JsonReader::Yajl::release(void* reader, void* memory) noexcept {
     if (memory != nullptr) {
         BlockHeader* block = static_cast<BlockHeader*>(memory) - 1;
         static_cast<JsonReader*>(reader)->arena_.release(block,
@@ -169,9 +186,9 @@ void JsonReader::yajl_release(void* reader, void* memory) noexcept {
 
 void JsonReader::skip_this() noexcept {
     skip_from_ = depth_;
-    callbacks_.yajl_map_key = nullptr;
-    callbacks_.yajl_string = nullptr;
-    callbacks_.yajl_number = nullptr;
+    parser_->callbacks.yajl_map_key = nullptr;
+    parser_->callbacks.yajl_string = nullptr;
+    parser_->callbacks.yajl_number = nullptr;
 }
 
 JsonStatus JsonReader::feed(JsonChunk piece) noexcept {
@@ -204,7 +221,7 @@ void JsonReader::read_unsound(std::string_view text) noexcept {
     if (status_ != JsonStatus::kOk) {
         return;
     }
-    callbacks_ = {};
+    parser_->callbacks = {};
     const std::size_t sound_bytes =
         text[0] == '"' ? 1 + sound_string_bytes(text.substr(1)) : std::size_t{0};
     if (sound_bytes > kPieceBytes) {  // yajl would copy it
@@ -212,7 +229,7 @@ void JsonReader::read_unsound(std::string_view text) noexcept {
     } else {
         // yajl takes these two for white space; nowhere in JSON may they stand unescaped.
         text = text.substr(0, std::min(text.find('\v'), text.find('\f')));
-        offset_ += parse(text) ? text.size() : yajl_get_bytes_consumed(yajl_);
+        offset_ += parse(text) ? text.size() : yajl_get_bytes_consumed(parser_->handle);
     }
     fail(JsonStatus::kInvalid);
 }
@@ -223,7 +240,7 @@ JsonStatus JsonReader::finish() noexcept {
     }
     if (setjmp(out_of_memory_) != 0) {
         fail(JsonStatus::kOutOfMemory);
-    } else if (yajl_complete_parse(yajl_) != yajl_status_ok) {
+    } else if (yajl_complete_parse(parser_->handle) != yajl_status_ok) {
         fail(JsonStatus::kInvalid);
     }
     return status_;
@@ -244,7 +261,7 @@ bool JsonReader::parse(std::string_view text) noexcept {
         return false;
     }
     const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
-    const bool is_read = yajl_parse(yajl_, bytes, text.size()) == yajl_status_ok;
+    const bool is_read = yajl_parse(parser_->handle, bytes, text.size()) == yajl_status_ok;
     if (!is_read) {
         fail(JsonStatus::kInvalid);
     }
@@ -253,7 +270,7 @@ bool JsonReader::parse(std::string_view text) noexcept {
 
 /// How much of `text` yajl has read when it stopped in its outline.
 std::size_t JsonReader::stop_bytes(std::string_view text) noexcept {
-    const std::size_t consumed = yajl_get_bytes_consumed(yajl_);
+    const std::size_t consumed = yajl_get_bytes_consumed(parser_->handle);
     const bool is_before = stopped_before_token();
     const JsonScalar* string = is_before ? outline_.lone_string(consumed) : nullptr;
     if (string != nullptr) {
@@ -272,10 +289,10 @@ bool JsonReader::stopped_before_token() noexcept {
     if (status_ != JsonStatus::kInvalid || setjmp(out_of_memory_) != 0) {
         return false;
     }
-    unsigned char* text = yajl_get_error(yajl_, 0, nullptr, 0);
+    unsigned char* text = yajl_get_error(parser_->handle, 0, nullptr, 0);
     const std::string_view error = reinterpret_cast<const char*>(text);
     const bool is_before = error.find("after key and value, inside map") != error.npos;
-    yajl_free_error(yajl_, text);
+    yajl_free_error(parser_->handle, text);
     return is_before;
 }
 

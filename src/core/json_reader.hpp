@@ -1,8 +1,6 @@
 // JSON as a stream: RFC 8259 by yajl, plus what BlueKing sends and minus what yajl lets through.
 #pragma once
 
-#include <yajl/yajl_parse.h>
-
 #include <csetjmp>
 #include <cstddef>
 #include <string_view>
@@ -89,11 +87,8 @@ class JsonReader {
     void skip_this() noexcept;
 
   private:
+    struct Yajl;  ///< what is yajl's: json_reader.cpp alone names it
     struct Callbacks;
-
-    static void* yajl_allocate(void* reader, std::size_t size_bytes) noexcept;
-    static void* yajl_reallocate(void* reader, void* memory, std::size_t size_bytes) noexcept;
-    static void yajl_release(void* reader, void* memory) noexcept;
 
     void read_outline(std::string_view text) noexcept;
     void read_unsound(std::string_view text) noexcept;
@@ -104,9 +99,7 @@ class JsonReader {
 
     Arena& arena_;
     JsonHandler& handler_;
-    yajl_handle yajl_ = nullptr;
-    yajl_alloc_funcs memory_;
-    yajl_callbacks callbacks_;
+    Yajl* parser_;
     std::jmp_buf out_of_memory_;
     JsonStatus status_ = JsonStatus::kOk;
     bool scalars_heard_ = true;

@@ -46,8 +46,8 @@ bool is_standard(std::string_view include) {
 }
 
 bool is_of_the_core(std::string_view include) {
-    return is_standard(include) || starts_with(include, "<yajl/") ||
-           starts_with(include, "<openssl/") || include == "<emmintrin.h>";
+    return is_standard(include) || starts_with(include, "<openssl/") ||
+           include == "<emmintrin.h>" || include == "<yajl/yajl_parse.h>";
 }
 
 bool is_of_the_spool(std::string_view include) {
@@ -187,6 +187,23 @@ void only_one_header_includes_nginx(void**) {
     assert_text(found, "ngx.hpp\n");
 }
 
+/// No call, type or header of yajl: another reader of JSON would take the place of one file.
+void one_file_alone_names_yajl(void**) {
+    std::vector<std::string> folders = {"src/core", "src/spool", "src/status"};
+    for (std::size_t floor = 0; floor < std::size(kFloors); floor++) {
+        folders.push_back(folder_of_floor(floor));
+    }
+    std::string found;
+    for (const std::string& folder : folders) {
+        for (const Source& source : read_folder(folder)) {
+            const bool names_it = source.text.find("yajl_") != std::string::npos ||
+                                  source.text.find("<yajl/") != std::string::npos;
+            found += names_it ? source.name + "\n" : "";
+        }
+    }
+    assert_text(found, "json_reader.cpp\n");
+}
+
 }  // namespace
 
 int main() {
@@ -196,5 +213,6 @@ int main() {
     tests.push_back(cmocka_unit_test(no_floor_of_the_glue_includes_from_one_above_it));
     tests.push_back(cmocka_unit_test(the_glue_has_no_other_folders));
     tests.push_back(cmocka_unit_test(only_one_header_includes_nginx));
+    tests.push_back(cmocka_unit_test(one_file_alone_names_yajl));
     return run("the_order_of_the_house", tests);
 }
