@@ -135,23 +135,46 @@ std::string_view utc(Arena& arena, std::string_view text) noexcept {
     return concat(arena, text, std::string_view(" UTC"));
 }
 
-/// The whole seconds of a number that lies within the years that have four digits.
+/// An exponent, `+3`; one beyond all that a number has digits stays within the bounds of the type.
+std::int64_t exponent_of(std::string_view text) noexcept {
+    constexpr std::int64_t kBeyondAll = std::int64_t{1} << 62;
+    if (!text.empty() && text.front() == '+') {
+        text.remove_prefix(1);
+    }
+    std::int64_t exponent = 0;
+    const char* const end = text.data() + text.size();
+    if (std::from_chars(text.data(), end, exponent).ec == std::errc::result_out_of_range) {
+        exponent = text.front() == '-' ? -kBeyondAll : kBeyondAll;
+    }
+    return std::clamp(exponent, -kBeyondAll, kBeyondAll);
+}
+
+/// The whole seconds of a number that lies within the years that have four digits. Digit by digit,
+/// for std::from_chars has no double before GCC 11 and libc++ 20.
 bool parse_epoch_seconds(std::string_view number, std::time_t& time) noexcept {
-    const char* const end = number.data() + number.size();
-    std::uint64_t whole = 0;
-    const auto parsed = std::from_chars(number.data(), end, whole);
-    if (parsed.ec == std::errc() && (parsed.ptr == end || *parsed.ptr == '.') &&
-        number.find_first_of("eE") == std::string_view::npos) {
-        time = static_cast<std::time_t>(whole);
-        return whole <= kMaxEpochSeconds;
+    if (number.empty() || !is_digit(number.back())) {
+        return false;  // NaN, Infinity
     }
-    double seconds = -1;  // written with an exponent, or signed, or no number at all: `NaN`
-    if (std::from_chars(number.data(), end, seconds).ec == std::errc::result_out_of_range) {
-        const bool is_tiny = number.find("e-") != number.npos || number.find("E-") != number.npos;
-        seconds = is_tiny && number[0] != '-' ? 0 : -1;
+    const bool is_negative = number.front() == '-';
+    number.remove_prefix(is_negative ? 1 : 0);
+    const std::string_view digits = number.substr(0, number.find_first_of("eE"));
+    const std::size_t whole_digits = std::min(digits.find('.'), digits.size());
+    std::int64_t left = static_cast<std::int64_t>(whole_digits);
+    left += exponent_of(number.substr(std::min(digits.size() + 1, number.size())));
+    std::uint64_t seconds = 0;
+    for (const char c : digits) {
+        if (is_negative && c >= '1') {
+            return false;
+        }
+        if (c != '.' && left-- > 0 && seconds <= kMaxEpochSeconds) {
+            seconds = seconds * 10 + static_cast<std::uint64_t>(c - '0');
+        }
     }
-    time = seconds >= 0 && seconds <= kMaxEpochSeconds ? static_cast<std::time_t>(seconds) : -1;
-    return time >= 0;
+    for (; left > 0 && seconds != 0 && seconds <= kMaxEpochSeconds; left--) {
+        seconds *= 10;
+    }
+    time = static_cast<std::time_t>(seconds);
+    return seconds <= kMaxEpochSeconds;
 }
 
 /// BlueKing's times are UTC and do not say so.
