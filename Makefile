@@ -60,10 +60,11 @@ test: unit nginx-tests
 unit: $(UNIT_TESTS)
 	CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 -e '' $(UNIT_TESTS)
 
-nginx-tests: $(MODULE) $(BUILD)/failing_sync.so | test-packages
+nginx-tests: $(MODULE) $(BUILD)/failing_sync.so $(BUILD)/old_sqlite.so | test-packages
 	@$(NGINX) -v
 	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) \
-	    TEST_FAILING_SYNC=$(BUILD)/failing_sync.so prove -j2 -It/lib t/*.t
+	    TEST_FAILING_SYNC=$(BUILD)/failing_sync.so TEST_OLD_SQLITE=$(BUILD)/old_sqlite.so \
+	    prove -j2 -It/lib t/*.t
 
 # What SQLite points into only counts as lost, perhaps, where a test's child ends with it.
 VALGRIND := valgrind -q --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=1
@@ -160,10 +161,11 @@ test-asan: $(if $(NGINX_SRC),,$(DEBIAN_NGINX))
 	    OPTIMIZE='-O1 -fno-omit-frame-pointer -fsanitize=address,undefined' \
 	    LD_OPT='-fsanitize=address,undefined -Wl,-z,nodelete $(BUILD)/asan/sanitizers.o' nginx-tests
 
-# Disks that are worse than this one, preloaded into nginx.
+# Disks that are worse than this one, and a SQLite that is older, preloaded into nginx.
 $(BUILD)/failing_sync.so: t/lib/failing_sync.c
+$(BUILD)/old_sqlite.so: t/lib/old_sqlite.c
 $(BUILD)/bench/slow_sync.so: t/bench/slow_sync.c
-$(BUILD)/failing_sync.so $(BUILD)/bench/slow_sync.so: | build-packages
+$(BUILD)/failing_sync.so $(BUILD)/old_sqlite.so $(BUILD)/bench/slow_sync.so: | build-packages
 	@mkdir -p $(@D)
 	$(CC) -shared -fPIC -O1 -g $(WARNINGS) -o $@ $<
 
@@ -245,7 +247,9 @@ PACKAGES_profile := linux-perf
 
 # ---------------------------------------------------------------- building
 
-OPTIMIZE := -O2
+# As distributions harden theirs; what they ask for themselves stands behind it.
+OPTIMIZE := -O2 -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+LD_OPT := -Wl,-z,relro,-z,now
 CC_OPT := $(OPTIMIZE) -g -fno-exceptions $(WARNINGS)
 CONFIGURE := --with-cc-opt='$(CC_OPT)' $(if $(LD_OPT),--with-ld-opt='$(LD_OPT)') \
     --builddir=$(BUILD)/nginx --add-dynamic-module=$(CURDIR)

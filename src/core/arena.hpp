@@ -2,7 +2,7 @@
 #pragma once
 
 #if __cplusplus < 201703L
-#error "C++17 is needed: a compiler that speaks it by default, as GCC does from 11 on"
+#error "C++17 is needed: -std=c++17, as config.make asks for"
 #endif
 
 #include <cstddef>

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "../core/text.hpp"
+#include "../spool/sqlite.hpp"
 #include "base/conf_tools.hpp"
 #include "request/conf.hpp"
 #include "spool/line.hpp"
@@ -88,6 +89,10 @@ char* set_spool(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
                   "\"flashduty_spool\" needs an nginx that is built --with-threads: writing to the "
                   "disk must not hold up a worker");
 #else
+    if (!has_recent_sqlite()) {
+        return refuse(cf, "\"flashduty_spool\" needs SQLite 3.24 or newer, not %s",
+                      sqlite3_libversion());
+    }
     auto* spool = create<SpoolConf>(cf);
     if (spool == nullptr) {
         return kConfError;

@@ -13,7 +13,13 @@
 
 namespace flashduty {
 
-static_assert(SQLITE_VERSION_NUMBER >= 3024000, "SQLite 3.24 is the first with ON CONFLICT DO");
+inline constexpr int kLeastSqlite = 3024000;  ///< the first with ON CONFLICT DO
+static_assert(SQLITE_VERSION_NUMBER >= kLeastSqlite, "SQLite 3.24 or newer is needed");
+
+/// Whether the library that was loaded is as new as the headers must be.
+[[nodiscard]] inline bool has_recent_sqlite() noexcept {
+    return sqlite3_libversion_number() >= kLeastSqlite;
+}
 
 using Deadline = std::chrono::steady_clock::time_point;
 
