@@ -1,16 +1,14 @@
-# make run    the gateway on 127.0.0.1:8080, with a sample alert shown on its way through
-# make test   all tests
-# make test-browser   the status page in a real browser
-# make fuzz   the core fuzzed for FUZZ_SECONDS (60), beginning with t/fuzz/corpus
-# make bench-core   what the core costs, in instructions, held against what it has cost
-# make bench        what a request costs, beside plain nginx, Lua and njs: t/bench/RESULTS.md
-# make bench-spool  what the spool takes and gives: t/bench/SPOOL_RESULTS.md
-# make module build/ngx_http_flashduty_module.so for the nginx that is installed
+# `make help` lists the targets.
 #
 # With NGINX_SRC=dir, an nginx source tree, module and tests are built for that nginx instead;
 # NGINX_FLAGS are then its ./configure arguments, those that `nginx -V` of your nginx prints.
 
 SHELL := /bin/bash
+
+ifneq ($(words $(CURDIR)),1)
+$(error nginx's build takes no path with spaces: move "$(CURDIR)" to one without)
+endif
+
 BUILD := $(CURDIR)/build
 MODULE := $(BUILD)/ngx_http_flashduty_module.so
 
@@ -25,7 +23,7 @@ SPOOL := $(wildcard src/spool/*.cpp)
 SPOOL_HEADERS := $(wildcard src/spool/*.hpp)
 STATUS := $(wildcard src/status/*.cpp)
 STATUS_HEADERS := $(wildcard src/status/*.hpp)
-GLUE := $(wildcard src/nginx/* src/nginx/*/*)
+GLUE := $(shell find src/nginx -type f)
 SOURCES := $(CORE) $(CORE_HEADERS) $(SPOOL) $(SPOOL_HEADERS) $(STATUS) $(STATUS_HEADERS) $(GLUE)
 FUZZ_NAMES := $(patsubst t/fuzz/%_fuzz.cpp,%,$(wildcard t/fuzz/*_fuzz.cpp))
 FUZZERS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%_fuzz)
@@ -46,11 +44,43 @@ NGINX := nginx
 endif
 DEBIAN_NGINX := $(BUILD)/debian/nginx
 
-.PHONY: module run test unit nginx-tests test-asan fuzz fuzz-corpus check-memory coverage soak kill \
+.PHONY: help module run test unit nginx-tests test-asan fuzz fuzz-corpus check-memory coverage soak kill \
     test-promtool test-browser compat bench bench-spool bench-memory bench-profile bench-core \
     bench-core-update install clean
 
 module: $(MODULE)
+
+define HELP
+make run            the gateway on 127.0.0.1:8080, with a sample alert shown on its way through
+make test           all tests that CI runs without sanitizers
+make module         build/ngx_http_flashduty_module.so for the nginx that is installed
+make install        installs it: DESTDIR=, MODULES_DIR=
+make unit           tests of core, spool and status
+make nginx-tests    t/*.t with real nginx processes
+make compile_commands.json   for clangd and its like
+make clean
+
+Longer ones, see CONTRIBUTING.md:
+make test-asan      t/*.t under AddressSanitizer and UndefinedBehaviorSanitizer
+make check-memory   all tests under valgrind
+make fuzz           the core fuzzed for FUZZ_SECONDS (60), beginning with t/fuzz/corpus
+make coverage       what the unit tests reach of src/core
+make kill           nginx processes killed KILLS (200) times under load
+make soak           20,000 requests to one nginx under valgrind
+make test-browser   the status page in a real browser
+make test-promtool  metrics and alert rules by Prometheus's own tool
+make compat         t/*.t with the nginx of a source tree, NGINX_SRC=dir
+make bench-core     what the core costs, in instructions, held against what it has cost
+make bench          what a request costs, beside plain nginx, Lua and njs: t/bench/RESULTS.md
+make bench-spool    what the spool takes and gives: t/bench/SPOOL_RESULTS.md
+make bench-memory   what a worker takes for odd bodies
+
+NGINX_SRC=dir builds and tests with the nginx of a source tree.
+endef
+
+help:
+	$(info $(HELP))
+	@:
 
 run: $(MODULE) | test-packages
 	exec perl conf.example/run/run.pl $(NGINX) $(MODULE)
@@ -230,6 +260,9 @@ PACKAGES_bench := perl util-linux wrk libnginx-mod-http-lua lua-cjson libnginx-m
     libnginx-mod-http-echo
 PACKAGES_profile := linux-perf
 
+# An unattended upgrade may hold apt's lock for a while.
+APT_WAIT := -o DPkg::Lock::Timeout=600
+
 # Elsewhere than on Debian the compiler says what is missing. One at a time, for apt has one lock;
 # what an installation starts does not hold it.
 %-packages: FORCE
@@ -242,10 +275,13 @@ PACKAGES_profile := linux-perf
 	if [ "$$(id -u)" != 0 ]; then \
 	    echo "missing, install with: sudo apt-get install" $$missing; exit 1; \
 	fi; \
-	apt-get update -q && DEBIAN_FRONTEND=noninteractive \
-	    apt-get install -qy --no-install-recommends $$missing 9<&-
+	apt-get $(APT_WAIT) update -q && DEBIAN_FRONTEND=noninteractive \
+	    apt-get $(APT_WAIT) install -qy --no-install-recommends $$missing 9<&-
 
 # ---------------------------------------------------------------- building
+
+# As many as there are cores, unless make was told how many.
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # As distributions harden theirs; what they ask for themselves stands behind it.
 OPTIMIZE := -O2 -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
@@ -255,7 +291,8 @@ CONFIGURE := --with-cc-opt='$(CC_OPT)' $(if $(LD_OPT),--with-ld-opt='$(LD_OPT)')
     --builddir=$(BUILD)/nginx --add-dynamic-module=$(CURDIR)
 
 $(MODULE): $(SOURCES) $(BUILD)/nginx/Makefile
-	$(MAKE) -C $(NGINX_SOURCE) -f $(BUILD)/nginx/Makefile $(if $(NGINX_SRC),binary) modules \
+	@echo 'building the module$(if $(NGINX_SRC), and nginx): about a minute, see build/make.log'
+	@$(MAKE) $(JOBS) -C $(NGINX_SOURCE) -f $(BUILD)/nginx/Makefile $(if $(NGINX_SRC),binary) modules \
 	    >$(BUILD)/make.log
 	cp $(BUILD)/nginx/$(notdir $@) $@
 
@@ -310,12 +347,16 @@ UNIT_OBJECTS := $(patsubst src/%.cpp,$(BUILD)/unit/%.o,$(CORE) $(SPOOL) $(STATUS
 
 .SECONDARY: $(UNIT_OBJECTS)
 
-$(BUILD)/unit/%.o: src/%.cpp $(CORE_HEADERS) $(SPOOL_HEADERS) $(STATUS_HEADERS) | build-packages
-	@mkdir -p $(@D)
-	$(CXX) $(CXXFLAGS) $(SANITIZE) -c -o $@ $<
+# Each object knows its headers.
+DEPENDENCIES = -MMD -MP -MT $@ -MF $@.d
+-include $(shell find $(BUILD)/unit $(BUILD)/fuzz -name "*.d" -type f 2>/dev/null)
 
-$(BUILD)/unit/%: t/unit/%.cpp $(wildcard t/unit/*.hpp) $(UNIT_OBJECTS) | build-packages test-packages
-	$(CXX) $(CXXFLAGS) $(SANITIZE) -Isrc/core -Isrc/spool -Isrc/status '-DSOURCE_DIR="$(CURDIR)"' -o $@ $< \
+$(BUILD)/unit/%.o: src/%.cpp | build-packages
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) $(SANITIZE) $(DEPENDENCIES) -c -o $@ $<
+
+$(BUILD)/unit/%: t/unit/%.cpp $(UNIT_OBJECTS) | build-packages test-packages
+	$(CXX) $(CXXFLAGS) $(SANITIZE) $(DEPENDENCIES) -Isrc/core -Isrc/spool -Isrc/status '-DSOURCE_DIR="$(CURDIR)"' -o $@ $< \
 	    $(UNIT_OBJECTS) -lcmocka -lyajl -lcrypto -lsqlite3
 
 FUZZ_OBJECTS := $(CORE:src/core/%.cpp=$(BUILD)/fuzz/core/%.o)
@@ -323,12 +364,18 @@ FUZZ_CXX := clang++ $(CXXFLAGS) $(SANITIZE) -DFUZZING_BUILD_MODE_UNSAFE_FOR_PROD
 
 .SECONDARY: $(FUZZ_OBJECTS)
 
-$(BUILD)/fuzz/core/%.o: src/core/%.cpp $(CORE_HEADERS) | build-packages fuzz-packages
+$(BUILD)/fuzz/core/%.o: src/core/%.cpp | build-packages fuzz-packages
 	@mkdir -p $(@D)
-	$(FUZZ_CXX) -fsanitize=fuzzer-no-link -c -o $@ $<
+	$(FUZZ_CXX) -fsanitize=fuzzer-no-link $(DEPENDENCIES) -c -o $@ $<
 
-$(BUILD)/fuzz/%_fuzz: t/fuzz/%_fuzz.cpp $(wildcard t/fuzz/*.hpp) $(FUZZ_OBJECTS) | build-packages fuzz-packages
-	$(FUZZ_CXX) -fsanitize=fuzzer -Isrc/core -o $@ $< $(FUZZ_OBJECTS) -lyajl -lcrypto
+$(BUILD)/fuzz/%_fuzz: t/fuzz/%_fuzz.cpp $(FUZZ_OBJECTS) | build-packages fuzz-packages
+	$(FUZZ_CXX) -fsanitize=fuzzer $(DEPENDENCIES) -Isrc/core -o $@ $< $(FUZZ_OBJECTS) -lyajl -lcrypto
+
+# What a compiler was asked to do for each source, as clangd reads it.
+compile_commands.json: $(BUILD)/nginx/Makefile FORCE
+	{ $(MAKE) -nB -C $(NGINX_SOURCE) -f $(BUILD)/nginx/Makefile modules; \
+	  $(MAKE) -n BUILD=$(BUILD)/none unit-programs; } 2>/dev/null \
+	    | perl .ci/compile_commands.pl $(CURDIR) $(NGINX_SOURCE) >$@
 
 # Of the very objects that the module is made of.
 MODULE_CORE_OBJECTS := $(CORE:src/core/%.cpp=$(BUILD)/nginx/addon/core/%.o)
