@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 
 #include "enum_table.hpp"
 
@@ -16,5 +17,9 @@ enum class Fate : std::uint8_t {
 };
 
 inline constexpr std::size_t kFates = kCountOf<Fate>;
+
+/// For debug lines.
+inline constexpr const char* kFateNames[] = {"delivered", "waits", "refused"};
+static_assert(std::size(kFateNames) == kFates);
 
 }  // namespace flashduty

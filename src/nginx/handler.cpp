@@ -189,6 +189,9 @@ void push_body(ngx_http_request_t* r) {
     const bool has_event = translate_body(delivery);
     if (has_event) {
         record_event(delivery);
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "flashduty event: %uz bytes, status %*s", delivery.event_json.size(),
+                       delivery.event.event_status.size(), delivery.event.event_status.data());
     }
     if (!has_event || !find_push_uri(delivery)) {
         answer_caller(r);

@@ -180,6 +180,8 @@ bool start_push(Delivery& delivery) noexcept {
         delivery.push.is_judged = true;  // there was none
         return false;
     }
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "flashduty push: %uz bytes to \"%V\"",
+                   delivery.event_json.size(), &delivery.push.uri);
     sr->method = NGX_HTTP_POST;
     sr->method_name = post;
     sr->request_body = &parts->body;

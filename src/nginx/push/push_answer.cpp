@@ -193,6 +193,10 @@ ngx_int_t on_push_end(ngx_http_request_t* sr, void* data, ngx_int_t rc) {
     judge_push(delivery, sr);
     delivery.push.is_judged = true;
     record_push(delivery, sr);
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, sr->connection->log, 0,
+                   "flashduty push: status %ui, verdict %ui, %M ms",
+                   static_cast<ngx_uint_t>(delivery.push.end.http_status),
+                   static_cast<ngx_uint_t>(delivery.push.verdict), delivery.push.time_ms);
     delivery.push.on_judged(delivery);
     delivery.request->write_event_handler = delivery.push.on_over;
     if (ngx_http_post_request(delivery.request, nullptr) != NGX_OK) {

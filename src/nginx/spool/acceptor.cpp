@@ -176,6 +176,8 @@ void Acceptor::accept(Delivery& delivery) noexcept {
     delivery.push.owner = entry.waiter.get();
     hold_caller(r);
     queue_.push_back(std::move(entry));
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "flashduty acceptor: %uz events wait for the disk", queue_.size());
     post();
 }
 
@@ -261,6 +263,9 @@ void Acceptor::on_written() noexcept {
 
 void Acceptor::take(Batch& batch) noexcept {
     note_spool(SpoolUser::kAcceptor, batch.status, batch.error);
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "flashduty acceptor: batch of %uz events, store status %ui",
+                   batch.entries.size(), static_cast<ngx_uint_t>(batch.status));
     if (batch.status != StoreStatus::kOk) {
         for (Entry& entry : batch.entries) {
             push_instead(entry);
@@ -288,6 +293,10 @@ void Acceptor::take_written(Entry& entry, const Appended& appended) noexcept {
     if (waiter.delivery == nullptr) {
         return;
     }
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, waiter.delivery->request->connection->log, 0,
+                   "flashduty acceptor: event %L of target %L is on disk, behind another: %ui",
+                   appended.event_id, appended.target_id,
+                   static_cast<ngx_uint_t>(appended.has_elder));
     waiter.event_id = appended.event_id;
     waiter.target_id = appended.target_id;
     waiters_.emplace(appended.event_id, std::move(entry.waiter));
@@ -335,6 +344,10 @@ void Acceptor::push_past_spool(Delivery& delivery) noexcept {
 
 void Acceptor::hear(const PushVerdict& verdict) noexcept {
     const auto found = waiters_.find(verdict.event_id);
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "flashduty acceptor: event %L %s, its caller waits: %ui", verdict.event_id,
+                   kFateNames[index_of(verdict.fate)],
+                   static_cast<ngx_uint_t>(found != waiters_.end()));
     if (found == waiters_.end()) {
         hear_of_kept(verdict);
         return;

@@ -153,6 +153,9 @@ void Deliverer::on_woken(Line& line, std::string_view message) noexcept {
     const UnixMs now_ms = clock_.now_ms();
     for (const Woken& woken : read_woken(message)) {
         schedule_.wake(woken.target_id);
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                       "flashduty deliverer: woken for target %L by event %L", woken.target_id,
+                       woken.event_id);
         if (woken.event_id != 0) {
             listening_[woken.event_id] = {&line, woken.target_id, now_ms};
         }
@@ -212,6 +215,10 @@ void Deliverer::run() noexcept {
     retry_.stop();
     if (now_ms >= not_before_ms_ && collect(*work, now_ms)) {
         work_ = std::move(work);
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                       "flashduty deliverer: %uz to settle, %uz asks, tends: %ui",
+                       work_->pushed.size(), work_->asks.size(),
+                       static_cast<ngx_uint_t>(work_->is_tending));
         if (!job_.post(options_.threads)) {
             not_before_ms_ = now_ms + kStoreRetryMs;
             work_->settled = work_->found = work_->tended = StoreStatus::kBusy;
@@ -329,6 +336,9 @@ void Deliverer::take_settled(Job& job) noexcept {
     }
     for (const Pushed& pushed : job.pushed) {
         schedule_.settled(pushed.target_id, pushed.settlement.alert_id);
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                       "flashduty deliverer: event %L is settled: %s", pushed.settlement.event_id,
+                       kFateNames[index_of(pushed.settlement.fate)]);
         schedule_.wake(pushed.target_id);
         if (pushed.settlement.fate == Fate::kRefused) {
             log_dead(pushed.alert_key, pushed.settlement.event_id, pushed.settlement.reason);
@@ -401,6 +411,9 @@ void Deliverer::set_timer(UnixMs now_ms) noexcept {
 void Deliverer::push(DueEvent&& event, UnixMs now_ms) noexcept {
     schedule_.started(event.target_id, event.alert_id, now_ms);
     pushing_.emplace(event.event_id, event.target_id);
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "flashduty deliverer: event %L of target %L leaves, attempt %uD", event.event_id,
+                   event.target_id, event.attempts + 1);
     TargetText& text =
         target_texts_
             .try_emplace(event.target_id, TargetText{event.server, event.location, {}, 0, 0})
@@ -467,6 +480,9 @@ void Deliverer::end_push(const DueEvent& event, Fate fate, Delivery* delivery,
     if (ended.change.kind == TargetChange::Kind::kBack) {
         back_.push_back(event.target_id);
     }
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "flashduty deliverer: event %L %s, due %L", event.event_id,
+                   kFateNames[index_of(fate)], ended.due_ms);
     Pushed pushed;
     pushed.alert_key = event.alert_key;
     pushed.target_id = event.target_id;

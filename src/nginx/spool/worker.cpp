@@ -145,6 +145,9 @@ class SpoolWorker {
     }
 
     void wake(const std::vector<Woken>& woken) noexcept {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                       "flashduty line: %uz events for the deliverer, there is a line: %ui",
+                       woken.size(), static_cast<ngx_uint_t>(line_ != nullptr));
         if (line_ != nullptr) {
             for (const std::string& message : write_woken(woken)) {
                 line_->send(message);
