@@ -57,7 +57,7 @@ struct BlueKingAlert {
     std::string_view resource;
 };
 
-/// Reads a message as translation.md says. Incomplete when the arena has failed().
+/// Reads a message as docs/translation.md says. Incomplete when the arena has failed().
 [[nodiscard]] BlueKingAlert read_alert(Arena& arena, const BlueKingMessage& message) noexcept;
 
 /// The text of the first dimension of that label name, ASCII letters in any case; else empty.

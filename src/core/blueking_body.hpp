@@ -28,7 +28,7 @@ struct BodyReading {
 };
 
 /// Reads `source` to its end, once or, when the message is wrapped in something, again. See
-/// translation.md, "Reading".
+/// docs/translation.md, "Reading".
 [[nodiscard]] BodyReading read_body(Arena& arena, BodySource& source) noexcept;
 
 }  // namespace flashduty

@@ -10,7 +10,7 @@ namespace flashduty {
 /// BlueKing shows its operators that much of an answer; outcome and reason lie within.
 inline constexpr std::size_t kShownAnswerBytes = 200;
 
-/// gateway.md, "Answers"; what is empty is not sent.
+/// README, "Answers"; what is empty is not sent.
 struct GatewayAnswer {
     std::string_view outcome;
     std::string_view reason;  ///< one sentence for the operator

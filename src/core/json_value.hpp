@@ -31,7 +31,7 @@ struct JsonValue {
     void append(JsonValue* value) noexcept;
 };
 
-/// The text of a value as translation.md defines it under "Words": a scalar as it is, an array
+/// The text of a value as docs/translation.md defines it under "Words": a scalar as it is, an array
 /// of scalars joined by commas without the empty ones, all else as compact JSON. nullptr: empty.
 [[nodiscard]] std::string_view text_of(Arena& arena, const JsonValue* value) noexcept;
 

@@ -35,8 +35,8 @@ struct Member {
     std::string_view name;
     Field field = Field::kCount;
     const Schema* object = nullptr;
-    /// Of the objects directly within the kept value, the members to keep: translation.md never
-    /// asks for the text of those objects themselves.
+    /// Of the objects directly within the kept value, the members to keep: docs/translation.md
+    /// never asks for the text of those objects themselves.
     Names inner = {};
     /// Of a string, what of it is looked at when that is not blank.
     std::size_t enough_bytes = std::string_view::npos;
@@ -72,7 +72,7 @@ struct Schema {
     }
 };
 
-/// The members that translation.md names.
+/// The members that docs/translation.md names.
 [[nodiscard]] const Schema& message_schema() noexcept;
 
 /// Keeps what the schema names of one object, told of everything in it and of its end.

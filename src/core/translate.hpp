@@ -1,4 +1,4 @@
-// From BlueKing's alert to Flashduty's event: the table of translation.md in code.
+// From BlueKing's alert to Flashduty's event: the table of docs/translation.md in code.
 #pragma once
 
 #include "arena.hpp"

@@ -104,8 +104,8 @@ struct PushEnd {
     bool whole = false;        ///< the answer came to its end
 };
 
-/// gateway.md, "Verdict": HTTP 429 and 5xx are transient whatever the answer says; else a known
-/// code of the envelope decides, else the HTTP status.
+/// docs/delivery.md, "The verdict": HTTP 429 and 5xx are transient whatever the answer says; else a
+/// known code of the envelope decides, else the HTTP status.
 [[nodiscard]] Verdict judge(const PushEnd& end, const Answer& answer) noexcept;
 
 }  // namespace flashduty

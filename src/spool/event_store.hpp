@@ -128,7 +128,7 @@ class EventStore {
 
     /// Adds to `due` the first events of at most `most` keys of a target that are due at `now_ms`
     /// and not among `busy`, which are alert_ids: keys with `Critical` before those with `Warning`
-    /// before those with `Info`, see gateway.md, "Within the budget"; of one rank the oldest first.
+    /// before those with `Info`, see docs/delivery.md, "Budget"; of one rank the oldest first.
     [[nodiscard]] virtual StoreStatus due(std::int64_t target_id, UnixMs now_ms, std::size_t most,
                                           const std::vector<std::int64_t>& busy,
                                           std::vector<DueEvent>& due) noexcept = 0;

@@ -1,4 +1,4 @@
-// Whether an alert that is sent now would be taken: gateway.md, "Being seen".
+// Whether an alert that is sent now would be taken: README, "Metrics and health".
 #pragma once
 
 #include "status_view.hpp"

@@ -19,7 +19,7 @@ using StatusMs = std::uint64_t;
 
 // ---------------------------------------------------------------- what is told apart
 
-/// How a request was answered: gateway.md, "Answers".
+/// How a request was answered: README, "Answers".
 enum class AnsweredAs {
     kDelivered,
     kSpooled,

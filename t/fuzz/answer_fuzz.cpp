@@ -115,7 +115,7 @@ constexpr unsigned kStatuses[] = {0,   101, 200, 201, 204, 299, 300, 302, 400, 4
                                   403, 404, 405, 408, 409, 413, 414, 415, 422, 423, 425,
                                   428, 429, 499, 500, 502, 503, 504, 599, 600};
 
-/// gateway.md, "Verdict", where there is no envelope.
+/// docs/delivery.md, "The verdict", where there is no envelope.
 Verdict verdict_of(unsigned status) {
     switch (status) {
         case 413:
@@ -161,7 +161,7 @@ Verdict verdict_of(const CodeRow& row, unsigned status, const std::string& messa
     return timed_out ? Verdict::kTimedOut : row.verdict;
 }
 
-/// gateway.md, "Verdict"; `envelope` is nullptr when the answer is none.
+/// docs/delivery.md, "The verdict"; `envelope` is nullptr when the answer is none.
 Verdict verdict_of(unsigned status, const Json* envelope) {
     const bool is_success = status / 100 == 2;
     if (envelope == nullptr) {

@@ -190,7 +190,7 @@ void check_labels(const Json& labels) {
     demand(std::adjacent_find(names.begin(), names.end()) == names.end(), "no label comes twice");
 }
 
-/// flashduty.md, and what translation.md adds to it.
+/// Flashduty's rules for an event, and what docs/translation.md adds to it.
 void check_event(std::string_view written, Json& event) {
     demand(strict::read(written, {}, event) == Says::kJson, "an event is JSON and UTF-8", written);
     demand(event.kind == Json::Kind::kObject, "an event is an object", written);
@@ -225,7 +225,7 @@ void check_event(std::string_view written, Json& event) {
 
 constexpr strict::Dialect kBlueKings = {true, true, true};
 
-/// translation.md, "Reading", once more: a body is opened until there is a message in it.
+/// docs/translation.md, "Reading", once more: a body is opened until there is a message in it.
 class Finder {
   public:
     bool is_ambiguous = false;  ///< one of two members of that name counts, and either may

@@ -6,7 +6,7 @@
 
 namespace flashduty {
 
-/// The rows of gateway.md, "Answers".
+/// The rows of README's "Answers".
 enum class Outcome {
     kDelivered,
     kSpooled,
