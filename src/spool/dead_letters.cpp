@@ -14,9 +14,9 @@ constexpr std::int64_t kLook = 2000;
 // Whole pages of 4096 bytes, as rows of that size take up.
 constexpr char kBury[] =
     "INSERT INTO dead (event_id, target_id, alert_key, severity, status, title, arguments, reason,"
-    " dead_ms, accepted_ms, attempts, last_error, bytes, event, variables, body)"
+    " dead_ms, accepted_ms, arrived_ms, attempts, last_error, bytes, event, variables, body)"
     " SELECT e.event_id, a.target_id, a.alert_key, e.severity, e.status, e.title, e.arguments, ?2,"
-    " ?3, e.accepted_ms, e.attempts, e.last_error,"
+    " ?3, e.accepted_ms, e.arrived_ms, e.attempts, e.last_error,"
     " (length(CAST(e.event AS BLOB)) + length(CAST(e.variables AS BLOB))"
     " + length(CAST(e.arguments AS BLOB)) + coalesce(length(b.body), 0) + 5119) / 4096 * 4096,"
     " e.event, e.variables, coalesce(b.body, x'')"
@@ -43,8 +43,9 @@ constexpr char kFirstNewer[] =
     " WHERE target_id = ?1 AND alert_key = ?2) WHERE accepted_ms > ?3";
 constexpr char kNextId[] = "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'event'";
 
+constexpr char kSpareTime[] = "SELECT spare_ms FROM clock";
 constexpr char kTooOld[] =
-    "SELECT event_id, alert_key, last_error FROM event INDEXED BY event_age JOIN alert"
+    "SELECT event_id, alert_key, last_error, refusal FROM event INDEXED BY event_age JOIN alert"
     " USING (alert_id) WHERE accepted_ms < ? ORDER BY accepted_ms LIMIT ?";
 constexpr char kOldestDead[] =
     "SELECT event_id, alert_key, reason, dead_ms, bytes FROM dead INDEXED BY dead_age"
@@ -63,11 +64,23 @@ constexpr char kUnmark[] = "UPDATE dead SET again = 0 WHERE event_id = ?";
 constexpr char kReviveBody[] =
     "INSERT INTO body (event_id, body) SELECT event_id, body FROM dead WHERE event_id = ?";
 constexpr char kRevive[] =
-    "INSERT INTO event (event_id, alert_id, severity, status, title, arguments, accepted_ms, event,"
-    " variables) SELECT event_id, ?2, severity, status, title, arguments, ?3, event, variables"
+    "INSERT INTO event (event_id, alert_id, severity, status, title, arguments, accepted_ms,"
+    " arrived_ms, event, variables)"
+    " SELECT event_id, ?2, severity, status, title, arguments, ?3,"
+    " CASE arrived_ms WHEN 0 THEN accepted_ms ELSE arrived_ms END, event, variables"
     " FROM dead WHERE event_id = ?1";
 constexpr char kDeleteDead[] = "DELETE FROM dead WHERE event_id = ?";
 constexpr char kDueAtOnce[] = "UPDATE alert SET due_ms = 0 WHERE alert_id = ?";
+
+constexpr char kOf1[] =
+    "SELECT event_id FROM event INDEXED BY event_of_1 WHERE arrived_ms = 0 AND event_id >"
+    " (SELECT value FROM meta WHERE name = 'last_of_1') LIMIT ?";
+constexpr char kTakeFrom1[] =
+    "UPDATE event SET arrived_ms = accepted_ms, accepted_ms = max(?2, min(?3, accepted_ms - ?4))"
+    " WHERE event_id = ?1 AND arrived_ms = 0";
+constexpr char kSinceOf1[] =
+    "UPDATE alert SET since_ms = (SELECT accepted_ms FROM event WHERE event_id = ?1)"
+    " WHERE first_id = ?1 AND alert_id = (SELECT alert_id FROM event WHERE event_id = ?1)";
 
 using Ids = std::vector<std::int64_t>;
 
@@ -92,18 +105,30 @@ std::string duration(std::int64_t ms) noexcept {
     return std::to_string(ms) + "ms";
 }
 
+/// Nothing that was refused ends with a reason that says less.
+std::string reason_of_age(const std::string& too_old, std::string_view last_error,
+                          std::string_view refusal) noexcept {
+    if (!refusal.empty()) {
+        return std::string(refusal);
+    }
+    return last_error.empty() ? too_old : too_old + ": " + std::string(last_error);
+}
+
 void look_for_old(Connection& connection, const Limits& limits, UnixMs now_ms, const Ids& busy,
                   Chores& chores) noexcept {
     const std::string reason = "not delivered within " + duration(limits.max_age_ms);
+    // What is of 1.0.0 gets its age first.
+    if (!chores.of_1.empty() || now_ms < connection.number(kSpareTime)) {
+        return;
+    }
     Query rows = connection.query(kTooOld, now_ms - limits.max_age_ms,
                                   kStep + static_cast<std::int64_t>(busy.size()));
     while (rows.next()) {
         if (has(busy, rows.number(0))) {
             continue;
         }
-        const std::string last_error(rows.text(2));
         chores.too_old.push_back({rows.number(0), std::string(rows.text(1)),
-                                  reason + (last_error.empty() ? "" : ": " + last_error)});
+                                  reason_of_age(reason, rows.text(2), rows.text(3))});
     }
     chores.has_more |= chores.too_old.size() >= kStep;
 }
@@ -136,6 +161,24 @@ void look_for_marked(Connection& connection, const Ids& busy, Chores& chores) no
         }
     }
     chores.has_more |= chores.marked.size() >= kStep;
+}
+
+void look_for_some_of_1(Connection& connection, Chores& chores) noexcept {
+    Query rows = connection.query(kOf1, kStep);
+    while (rows.next()) {
+        chores.of_1.push_back(rows.number(0));
+    }
+    chores.has_more |= chores.of_1.size() >= kStep;
+}
+
+/// They came since somebody last looked, whatever their clock said.
+void take_from_1(Connection& connection, const KeptClock& clock, const Chores& chores,
+                 UnixMs now_ms) noexcept {
+    for (const std::int64_t event_id : chores.of_1) {
+        connection.run(kTakeFrom1, event_id, chores.of_1_from_ms, now_ms,
+                       clock.to_wall(now_ms) - now_ms);
+        connection.run(kSinceOf1, event_id);
+    }
 }
 
 /// Lets a dead letter wait again, under its old id and so in its old place; unless it is
@@ -210,16 +253,23 @@ void supersede_older(Connection& connection, std::int64_t target_id, std::string
                    newer == 0 ? connection.number(kNextId) : newer);
 }
 
-Chores look_for_chores(Connection& connection, const Limits& limits, UnixMs now_ms,
-                       const Ids& busy) noexcept {
+Chores look_for_chores(Connection& connection, const KeptClock& clock, const Limits& limits,
+                       UnixMs now_ms, const Ids& busy) noexcept {
     Chores chores;
+    chores.is_clock_due = clock.is_note_due(connection, now_ms);
+    look_for_some_of_1(connection, chores);
     look_for_old(connection, limits, now_ms, busy, chores);
     look_for_surplus(connection, limits, now_ms, chores);
     look_for_marked(connection, busy, chores);
     return chores;
 }
 
-void tend(Connection& connection, const Chores& chores, UnixMs now_ms, Tended& tended) noexcept {
+void tend(Connection& connection, const KeptClock& clock, const Chores& chores, UnixMs now_ms,
+          Tended& tended) noexcept {
+    take_from_1(connection, clock, chores, now_ms);
+    if (chores.is_clock_due) {
+        clock.note(connection, now_ms);
+    }
     for (const std::int64_t event_id : chores.marked) {
         revive(connection, event_id, now_ms, tended);
     }

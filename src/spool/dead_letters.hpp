@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "event_store.hpp"
+#include "kept_clock.hpp"
 #include "sqlite.hpp"
 
 namespace flashduty {
@@ -32,17 +33,23 @@ struct Chores {
     std::vector<DeadLetter> too_old;    ///< of what waits
     std::vector<DeadLetter> to_delete;  ///< of what is dead
     std::vector<std::int64_t> marked;   ///< dead letters that an operator wants sent again
+    std::vector<std::int64_t> of_1;     ///< events of workers of 1.0.0, whose clocks were their own
+    UnixMs of_1_from_ms = 0;            ///< when somebody looked for these last
+    bool is_clock_due = false;          ///< to be noted
     bool has_more = false;
 
     [[nodiscard]] bool are_none() const noexcept {
-        return too_old.empty() && to_delete.empty() && marked.empty();
+        return too_old.empty() && to_delete.empty() && marked.empty() && of_1.empty() &&
+               !is_clock_due;
     }
 };
-[[nodiscard]] Chores look_for_chores(Connection& connection, const Limits& limits, UnixMs now_ms,
+[[nodiscard]] Chores look_for_chores(Connection& connection, const KeptClock& clock,
+                                     const Limits& limits, UnixMs now_ms,
                                      const std::vector<std::int64_t>& busy) noexcept;
 
 /// Does them, as far as they still are to be done.
-void tend(Connection& connection, const Chores& chores, UnixMs now_ms, Tended& tended) noexcept;
+void tend(Connection& connection, const KeptClock& clock, const Chores& chores, UnixMs now_ms,
+          Tended& tended) noexcept;
 
 /// The alert_id of a key; a new one when nothing of it waits. Its first event is to follow.
 [[nodiscard]] std::int64_t alert_of(Connection& connection, std::int64_t target_id,

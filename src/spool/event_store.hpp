@@ -9,11 +9,9 @@
 #include <vector>
 
 #include "../core/fate.hpp"
+#include "clock.hpp"
 
 namespace flashduty {
-
-/// Milliseconds since 1970.
-using UnixMs = std::int64_t;
 
 /// An event as it is handed over.
 struct NewEvent {
@@ -65,6 +63,9 @@ struct DueEvent {
 /// since: added to the time of its last try.
 inline constexpr UnixMs kUntilBack = std::int64_t{1} << 60;
 
+/// The same for one whose first event is refused and waits for another one to be delivered.
+inline constexpr UnixMs kUntilYes = std::int64_t{1} << 61;
+
 /// No key is held for longer. One that seems to be was held by a clock that has been put back
 /// since, and is due.
 inline constexpr UnixMs kLongestHoldMs = 600'000;
@@ -75,8 +76,9 @@ struct Settlement {
     std::int64_t alert_id = 0;
     Fate fate = Fate::kWaits;
     UnixMs settled_ms = 0;
-    UnixMs due_ms = 0;   ///< with kWaits: when its key may be tried again
-    std::string reason;  ///< unless delivered: one sentence
+    UnixMs due_ms = 0;              ///< with kWaits: when its key may be tried again
+    std::string reason;             ///< unless delivered: one sentence
+    std::uint32_t http_status = 0;  ///< of the answer; 0: there was none
 };
 
 /// An event that will not be sent any more, for the log.

@@ -176,22 +176,131 @@ CREATE VIEW dead_letters AS
         ON s.target_id = d.target_id AND s.alert_key = d.alert_key;
 )sql";
 
+constexpr char kVersion2[] = R"sql(
+CREATE TABLE meta (
+    name  TEXT PRIMARY KEY,
+    value NOT NULL
+) WITHOUT ROWID;
+INSERT INTO meta VALUES ('schema', 1);
+-- Later ones without arrived_ms are of workers of 1.0.0.
+INSERT INTO meta VALUES ('last_of_1', coalesce((SELECT seq FROM sqlite_sequence
+                                                 WHERE name = 'event'), 0));
+
+-- One row: the clock that all times are of but arrived_ms and those in attempt and recovery, which
+-- are of the wall clock.
+CREATE TABLE clock (
+    boot_id  TEXT NOT NULL,     -- the start of the machine that it counts from
+    start_ms INTEGER NOT NULL,  -- what it was at that start
+    time_ms  INTEGER NOT NULL,  -- what it was when somebody last wrote it down
+    wall_ms  INTEGER NOT NULL,  -- and what the wall clock said then
+    spare_ms INTEGER NOT NULL   -- nothing dies of age before that
+);
+
+ALTER TABLE target ADD COLUMN paused_ms INTEGER NOT NULL DEFAULT 0;  -- nothing is pushed there before
+ALTER TABLE event ADD COLUMN arrived_ms INTEGER NOT NULL DEFAULT 0;  -- 0: accepted_ms
+ALTER TABLE event ADD COLUMN refusal TEXT NOT NULL DEFAULT '';       -- if it was refused: how
+ALTER TABLE dead ADD COLUMN arrived_ms INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX event_of_1 ON event (event_id) WHERE arrived_ms = 0;
+
+-- The last tries of what waits and of what is dead.
+CREATE TABLE attempt (
+    attempt_id  INTEGER PRIMARY KEY,
+    event_id    INTEGER NOT NULL,
+    tried_ms    INTEGER NOT NULL,
+    http_status INTEGER NOT NULL,  -- 0: there was no answer
+    reason      TEXT NOT NULL
+);
+CREATE INDEX attempt_event ON attempt (event_id);
+
+-- Marks of failed syncs that were dealt with.
+CREATE TABLE recovery (
+    mark         TEXT PRIMARY KEY,
+    recovered_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TRIGGER event_leaves AFTER DELETE ON event BEGIN
+    DELETE FROM attempt
+     WHERE event_id = old.event_id
+       AND NOT EXISTS (SELECT 1 FROM dead WHERE event_id = old.event_id);
+END;
+
+CREATE TRIGGER dead_leaves AFTER DELETE ON dead BEGIN
+    DELETE FROM attempt
+     WHERE event_id = old.event_id
+       AND NOT EXISTS (SELECT 1 FROM event WHERE event_id = old.event_id);
+END;
+
+DROP VIEW waiting;
+CREATE VIEW waiting AS
+    SELECT e.event_id, e.title, a.alert_key, e.status,
+           t.server || ' ' || t.location AS target,
+           strftime('%Y-%m-%d %H:%M:%S', CASE e.arrived_ms WHEN 0 THEN e.accepted_ms
+                                                           ELSE e.arrived_ms END / 1000,
+                    'unixepoch') AS accepted,
+           CASE WHEN e.event_id <> a.first_id THEN 'after ' || a.first_id
+                WHEN a.due_ms = 0 THEN 'at once'
+                WHEN a.due_ms >= 1 << 61 THEN 'when another event is taken'
+                WHEN a.due_ms >= 1 << 60 THEN 'when its target is back'
+                ELSE strftime('%Y-%m-%d %H:%M:%S',
+                              (a.due_ms + (SELECT wall_ms - time_ms FROM clock)) / 1000,
+                              'unixepoch')
+           END AS next_try,
+           e.attempts, e.last_error
+      FROM event e JOIN alert a USING (alert_id) JOIN target t USING (target_id);
+
+DROP VIEW dead_letters;
+CREATE VIEW dead_letters AS
+    SELECT d.event_id, d.title, d.alert_key, d.status,
+           t.server || ' ' || t.location AS target, d.reason,
+           strftime('%Y-%m-%d %H:%M:%S',
+                    (d.dead_ms + (SELECT wall_ms - time_ms FROM clock)) / 1000,
+                    'unixepoch') AS time,
+           CASE WHEN d.event_id < s.before_id THEN 'superseded'
+                WHEN d.again THEN 'to be sent again'
+                ELSE 'dead'
+           END AS state,
+           strftime('%Y-%m-%d %H:%M:%S', CASE d.arrived_ms WHEN 0 THEN d.accepted_ms
+                                                           ELSE d.arrived_ms END / 1000,
+                    'unixepoch') AS accepted,
+           d.attempts, d.last_error, d.event, CAST(d.body AS TEXT) AS body
+      FROM dead d LEFT JOIN target t USING (target_id) LEFT JOIN superseded s
+        ON s.target_id = d.target_id AND s.alert_key = d.alert_key;
+)sql";
+
 /// What leads from each version to the next. It only adds: an older gateway may still be at work
 /// on the same file.
-constexpr const char* kSteps[] = {kVersion1};
+constexpr const char* kSteps[] = {kVersion1, kVersion2};
 static_assert(std::size(kSteps) == kSchemaVersion);
+
+/// `PRAGMA user_version`: the oldest gateway that can use what the newest has made. 1.0.0 looks at
+/// nothing else.
+constexpr std::int64_t kOldestUser = 1;
+
+/// The version of the schema: 0 when there is none.
+std::int64_t schema_version(Connection& connection) noexcept {
+    constexpr char kHasMeta[] = "SELECT count(*) FROM sqlite_master WHERE name = 'meta'";
+    constexpr char kSchema[] = "SELECT value FROM meta WHERE name = 'schema'";
+    const std::int64_t user_version = connection.number("PRAGMA user_version");
+    return user_version == 0 || connection.number(kHasMeta) == 0 ? user_version
+                                                                 : connection.number(kSchema);
+}
 
 SchemaState look(Connection& connection, std::int64_t& version) noexcept {
     const std::int64_t application = connection.number("PRAGMA application_id");
-    version = connection.number("PRAGMA user_version");
+    const std::int64_t user_version = connection.number("PRAGMA user_version");
     const std::int64_t has_tables = connection.number("SELECT count(*) FROM sqlite_master");
     if (connection.failed()) {
         return SchemaState::kUnknown;
     }
-    if (application != kApplicationId && (application != 0 || version != 0 || has_tables != 0)) {
+    if (application != kApplicationId &&
+        (application != 0 || user_version != 0 || has_tables != 0)) {
         return SchemaState::kForeign;
     }
-    return version > kSchemaVersion ? SchemaState::kNewer : SchemaState::kKnown;
+    if (user_version > kOldestUser) {
+        return SchemaState::kNewer;
+    }
+    version = schema_version(connection);
+    return connection.failed() ? SchemaState::kUnknown : SchemaState::kKnown;
 }
 
 /// A database that takes the place of another one must not use its ids again: what is still on its
@@ -221,7 +330,7 @@ std::int64_t severity_of(std::string_view event_status) noexcept {
 SchemaState bring_up_to_date(Connection& connection) noexcept {
     std::int64_t version = 0;
     SchemaState state = look(connection, version);
-    if (state != SchemaState::kKnown || version == kSchemaVersion) {
+    if (state != SchemaState::kKnown || version >= kSchemaVersion) {
         return state;
     }
     connection.run("BEGIN IMMEDIATE");
@@ -233,7 +342,9 @@ SchemaState bring_up_to_date(Connection& connection) noexcept {
         if (version == 0) {
             begin_ids(connection);
         }
-        static_assert(kApplicationId == 0x46445350 && kSchemaVersion == 1);
+        connection.run("UPDATE meta SET value = ? WHERE name = 'schema'",
+                       std::int64_t{kSchemaVersion});
+        static_assert(kApplicationId == 0x46445350 && kOldestUser == 1);
         connection.script("PRAGMA application_id = 0x46445350; PRAGMA user_version = 1");
     }
     connection.run("COMMIT");

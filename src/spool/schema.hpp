@@ -11,12 +11,13 @@ namespace flashduty {
 /// The `severity` of an event and the `rank` of an alert: see schema.cpp.
 [[nodiscard]] std::int64_t severity_of(std::string_view event_status) noexcept;
 
-inline constexpr int kSchemaVersion = 1;
+/// Of the tables, in `meta`.
+inline constexpr int kSchemaVersion = 2;
 
 /// What a database turned out to be.
 enum class SchemaState {
-    kKnown,    ///< it has the newest tables, or has them now
-    kNewer,    ///< a newer version has made it
+    kKnown,    ///< it has all tables that are needed, or has them now
+    kNewer,    ///< a newer version has made it, and leaves it to none as old as this
     kForeign,  ///< it belongs to another program
     kUnknown,  ///< the connection has failed
 };

@@ -385,6 +385,7 @@ StoreStatus SpoolDatabase::configure(Connection& connection) noexcept {
         case SchemaState::kKnown:
             break;
     }
+    clock_.open(connection);
     return StoreStatus::kOk;
 }
 

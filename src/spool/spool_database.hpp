@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "event_store.hpp"
+#include "kept_clock.hpp"
 #include "spool_files.hpp"
 #include "sqlite.hpp"
 
@@ -30,10 +31,11 @@ class SpoolDatabase {
         std::int64_t queue_ms = 2000;  ///< and for those who use the spool too
         bool may_set_aside = false;    ///< else leaves a mark for one that may
         const char* vfs = nullptr;     ///< SQLite's by that name; the usual one
+        SpoolClock clock{};
     };
 
     explicit SpoolDatabase(Options options) noexcept
-        : options_(std::move(options)), files_(options_.path) {}
+        : options_(std::move(options)), files_(options_.path), clock_(options_.clock) {}
 
     /// `work` gets the connection and gives a StoreStatus; it is done in one transaction, and
     /// leaves nothing behind unless it gives kOk and the connection has not failed. It may be done
@@ -47,6 +49,9 @@ class SpoolDatabase {
     [[nodiscard]] StoreStatus write(Work work) noexcept {
         return transact(Access::kWrite, work);
     }
+
+    /// In a `work`: the clock of the times in the database.
+    [[nodiscard]] const KeptClock& clock() const noexcept { return clock_; }
 
     /// Gives `status` with a reason, which is what the spool's path does: `"/path" ...`.
     StoreStatus refuse(StoreStatus status, std::string_view reason) noexcept;
@@ -105,6 +110,7 @@ class SpoolDatabase {
     Options options_;
     SpoolFiles files_;
     Connection connection_;
+    KeptClock clock_;
     FileIdentity identity_;    ///< of the file that is open
     int checkpointed_ = 0;     ///< frames of the WAL
     bool began_anew_ = false;  ///< the file that was found damaged is no longer there

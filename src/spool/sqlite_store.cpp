@@ -16,15 +16,24 @@ constexpr char kNextTarget[] = "SELECT min(target_id) FROM alert WHERE target_id
 constexpr char kTargetIs[] = "SELECT server, location FROM target WHERE target_id = ?";
 
 constexpr char kNewEvent[] =
-    "INSERT INTO event (alert_id, severity, status, title, arguments, accepted_ms, event,"
-    " variables) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    "INSERT INTO event (alert_id, severity, status, title, arguments, accepted_ms, arrived_ms,"
+    " event, variables) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr char kNewBody[] = "INSERT INTO body (event_id, body) VALUES (?, ?)";
 constexpr char kEvent[] =
     "SELECT alert_key, status, title, arguments, accepted_ms, attempts, event, variables"
     " FROM event JOIN alert USING (alert_id) WHERE event_id = ?";
 
 constexpr char kNotTaken[] =
-    "UPDATE event SET attempts = attempts + 1, tried_ms = ?2, last_error = ?3 WHERE event_id = ?1";
+    "UPDATE event SET attempts = attempts + 1, tried_ms = ?2, last_error = ?3,"
+    " refusal = CASE WHEN ?4 THEN ?3 ELSE refusal END WHERE event_id = ?1";
+/// So many tries of an event are kept.
+constexpr std::int64_t kMostAttempts = 10;
+constexpr char kAttempt[] =
+    "INSERT INTO attempt (event_id, tried_ms, http_status, reason)"
+    " SELECT event_id, ?2, ?3, ?4 FROM event WHERE event_id = ?1";
+constexpr char kForgetAttempts[] =
+    "DELETE FROM attempt WHERE attempt_id <= (SELECT attempt_id FROM attempt WHERE event_id = ?1"
+    " ORDER BY attempt_id DESC LIMIT 1 OFFSET ?2) AND event_id = ?1";
 constexpr char kHold[] =
     "UPDATE alert SET due_ms = ?2, tried_ms = ?3"
     " WHERE alert_id = (SELECT alert_id FROM event WHERE event_id = ?1)";
@@ -52,22 +61,24 @@ std::int64_t target_of(Connection& connection, const NewEvent& event) noexcept {
     return connection.last_id();
 }
 
-Appended add(Connection& connection, const NewEvent& event) noexcept {
+Appended add(Connection& connection, const KeptClock& clock, const NewEvent& event) noexcept {
     Appended appended;
     bool is_new = false;
     appended.target_id = target_of(connection, event);
     const std::int64_t alert_id = alert_of(connection, appended.target_id, event.alert_key, is_new);
     appended.has_elder = !is_new;
+    const UnixMs accepted_ms = clock.to_kept(event.accepted_ms);
     connection.run(kNewEvent, alert_id, severity_of(event.event_status), event.event_status,
-                   event.title, event.arguments, event.accepted_ms, event.event, event.variables);
+                   event.title, event.arguments, accepted_ms, clock.to_wall(accepted_ms),
+                   event.event, event.variables);
     appended.event_id = connection.last_id();
     connection.run(kNewBody, appended.event_id, Blob{event.body});
     return appended;
 }
 
 /// Adds their first events, all of which are of one target.
-void fetch(Connection& connection, std::int64_t target_id, const std::vector<DueAlert>& alerts,
-           std::vector<DueEvent>& due) noexcept {
+void fetch(Connection& connection, const KeptClock& clock, std::int64_t target_id,
+           const std::vector<DueAlert>& alerts, std::vector<DueEvent>& due) noexcept {
     DueEvent event;
     event.target_id = target_id;
     {
@@ -88,7 +99,7 @@ void fetch(Connection& connection, std::int64_t target_id, const std::vector<Due
         event.event_status = row.text(1);
         event.title = row.text(2);
         event.arguments = row.text(3);
-        event.accepted_ms = row.number(4);
+        event.accepted_ms = clock.from_kept(row.number(4));
         event.attempts = static_cast<std::uint32_t>(row.number(5));
         event.event = row.text(6);
         event.variables = row.text(7);
@@ -96,21 +107,35 @@ void fetch(Connection& connection, std::int64_t target_id, const std::vector<Due
     }
 }
 
-void settle_one(Connection& connection, const Settlement& settlement) noexcept {
+/// A try that ended without a yes.
+void note_attempt(Connection& connection, const KeptClock& clock,
+                  const Settlement& settlement) noexcept {
+    const UnixMs tried_ms = clock.to_kept(settlement.settled_ms);
+    const bool is_refused = settlement.fate == Fate::kRefused || settlement.due_ms >= kUntilYes;
+    connection.run(kNotTaken, settlement.event_id, tried_ms, settlement.reason,
+                   std::int64_t{is_refused});
+    connection.run(kAttempt, settlement.event_id, clock.to_wall(tried_ms),
+                   std::int64_t{settlement.http_status}, settlement.reason);
+    connection.run(kForgetAttempts, settlement.event_id, kMostAttempts);
+}
+
+void settle_one(Connection& connection, const KeptClock& clock,
+                const Settlement& settlement) noexcept {
+    const UnixMs settled_ms = clock.to_kept(settlement.settled_ms);
     switch (settlement.fate) {
         case Fate::kDelivered:
-            take_delivered(connection, settlement.event_id, settlement.settled_ms);
+            take_delivered(connection, settlement.event_id, settled_ms);
             return;
         case Fate::kWaits:
-            connection.run(kNotTaken, settlement.event_id, settlement.settled_ms,
-                           settlement.reason);
-            connection.run(kHold, settlement.event_id, settlement.due_ms, settlement.settled_ms);
+            note_attempt(connection, clock, settlement);
+            connection.run(kHold, settlement.event_id,
+                           settlement.due_ms == 0 ? 0 : clock.to_kept(settlement.due_ms),
+                           settled_ms);
             return;
         case Fate::kRefused:
         case Fate::kCount:
-            connection.run(kNotTaken, settlement.event_id, settlement.settled_ms,
-                           settlement.reason);
-            bury(connection, settlement.event_id, settlement.settled_ms, settlement.reason);
+            note_attempt(connection, clock, settlement);
+            bury(connection, settlement.event_id, settled_ms, settlement.reason);
             return;
     }
 }
@@ -119,8 +144,8 @@ void settle_one(Connection& connection, const Settlement& settlement) noexcept {
 
 SqliteStore::SqliteStore(SqliteStoreOptions options, bool may_set_aside) noexcept
     : options_(std::move(options)),
-      database_({options_.path, options_.busy_ms, options_.queue_ms, may_set_aside, options_.vfs}) {
-}
+      database_({options_.path, options_.busy_ms, options_.queue_ms, may_set_aside, options_.vfs,
+                 options_.clock}) {}
 
 StoreStatus SqliteStore::append(const std::vector<NewEvent>& events,
                                 std::vector<Appended>& appended) noexcept {
@@ -132,7 +157,7 @@ StoreStatus SqliteStore::append(const std::vector<NewEvent>& events,
                 "holds " + std::to_string(options_.max_size_bytes) + " bytes, its max_size");
         }
         for (const NewEvent& event : events) {
-            appended.push_back(add(connection, event));
+            appended.push_back(add(connection, database_.clock(), event));
         }
         return StoreStatus::kOk;
     });
@@ -155,7 +180,9 @@ StoreStatus SqliteStore::due(std::int64_t target_id, UnixMs now_ms, std::size_t 
     const std::size_t before = due.size();
     const StoreStatus status = database_.read([&](Connection& connection) {
         due.resize(before);
-        fetch(connection, target_id, due_alerts(connection, target_id, now_ms, most, busy), due);
+        const UnixMs kept_ms = database_.clock().to_kept(now_ms);
+        fetch(connection, database_.clock(), target_id,
+              due_alerts(connection, target_id, kept_ms, most, busy), due);
         return StoreStatus::kOk;
     });
     if (status != StoreStatus::kOk) {
@@ -170,11 +197,12 @@ StoreStatus SqliteStore::probe(std::int64_t target_id, UnixMs now_ms,
     const std::size_t before = due.size();
     const StoreStatus status = database_.read([&](Connection& connection) {
         due.resize(before);
-        std::vector<DueAlert> alerts = due_alerts(connection, target_id, now_ms, 1, busy);
+        const UnixMs kept_ms = database_.clock().to_kept(now_ms);
+        std::vector<DueAlert> alerts = due_alerts(connection, target_id, kept_ms, 1, busy);
         if (alerts.empty()) {
             alerts = longest_untried(connection, target_id, busy);
         }
-        fetch(connection, target_id, alerts, due);
+        fetch(connection, database_.clock(), target_id, alerts, due);
         return StoreStatus::kOk;
     });
     if (status != StoreStatus::kOk) {
@@ -187,7 +215,7 @@ StoreStatus SqliteStore::settle(const std::vector<Settlement>& settlements,
                                 const std::vector<std::int64_t>& back) noexcept {
     return database_.write([&](Connection& connection) {
         for (const Settlement& settlement : settlements) {
-            settle_one(connection, settlement);
+            settle_one(connection, database_.clock(), settlement);
         }
         for (const std::int64_t target_id : back) {
             connection.run(kBack, target_id, kUntilBack);
@@ -200,7 +228,8 @@ StoreStatus SqliteStore::supersede(const std::vector<DeliveredKey>& keys) noexce
     return database_.write([&](Connection& connection) {
         for (const DeliveredKey& key : keys) {
             const std::int64_t target_id = connection.number(kTarget, key.server, key.location);
-            supersede_older(connection, target_id, key.alert_key, key.accepted_ms);
+            supersede_older(connection, target_id, key.alert_key,
+                            database_.clock().to_kept(key.accepted_ms));
         }
         return StoreStatus::kOk;
     });
@@ -212,17 +241,23 @@ StoreStatus SqliteStore::expire(UnixMs now_ms, const std::vector<std::int64_t>& 
     const Limits limits = {options_.max_age_ms, options_.dead_age_ms,
                            static_cast<std::int64_t>(options_.max_size_bytes / 2)};
     Chores chores;
+    UnixMs kept_ms = 0;
     const StoreStatus status = database_.read([&](Connection& connection) {
-        chores = look_for_chores(connection, limits, now_ms, busy);
+        kept_ms = database_.clock().to_kept(now_ms);
+        chores = look_for_chores(connection, database_.clock(), limits, kept_ms, busy);
         return StoreStatus::kOk;
     });
-    if (status != StoreStatus::kOk || chores.are_none()) {
+    if (status != StoreStatus::kOk) {
+        return status;
+    }
+    chores.of_1_from_ms = std::exchange(looked_ms_, kept_ms);
+    if (chores.are_none()) {
         return status;
     }
     Tended done;
     const StoreStatus written = database_.write([&](Connection& connection) {
         done = {};
-        tend(connection, chores, now_ms, done);
+        tend(connection, database_.clock(), chores, kept_ms, done);
         return StoreStatus::kOk;
     });
     if (written == StoreStatus::kOk) {
@@ -235,7 +270,8 @@ StoreStatus SqliteStore::size(StoreSize& size) noexcept {
     return database_.read([&](Connection& connection) {
         size = {};
         size.used_bytes = used_bytes(connection);
-        size.oldest_ms = connection.number(kOldest);
+        const UnixMs oldest_ms = connection.number(kOldest);
+        size.oldest_ms = oldest_ms == 0 ? 0 : database_.clock().from_kept(oldest_ms);
         Query counters = connection.query(kCounters);
         if (counters.next()) {
             size.waiting = static_cast<std::uint64_t>(counters.number(0));

@@ -21,6 +21,7 @@ struct SqliteStoreOptions {
     /// less than all but BlueKing's most impatient plans wait for an answer (3 s).
     std::int64_t queue_ms = 2000;
     const char* vfs = nullptr;  ///< SQLite's by that name, for tests
+    SpoolClock clock{};         ///< of all times that the store is given and gives
 };
 
 /// Opens nothing before its first call, and must not be carried over a fork() after that.
@@ -52,6 +53,7 @@ class SqliteStore final : public EventStore {
   private:
     SqliteStoreOptions options_;
     SpoolDatabase database_;
+    UnixMs looked_ms_ = 0;  ///< for events of workers of 1.0.0, by the clock of the database
 };
 
 class SqliteStoreFactory final : public StoreFactory {

@@ -330,6 +330,40 @@ void a_refused_event_becomes_a_dead_letter_with_all_that_is_known(void**) {
                 R"({"title_rule":"CPU is high"}|{"type":"x"})");
 }
 
+void the_last_ten_tries_of_an_event_are_kept_until_it_is_gone(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    append(store, {new_event("a"), new_event("b"), new_event("c")});
+    Shell shell(folder.spool());
+    for (UnixMs i = 0; i < 12; i++) {
+        const DueEvent event = due_of(store, "a");
+        Settlement settlement = {event.event_id, event.alert_id, flashduty::Fate::kWaits,
+                                 kNow + i,       kNow,           "try " + std::to_string(i)};
+        settlement.http_status = i == 11 ? 0 : 503;
+        assert_status(store.settle({settlement}, {}), kOk);
+    }
+    assert_text(shell.run("SELECT count(*), min(tried_ms), max(tried_ms) FROM attempt"),
+                "10|" + std::to_string(kNow + 2) + "|" + std::to_string(kNow + 11));
+    assert_text(shell.run("SELECT http_status, reason FROM attempt ORDER BY attempt_id LIMIT 1"),
+                "503|try 2");
+    assert_text(
+        shell.run("SELECT http_status, reason FROM attempt ORDER BY attempt_id DESC LIMIT 1"),
+        "0|try 11");
+    retry(store, due_of(store, "b"), 0);
+    deliver(store, due_of(store, "b"));
+    refuse(store, due_of(store, "c"));
+    assert_text(shell.run("SELECT alert_key, attempt.reason FROM attempt JOIN dead USING (event_id)"
+                          " ORDER BY attempt_id"),
+                "c|refused");
+    assert_text(shell.run("SELECT count(*) FROM attempt"), "11");
+    // What waits again has not forgotten them.
+    assert_text(shell.run("UPDATE dead SET again = 1"), "");
+    assert_int_equal(expire(store, kNow).requeued, 1);
+    assert_text(shell.run("SELECT count(*) FROM attempt"), "11");
+    assert_text(shell.run("DELETE FROM event"), "");
+    assert_text(shell.run("SELECT count(*) FROM attempt"), "0");
+}
+
 void the_view_of_what_waits_says_why(void**) {
     TempFolder folder;
     SqliteStore store(options_of(folder), true);
@@ -371,6 +405,21 @@ void what_is_too_old_becomes_a_dead_letter_unless_it_is_on_its_way(void**) {
     assert_int_equal(tended.dead.size(), 1);
     assert_text(tended.dead[0].reason, "not delivered within 24h");
     assert_text(due_keys(store, kNow), "c");
+}
+
+void what_was_refused_and_waited_in_vain_keeps_that_as_its_reason(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    append(store, {new_event("a"), new_event("b")});
+    settle(store, due_of(store, "a"), flashduty::Fate::kWaits, kNow, flashduty::kUntilYes + kNow,
+           "title_rule is too long");
+    retry(store, due_of(store, "b"), flashduty::kUntilBack + kNow);
+    const Tended tended = expire(store, kNow + 24 * kHour + 1);
+    assert_int_equal(tended.dead.size(), 2);
+    assert_text(tended.dead[0].reason, "title_rule is too long");
+    assert_text(tended.dead[1].reason, "not delivered within 24h: HTTP 503");
+    assert_text(in_shell(folder.spool(), "SELECT reason FROM dead WHERE alert_key = 'a'"),
+                "title_rule is too long");
 }
 
 void when_the_first_of_a_key_is_too_old_the_next_goes_on(void**) {
@@ -669,8 +718,10 @@ int main() {
         cmocka_unit_test(settling_what_is_gone_is_no_error),
         cmocka_unit_test(a_settlement_of_many_is_one_commit),
         cmocka_unit_test(a_refused_event_becomes_a_dead_letter_with_all_that_is_known),
+        cmocka_unit_test(the_last_ten_tries_of_an_event_are_kept_until_it_is_gone),
         cmocka_unit_test(the_view_of_what_waits_says_why),
         cmocka_unit_test(what_is_too_old_becomes_a_dead_letter_unless_it_is_on_its_way),
+        cmocka_unit_test(what_was_refused_and_waited_in_vain_keeps_that_as_its_reason),
         cmocka_unit_test(when_the_first_of_a_key_is_too_old_the_next_goes_on),
         cmocka_unit_test(tending_is_done_some_at_a_time),
         cmocka_unit_test(nothing_is_written_when_there_is_nothing_to_tend),

@@ -440,7 +440,7 @@ class Sequence {
     // Few, so that much happens to each.
     const std::size_t keys_ = 1 + below(4);
     const std::size_t locations_ = 1 + below(2);
-    UnixMs now_ms_ = kNow;
+    UnixMs& now_ms_ = machine.boot_ms;  ///< goes on from one sequence to the next
     Model model_;
     std::map<std::string, std::int64_t> targets_;
     std::vector<Leaving> leaving_;

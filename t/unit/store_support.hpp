@@ -115,8 +115,19 @@ inline std::string in_shell(const std::string& path, const std::string& sql) {
     return Shell(path).run(sql);
 }
 
+/// The machine of these tests, whose clocks go as they are told to.
+inline flashduty::MachineTime machine;
+
+inline flashduty::MachineTime read_machine() noexcept { return machine; }
+
+inline void start_machine() { machine = {"a start", kNow, kNow}; }
+
 inline SqliteStoreOptions options_of(const TempFolder& folder) {
+    if (machine.boot_id.empty()) {
+        start_machine();
+    }
     SqliteStoreOptions options;
+    options.clock = flashduty::SpoolClock(read_machine);
     options.path = folder.spool();
     options.busy_ms = 2000;
     return options;

@@ -115,8 +115,8 @@ struct Acceptor::Batch {
 };
 
 Acceptor::Acceptor(std::unique_ptr<EventStore> store, ngx_thread_pool_t* threads,
-                   const Waker& waker) noexcept
-    : store_(std::move(store)), threads_(threads), waker_(waker) {
+                   const Waker& waker, SpoolClock clock) noexcept
+    : store_(std::move(store)), threads_(threads), waker_(waker), clock_(clock) {
     job_.set<&Acceptor::write_down, &Acceptor::on_written>(*this);
     telling_.set<&Acceptor::tell>(*this, false);
 }

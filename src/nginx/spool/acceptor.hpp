@@ -7,12 +7,12 @@
 #include <unordered_map>
 #include <vector>
 
+#include "../../spool/clock.hpp"
 #include "../../spool/event_store.hpp"
 #include "../../spool/line_message.hpp"
 #include "../base/thread_job.hpp"
 #include "../request/delivery.hpp"
 #include "../request/recorder.hpp"
-#include "clock.hpp"
 #include "spooled_body.hpp"
 
 namespace flashduty {
@@ -25,8 +25,8 @@ class Acceptor {
         void* owner;
     };
 
-    Acceptor(std::unique_ptr<EventStore> store, ngx_thread_pool_t* threads,
-             const Waker& waker) noexcept;
+    Acceptor(std::unique_ptr<EventStore> store, ngx_thread_pool_t* threads, const Waker& waker,
+             SpoolClock clock) noexcept;
     ~Acceptor();
     Acceptor(const Acceptor&) = delete;
     Acceptor& operator=(const Acceptor&) = delete;

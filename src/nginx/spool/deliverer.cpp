@@ -61,6 +61,11 @@ UnixMs retry_after_ms(std::string_view text) noexcept {
     return std::min(static_cast<UnixMs>(wait_s) * 1000, kLongestHoldMs);
 }
 
+/// A time as people are shown it; 0 stays 0.
+StatusMs to_status(const SpoolClock& clock, UnixMs ms) noexcept {
+    return ms == 0 ? 0 : static_cast<StatusMs>(std::max<UnixMs>(clock.to_wall(ms), 1));
+}
+
 std::string for_log(std::string_view text) {
     std::string line(text);
     std::replace_if(
@@ -113,7 +118,11 @@ struct Deliverer::Job {
 
 Deliverer::Deliverer(std::unique_ptr<EventStore> store, const Options& options,
                      const Owner& owner) noexcept
-    : options_(options), owner_(owner), store_(std::move(store)), schedule_(options.rate, seed()) {
+    : options_(options),
+      owner_(owner),
+      store_(std::move(store)),
+      schedule_(options.rate, seed()),
+      clock_(options.clock) {
     job_.set<&Deliverer::work, &Deliverer::on_worked>(*this);
     look_.set<&Deliverer::run>(*this, true);
     retry_.set<&Deliverer::run>(*this, false);
@@ -389,7 +398,7 @@ void Deliverer::take_tended(Job& job) noexcept {
     if (job.tended == StoreStatus::kOk) {
         publish_spool(stats(),
                       {job.size.waiting, job.size.dead, job.size.used_bytes,
-                       static_cast<StatusMs>(job.size.oldest_ms)},
+                       to_status(clock_, job.size.oldest_ms)},
                       status_now_ms());
     }
 }
@@ -496,6 +505,7 @@ void Deliverer::end_push(const DueEvent& event, Fate fate, Delivery* delivery,
     pushed.verdict.fate = fate;
     pushed.verdict.reason = reason;
     if (delivery != nullptr) {
+        pushed.settlement.http_status = delivery->push.end.http_status;
         pushed.verdict.http_status = delivery->push.end.http_status;
         pushed.verdict.push_time_ms = delivery->push.time_ms;
         pushed.verdict.code = std::string(delivery->answer.code);
@@ -569,10 +579,10 @@ void Deliverer::show_targets() noexcept {
         if (state != states.end()) {
             text.since_ms = state->second.since_ms;
             fact.is_away = state->second.is_away;
-            fact.next_try_ms = static_cast<StatusMs>(state->second.next_probe_ms);
+            fact.next_try_ms = to_status(clock_, state->second.next_probe_ms);
         }
         fact.name = {text.server, text.location};
-        fact.since_ms = static_cast<StatusMs>(text.since_ms);
+        fact.since_ms = to_status(clock_, text.since_ms);
         fact.reason = text.reason;
         facts.push_back(fact);
         ++at;

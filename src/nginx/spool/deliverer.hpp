@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "../../core/verdict.hpp"
+#include "../../spool/clock.hpp"
 #include "../../spool/event_store.hpp"
 #include "../../spool/line_message.hpp"
 #include "../../spool/schedule.hpp"
 #include "../base/thread_job.hpp"
 #include "../request/delivery.hpp"
-#include "clock.hpp"
 #include "line.hpp"
 
 namespace flashduty {
@@ -24,6 +24,7 @@ class Deliverer {
         const ngx_array_t* servers;
         ngx_thread_pool_t* threads;
         std::string socket_path;
+        SpoolClock clock;  ///< the store's
     };
 
     /// For whom it is: is told when the deliverer has nothing left to do and may go.

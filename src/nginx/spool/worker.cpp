@@ -33,7 +33,8 @@ class SpoolWorker {
                     {[](void* self, const std::vector<Woken>& woken) noexcept {
                          static_cast<SpoolWorker*>(self)->wake(woken);
                      },
-                     this}) {
+                     this},
+                    clock_) {
         election_.set<&SpoolWorker::elect>(*this, true);
         elect();
     }
@@ -58,6 +59,7 @@ class SpoolWorker {
         options.max_size_bytes = static_cast<std::uint64_t>(spool.max_size_bytes);
         options.max_age_ms = spool.max_age_s * kSecond;
         options.dead_age_ms = spool.dead_age_s * kSecond;
+        options.clock = clock_;
         return options;
     }
 
@@ -71,6 +73,7 @@ class SpoolWorker {
             options.rate = conf_.rate;
             options.servers = conf_.servers;
             options.threads = conf_.spool->threads;
+            options.clock = clock_;
             options.socket_path = path_ + std::string(kSocketSuffix);
             deliverer_ = std::make_unique<Deliverer>(
                 stores_.make(StoreUser::kDeliverer), options,
@@ -157,6 +160,7 @@ class SpoolWorker {
 
     const MainConf& conf_;
     std::string path_;
+    SpoolClock clock_;
     SqliteStoreFactory stores_;
     Acceptor acceptor_;
     int lock_ = -1;
