@@ -33,7 +33,7 @@ is($response->json->{alert_key},  '17161930461000001', 'it holds the alert key')
 my ($push) = $t->flashduty->pushes;
 is(
     join(', ', sort map { $_->[0] } @{ $push->{headers} } ),
-    join(', ', grep { $_ ne 'Connection' || had_connection($push) } qw(Connection Content-Length Content-Type Host)),
+    join(', ', grep { $_ ne 'Connection' || had_connection($push) } qw(Accept-Encoding Connection Content-Length Content-Type Host)),
     'the push has its own headers and no others'
 );
 like($push->{body}, qr/"event_status":"Warning"/,                'the event says how bad it is');

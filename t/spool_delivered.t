@@ -55,7 +55,7 @@ is(scalar($t->dead), 0, 'nor is there a dead letter');
 my ($push) = $t->flashduty->pushes;
 is(
     join(', ', sort map { $_->[0] } grep { $_->[0] ne 'Connection' } @{ $push->{headers} }),
-    'Content-Length, Content-Type, Host', 'the push has its own headers and no others'
+    'Accept-Encoding, Content-Length, Content-Type, Host', 'the push has its own headers and no others'
 );
 is($push->{uri}, '/event/push/alert/standard?integration_key=integration-key-7f3a', 'it goes to the push URL');
 is($push->{body}, $t->post('/preview', alert())->body, 'it is the event that is previewed');

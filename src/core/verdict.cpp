@@ -257,6 +257,9 @@ Verdict judge(const PushEnd& end, const Answer& answer) noexcept {
     const Verdict by_status = judge_status(end.http_status);
     const bool is_busy = end.http_status == 429 || end.http_status / 100 == 5;
     const bool is_success_status = is_success(end.http_status);
+    if (end.encoded && (is_success_status || end.http_status == 400)) {
+        return Verdict::kTransient;  // what it says cannot be read
+    }
     if (!end.whole || !answer.is_object) {
         return by_status;
     }

@@ -102,6 +102,7 @@ enum class Verdict {
 struct PushEnd {
     unsigned http_status = 0;  ///< 502 or 504 from nginx itself when there was no answer
     bool whole = false;        ///< the answer came to its end
+    bool encoded = false;      ///< it has a Content-Encoding, which nobody has asked for
 };
 
 /// docs/delivery.md, "The verdict": HTTP 429 and 5xx are transient whatever the answer says; else a

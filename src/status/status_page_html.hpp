@@ -277,9 +277,29 @@ const ZH = {
     "test, preview": "测试、预览", pushes: "推送" },
   unit: { ms: "\u00a0毫秒", s: "\u00a0秒", min: "\u00a0分", h: "\u00a0小时", d: "\u00a0天" }
 };
+// Of a connection that failed, without what stands in brackets.
+const TROUBLES = [
+  ["the connection was refused", "连接被拒绝"], ["the connection timed out", "连接超时"],
+  ["the connection was reset", "连接被重置"], ["the connection was closed", "连接关闭，没有应答"],
+  ["the connection failed", "连接失败"], ["its name was not resolved", "域名解析失败"],
+  ["nginx has given up", "nginx 已暂停使用其所有地址，请为 server 加上 max_fails=0"],
+  ["TLS failed: its certificate has expired", "TLS 失败，证书已过期"],
+  ["TLS failed: its certificate is not valid yet", "TLS 失败，证书尚未生效，或本机时钟偏慢"],
+  ["TLS failed: its certificate is of a CA", "TLS 失败，证书的 CA 不受信任"],
+  ["TLS failed: its certificate is for", "TLS 失败，证书属于其他域名"],
+  ["TLS failed: its certificate", "TLS 失败，证书不被接受"],
+  ["TLS failed: no TLS", "TLS 失败，该端口不是 TLS"], ["TLS failed", "TLS 失败"],
+  ["what answered does not speak HTTP", "对方不是 HTTP 服务"],
+  ["the answer's header", "应答的头部无效或过大"]
+];
 // What the gateway itself gives as reasons.
 const REASONS = [
-  [/^Flashduty could not be reached .*/, "无法连接 Flashduty，或应答不完整，详见 nginx 错误日志"],
+  [/^Flashduty could not be reached: see .*/, "无法连接 Flashduty，详见 nginx 错误日志"],
+  [/^Flashduty could not be reached: (.*)$/, (all, why) =>
+    "无法连接 Flashduty：" + (TROUBLES.find(t => why.startsWith(t[0])) || [0, why])[1] +
+    why.replace(/^[^(]*/, " ").trimEnd()],
+  [/^Flashduty's answer was cut.*/, "Flashduty 的应答被截断"],
+  [/^the answer had a Content-Encoding \((.*)\), .*/, "应答带有 Content-Encoding（$1），而推送并未要求，请检查中间的代理"],
   [/^Flashduty did not answer in time$/, "Flashduty 未及时应答"],
   [/^Flashduty asks to slow down$/, "Flashduty 要求放慢速度"],
   [/^Flashduty answered (\w+)$/, "Flashduty 返回 $1"],

@@ -210,8 +210,8 @@ void check_verdict(std::string_view text, const Reading& reading) {
     demand(reading.has_alert_key == (key != nullptr && !key->text.empty()) || has_repeats(json),
            "the alert's key is what data names");
     for (const unsigned status : kStatuses) {
-        const Verdict verdict = flashduty::judge({status, true}, reading.view());
-        const Verdict cut_off = flashduty::judge({status, false}, reading.view());
+        const Verdict verdict = flashduty::judge({status, true, false}, reading.view());
+        const Verdict cut_off = flashduty::judge({status, false, false}, reading.view());
         demand(cut_off == verdict_of(status, nullptr), "an answer that is cut off says nothing",
                std::to_string(status));
         demand(verdict != Verdict::kDelivered || (is_envelope && status / 100 == 2),

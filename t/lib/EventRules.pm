@@ -9,7 +9,7 @@ use warnings;
 use B ();
 use JSON::PP;
 
-my %HEADERS  = map { $_ => 1 } 'Host', 'Content-Type', 'Content-Length', 'Connection';
+my %HEADERS  = map { $_ => 1 } 'Host', 'Content-Type', 'Content-Length', 'Connection', 'Accept-Encoding';
 my %STATUSES = map { $_ => 1 } qw(Critical Warning Info Ok);
 my %FIELDS   = map { $_ => 1 } qw(title_rule event_status alert_key description labels images);
 my %LIMITS   = (title_rule => 512, alert_key => 255, description => 2048);
@@ -47,6 +47,8 @@ sub request_violations {
 
     my $type = ($seen{'Content-Type'} || ['none'])->[0];
     push @found, "Content-Type $type" if $type ne 'application/json; charset=utf-8';
+    my $encoding = ($seen{'Accept-Encoding'} || ['identity'])->[0];
+    push @found, "Accept-Encoding $encoding" if $encoding ne 'identity';
     my $length = ($seen{'Content-Length'} || ['none'])->[0];
     push @found, "Content-Length $length" if $length ne length $push->{body};
     return @found;

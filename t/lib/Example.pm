@@ -96,9 +96,9 @@ sub replace {
 }
 
 # Gives Flashduty a certificate for this name, by a CA that is trusted or by one
-# of which the gateway knows nothing.
+# of which the gateway knows nothing; good for so many days, 2 if none are given.
 sub certify {
-    my ($t, $name, $is_trusted) = @_;
+    my ($t, $name, $is_trusted, $days) = @_;
 
     my $dir = $t->dir;
     my $key = 'req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes';
@@ -107,7 +107,7 @@ sub certify {
     }
     my $ca = $is_trusted // 1 ? 'trusted' : 'unknown';
     openssl("$key -subj /CN=$name -keyout $dir/new.key -out $dir/new.csr");
-    openssl("x509 -req -in $dir/new.csr -days 2 -CA $dir/$ca.crt -CAkey $dir/$ca.key "
+    openssl("x509 -req -in $dir/new.csr -days @{[ $days // 2 ]} -CA $dir/$ca.crt -CAkey $dir/$ca.key "
             . "-CAcreateserial -out $dir/new.crt");
     # Newer versions of nginx read what is written over only when the clock has moved on.
     rename "$dir/new.$_", "$dir/flashduty.$_" or die "cannot rename: $!\n" for 'key', 'crt';

@@ -217,7 +217,7 @@ const Answer& read(AnswerReader& reader, const Pieces& pieces) {
 std::string verdict_of(const Row& row, const Pieces& pieces) {
     HeapArena arena;
     AnswerReader reader(arena);
-    return name_of(flashduty::judge({row.status, row.whole}, read(reader, pieces)));
+    return name_of(flashduty::judge({row.status, row.whole, false}, read(reader, pieces)));
 }
 
 void check_row(void** state) {
@@ -276,6 +276,19 @@ void texts_are_mended(void**) {
     const Said said({"{\"error\":{\"code\":\"a\xC0\",\"message\":\"b\\u0000\\r\\ud83dc\"}}"});
     assert_text(said.answer.code, "a\uFFFD");
     assert_text(said.answer.message, "b\uFFFDc");
+}
+
+void an_answer_with_a_content_encoding_is_not_understood(void**) {
+    const Said yes({kYes});
+    const auto verdict_of = [&](unsigned status) {
+        return name_of(flashduty::judge({status, true, true}, yes.answer));
+    };
+    assert_text(verdict_of(200), "transient");
+    assert_text(verdict_of(400), "transient");
+    assert_text(verdict_of(401), "account at fault");
+    assert_text(verdict_of(413), "event refused");
+    assert_text(verdict_of(429), "slow down");
+    assert_text(verdict_of(504), "timed out");
 }
 
 void an_answer_that_breaks_off_says_nothing(void**) {
@@ -396,7 +409,7 @@ void without_memory_an_answer_is_no_envelope(void**) {
             break;
         }
         assert_false(answer.is_object);
-        assert_text(name_of(flashduty::judge({200, true}, answer)), "transient");
+        assert_text(name_of(flashduty::judge({200, true, false}, answer)), "transient");
     }
     assert_true(allocations > 3);
 }
@@ -409,6 +422,7 @@ int main() {
         cmocka_unit_test(the_answer_says_whether_it_named_the_alert),
         cmocka_unit_test(the_order_of_the_members_does_not_matter),
         cmocka_unit_test(texts_are_mended),
+        cmocka_unit_test(an_answer_with_a_content_encoding_is_not_understood),
         cmocka_unit_test(an_answer_that_breaks_off_says_nothing),
         cmocka_unit_test(an_answer_with_a_megabyte_of_white_space_is_understood),
         cmocka_unit_test(an_answer_with_a_megabyte_of_text_is_understood),

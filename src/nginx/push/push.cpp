@@ -8,6 +8,7 @@
 #include "../request/conf.hpp"
 #include "../request/recorder.hpp"
 #include "push_answer.hpp"
+#include "push_log.hpp"
 
 namespace flashduty {
 
@@ -57,6 +58,7 @@ bool is_safe_path(Arena& arena, std::string_view path) noexcept {
 /// The caller's request ends before its push: the worker shuts down, or nginx ends it by force.
 void on_request_end(void* data) {
     Delivery& delivery = *static_cast<Delivery*>(data);
+    stop_listening(delivery);
     if (!delivery.push.is_judged) {
         delivery.push.time_ms = ngx_current_msec - delivery.push.started_ms;
         delivery.push.is_judged = true;
@@ -73,6 +75,7 @@ struct PushParts {
     ngx_http_request_body_t body;
     ngx_chain_t link;
     ngx_buf_t buf;
+    ngx_log_t log;
     ngx_http_headers_in_t headers;
 };
 
@@ -88,11 +91,12 @@ bool fill_body(Delivery& delivery, PushParts& parts) noexcept {
     in.keep_alive_n = -1;
     in.server = delivery.request->headers_in.server;
     return !length.empty() &&
-           ngx_list_init(&in.headers, delivery.request->pool, 2, sizeof(ngx_table_elt_t)) ==
+           ngx_list_init(&in.headers, delivery.request->pool, 3, sizeof(ngx_table_elt_t)) ==
                NGX_OK &&
            add_header(&in.headers, "Content-Type", "application/json; charset=utf-8",
                       &in.content_type) &&
-           add_header(&in.headers, "Content-Length", length, &in.content_length);
+           add_header(&in.headers, "Content-Length", length, &in.content_length) &&
+           add_header(&in.headers, "Accept-Encoding", "identity");
 }
 
 PushParts* make_parts(Delivery& delivery) noexcept {
@@ -191,6 +195,7 @@ bool start_push(Delivery& delivery) noexcept {
         sr->headers_in.headers.last = &sr->headers_in.headers.part;
     }
     delivery.push.request = sr;
+    listen_to_log(delivery, parts->log);
     delivery.push.started_ms = ngx_current_msec;
     hold_caller(r);
     return true;

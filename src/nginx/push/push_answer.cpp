@@ -8,6 +8,7 @@
 #include "../request/conf.hpp"
 #include "../request/delivery.hpp"
 #include "../request/recorder.hpp"
+#include "push_log.hpp"
 
 namespace flashduty {
 
@@ -25,14 +26,44 @@ std::string_view answer_header(ngx_http_request_t* sr, std::string_view name) no
     return find_header(headers, name, [](std::string_view) { return true; });
 }
 
+std::string_view clean(Delivery& delivery, std::string_view text, std::string_view url,
+                       bool is_cut) noexcept {
+    if (text.empty()) {
+        return text;
+    }
+    const std::string_view sound = repair(delivery.arena, text);
+    // A key may be a part of a character.
+    return repair(delivery.arena, without_keys(delivery.arena, sound, url, is_cut));
+}
+
+/// The Content-Encoding of an answer that has one all the same.
+std::string_view encoding_of(ngx_http_request_t* sr) noexcept {
+    const std::string_view encoding = trim(answer_header(sr, "Content-Encoding"));
+    return equals_ignoring_case(encoding, "identity") ? std::string_view{} : encoding;
+}
+
+/// A sentence for a push that has no whole answer.
+std::string_view trouble_of(const Delivery& delivery, const ngx_http_request_t* sr,
+                            Verdict verdict) noexcept {
+    if (!delivery.push.trouble.empty()) {
+        return delivery.push.trouble;
+    }
+    if (verdict == Verdict::kTimedOut) {
+        return "Flashduty did not answer in time";
+    }
+    return sr->upstream->headers_in.status_n != 0
+               ? "Flashduty's answer was cut"
+               : "Flashduty could not be reached: see nginx's error log";
+}
+
 /// A sentence where Flashduty gave none.
-std::string_view reason_for(Delivery& delivery, Verdict verdict, bool was_sent) noexcept {
+std::string_view reason_for(Delivery& delivery, ngx_http_request_t* sr, Verdict verdict) noexcept {
     const std::string_view status = decimal(delivery.arena, delivery.push.end.http_status);
     if (!delivery.answer.code.empty()) {
         return concat(delivery.arena, std::string_view("Flashduty answered "),
                       delivery.answer.code);
     }
-    if (!was_sent) {
+    if (sr->upstream == nullptr) {
         return concat(delivery.arena, std::string_view("nginx itself answered HTTP "), status,
                       std::string_view(": check the location that flashduty_push names"));
     }
@@ -48,27 +79,25 @@ std::string_view reason_for(Delivery& delivery, Verdict verdict, bool was_sent) 
         case Verdict::kSlowDown:
             return "Flashduty asks to slow down";
         case Verdict::kTimedOut:
-            return "Flashduty did not answer in time";
         case Verdict::kTransient:
         case Verdict::kCount:
             break;
     }
-    if (!delivery.push.end.whole) {
-        return "Flashduty could not be reached or did not answer to the end: see nginx's error "
-               "log";
+    const bool is_http = sr->upstream->headers_in.status_n != 0;
+    if (!delivery.push.end.whole || !is_http) {
+        return trouble_of(delivery, sr, verdict);
+    }
+    if (delivery.push.end.encoded) {
+        return concat(delivery.arena, std::string_view("the answer had a Content-Encoding ("),
+                      clean(delivery, encoding_of(sr), {}, false),
+                      std::string_view("), which the push did not ask for: check what stands "
+                                       "between here and Flashduty"));
+    }
+    if (verdict == Verdict::kTimedOut) {
+        return "Flashduty did not answer in time";
     }
     return concat(delivery.arena, std::string_view("the push location answered HTTP "), status,
                   std::string_view(", but not as Flashduty does: check the push URL"));
-}
-
-std::string_view clean(Delivery& delivery, std::string_view text, std::string_view url,
-                       bool is_cut) noexcept {
-    if (text.empty()) {
-        return text;
-    }
-    const std::string_view sound = repair(delivery.arena, text);
-    // A key may be a part of a character.
-    return repair(delivery.arena, without_keys(delivery.arena, sound, url, is_cut));
 }
 
 /// What the answer says of how long to wait, where that makes sense: seconds, or a date.
@@ -83,6 +112,7 @@ std::string_view retry_after(ngx_http_request_t* sr) noexcept {
 /// Reads out what the push brought and what that means.
 void judge_push(Delivery& delivery, ngx_http_request_t* sr) noexcept {
     const Answer& answer = delivery.push.answer_reader->finish();
+    delivery.push.end.encoded = !encoding_of(sr).empty();
     Verdict verdict = judge(delivery.push.end, answer);
     if (delivery.push.is_timed_out && verdict == Verdict::kTransient) {
         verdict = Verdict::kTimedOut;
@@ -98,9 +128,10 @@ void judge_push(Delivery& delivery, ngx_http_request_t* sr) noexcept {
     delivery.answer.request_id = cleaned(id);
     std::string_view reason;
     if (verdict != Verdict::kDelivered) {
-        reason = cleaned(answer.message);
+        const bool is_read = !delivery.push.end.encoded || verdict != Verdict::kTransient;
+        reason = is_read ? cleaned(answer.message) : std::string_view{};
         if (is_blank(reason)) {
-            reason = reason_for(delivery, verdict, sr->upstream != nullptr);
+            reason = reason_for(delivery, sr, verdict);
         }
     }
     delivery.push.retry_after = retry_after(sr);
@@ -184,6 +215,7 @@ ngx_int_t on_push_end(ngx_http_request_t* sr, void* data, ngx_int_t rc) {
     if (delivery.push.is_judged || is_still_read) {
         return NGX_OK;
     }
+    stop_listening(delivery);
     delivery.push.time_ms = ngx_current_msec - delivery.push.started_ms;
     if (delivery.push.end.http_status == 0) {
         const bool is_status = rc >= NGX_HTTP_OK && rc <= 599;

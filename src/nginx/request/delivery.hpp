@@ -36,6 +36,8 @@ struct PushState {
     ngx_msec_t started_ms = 0;
     ngx_msec_t time_ms = 0;
     void (*finalize_upstream)(ngx_http_request_t* r, ngx_int_t rc) = nullptr;  ///< proxy's own
+    ngx_log_t* log = nullptr;  ///< see listen_to_log()
+    std::string_view trouble;  ///< what nginx has logged went wrong last: a sentence, or empty
     Verdict verdict = Verdict::kTransient;
     std::string_view reason;       ///< unless delivered: one sentence
     std::string_view retry_after;  ///< as Flashduty has it; empty where it says nothing
