@@ -36,6 +36,10 @@ my @CASES = (
     [ 'white space',             $EVENT,                              ' ',            '}}',      200 ],
     [ 'a wrapped text',          '"{\\"event\\":{\\"id\\":\\"a\\"},\\"description\\":\\"', 'text ', '\\"}"', 200 ],
     [ 'a wrapped text with escapes', '"{\\"event\\":{\\"id\\":\\"a\\"},\\"description\\":\\"', '\\\\n', 'a\\"}"', 200 ],
+    [ 'strings that look like JSON', '{"a":0',                        ',"":"[\\\\"', '}',      400 ],
+    [ 'strings that begin as a message', '{"a":0',        ',"":"{\\"event\\":["', '}',      400 ],
+    [ 'messages beside others',  '{"a":0',  ',"":["{\\"event\\":{\\"id\\":1}}",1]', '}',      400 ],
+    [ 'escaped names',           '{"a":0',                            ',"\\n":1',     '}',       400 ],
     [ 'an end that never comes', "$EVENT,\"x\":\"",                   'x',            '',        400 ],
 );
 

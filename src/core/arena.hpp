@@ -19,41 +19,65 @@ namespace flashduty {
 /// A refusal is remembered: callers go on with nothing in hand and whoever owns the whole
 /// operation asks failed() once, at its end.
 class Arena {
+    struct Room {
+        char* at = nullptr;
+        std::size_t size_bytes = 0;
+    };
+
   public:
+    /// A piece of that size or more never comes from a room: it can be given back by itself.
+    static constexpr std::size_t kLargeBytes = 4 * 1024;
+
     /// Memory aligned for pointers, valid for as long as the arena; nullptr when there is none.
     [[nodiscard]] void* allocate(std::size_t size_bytes) noexcept {
-        void* memory = nullptr;
-        if (size_bytes <= limit_bytes_ - in_use_bytes_) {
-            memory = size_bytes < room_bytes_ ? take_from_room(size_bytes) : take(size_bytes);
-        }
-        if (memory == nullptr) {
-            failed_ = true;
-            return nullptr;
-        }
-        in_use_bytes_ += size_bytes;
+        const bool fits = size_bytes < room_.size_bytes && size_bytes < kLargeBytes;
+        void* memory = fits ? take_from_room(size_bytes) : take(size_bytes);
+        failed_ |= memory == nullptr;
         return memory;
     }
 
-    /// A hint that `memory`, `size_bytes` of it from allocate(), is no longer used. nullptr is
+    /// A hint that `memory`, `size_bytes` of it from allocate(), is no longer used. A small piece
+    /// only comes back when it is the last one; for many of them there is Scope. nullptr is
     /// allowed.
     void release(void* memory, std::size_t size_bytes) noexcept {
         if (memory == nullptr) {
             return;
         }
-        in_use_bytes_ -= size_bytes;
-        if (static_cast<char*>(memory) + aligned(size_bytes) == room_) {
-            room_ -= aligned(size_bytes);
-            room_bytes_ += aligned(size_bytes);
-        } else {
-            give_back(memory);
+        if (!return_to_room(memory, size_bytes)) {
+            give_back(memory, size_bytes);
         }
     }
 
     /// Refuses what would make more than `size_bytes` from now on.
-    void allow_more(std::size_t size_bytes) noexcept { limit_bytes_ = in_use_bytes_ + size_bytes; }
+    void allow_more(std::size_t size_bytes) noexcept { limit_bytes_ = held_bytes_ + size_bytes; }
 
-    /// What was allocated and not released.
-    [[nodiscard]] std::size_t in_use_bytes() const noexcept { return in_use_bytes_; }
+    /// What was taken from whoever has it and not given back, used or not.
+    [[nodiscard]] std::size_t held_bytes() const noexcept { return held_bytes_; }
+
+    /// All that an arena gave from when it was opened until it was closed, to be given back at
+    /// once. One opened within another is closed, or dropped, first. What was taken before is not
+    /// to be released while it is open, nor what was taken in it once it is closed.
+    class Scope {
+      public:
+        explicit Scope(Arena& arena) noexcept
+            : arena_(&arena), room_(arena.room_), after_(arena.blocks_taken_) {
+            arena.room_ = {};
+        }
+
+        void close() noexcept {
+            arena_->room_ = room_;
+            upto_ = arena_->blocks_taken_;
+        }
+
+        /// Once it is closed: nothing that was taken in it is used any more.
+        void drop() noexcept { arena_->give_back_blocks(after_, upto_); }
+
+      private:
+        Arena* arena_;
+        Room room_;  ///< of what was taken before
+        std::size_t after_;
+        std::size_t upto_ = 0;
+    };
 
     /// Tells the owner that memory was refused elsewhere.
     void fail() noexcept { failed_ = true; }
@@ -102,20 +126,36 @@ class Arena {
     /// Asked for what does not fit into the room.
     virtual void* take(std::size_t size_bytes) noexcept = 0;
     /// Told of all but the last piece of the room, which goes back into it.
-    virtual void give_back(void* memory) noexcept = 0;
+    virtual void give_back(void* memory, std::size_t size_bytes) noexcept = 0;
+    /// All blocks that are held of those whose number is above `after` and not above `upto`.
+    virtual void give_back_blocks(std::size_t after, std::size_t upto) noexcept = 0;
+
+    /// Counts a block that take() is about to get; false where that would be too much. Its number
+    /// is blocks_taken() then.
+    [[nodiscard]] bool hold(std::size_t size_bytes) noexcept {
+        if (size_bytes > limit_bytes_ - held_bytes_) {
+            return false;
+        }
+        held_bytes_ += size_bytes;
+        blocks_taken_++;
+        return true;
+    }
+    /// Of a block that hold() has counted and that is given back, or was not to be had.
+    void let_go(std::size_t size_bytes) noexcept { held_bytes_ -= size_bytes; }
+
+    [[nodiscard]] std::size_t blocks_taken() const noexcept { return blocks_taken_; }
 
     /// Memory to take pieces from without asking, instead of what is left of the last one; its
     /// size is a multiple of a pointer's. An arena that gives none is asked for each piece.
     void set_room(void* memory, std::size_t size_bytes) noexcept {
-        room_ = static_cast<char*>(memory);
-        room_bytes_ = size_bytes;
+        room_ = {static_cast<char*>(memory), size_bytes};
     }
 
     /// Less than what is left of it.
     [[nodiscard]] void* take_from_room(std::size_t size_bytes) noexcept {
-        char* memory = room_;
-        room_ += aligned(size_bytes);
-        room_bytes_ -= aligned(size_bytes);
+        char* memory = room_.at;
+        room_.at += aligned(size_bytes);
+        room_.size_bytes -= aligned(size_bytes);
         return memory;
     }
 
@@ -124,9 +164,19 @@ class Arena {
         return (size_bytes + alignof(void*) - 1) & ~(alignof(void*) - 1);
     }
 
-    char* room_ = nullptr;
-    std::size_t room_bytes_ = 0;
-    std::size_t in_use_bytes_ = 0;
+    /// Whether `memory` was the last piece of the room.
+    [[nodiscard]] bool return_to_room(void* memory, std::size_t size_bytes) noexcept {
+        const bool is_last = static_cast<char*>(memory) + aligned(size_bytes) == room_.at;
+        if (is_last) {
+            room_.at -= aligned(size_bytes);
+            room_.size_bytes += aligned(size_bytes);
+        }
+        return is_last;
+    }
+
+    Room room_;
+    std::size_t held_bytes_ = 0;
+    std::size_t blocks_taken_ = 0;
     std::size_t limit_bytes_ = std::numeric_limits<std::size_t>::max();
     bool failed_ = false;
 };

@@ -1,5 +1,7 @@
 #include "blueking_body.hpp"
 
+#include <optional>
+
 #include "json_string.hpp"
 #include "message_extractor.hpp"
 #include "message_finder.hpp"
@@ -26,17 +28,21 @@ BodyReading read_wrapped(Arena& arena, BodySource& source, std::size_t openings)
 
 /// True when a string could be JSON with a message in it: cheap, and says no to nearly all.
 bool may_hold_message(std::string_view raw) noexcept {
+    constexpr std::string_view kShortest = R"({\"alarm\":1})";
     if (raw.substr(0, kByteOrderMark.size()) == kByteOrderMark) {
         raw.remove_prefix(kByteOrderMark.size());
     }
     raw = trim(raw);
-    if (raw.empty() || std::string_view("{[\"\\").find(raw[0]) == std::string_view::npos) {
+    if (raw.size() < kShortest.size() ||
+        std::string_view("{[\"\\").find(raw[0]) == std::string_view::npos) {
         return false;
     }
-    // A message has a member `event`, the debug body one `alarm`; escaped, perhaps.
-    return raw.find('\\') != std::string_view::npos ||
-           raw.find("event") != std::string_view::npos ||
-           raw.find("alarm") != std::string_view::npos;
+    const auto has = [raw](std::string_view text) {
+        return raw.find(text) != std::string_view::npos;
+    };
+    // A message has a member `event`, the debug body one `alarm`; escaped, perhaps. The quotes of a
+    // name are escaped in any case.
+    return has("\\") && (has("event") || has("alarm") || has("\\u"));
 }
 
 /// How much of a body a reading looks at.
@@ -70,18 +76,21 @@ class Pass final : public JsonHandler {
 
     bool on_key(std::string_view raw) noexcept override {
         const bool is_too_long = raw.size() > kMaxNameBytes;
-        const std::string_view key = is_too_long ? std::string_view{} : read(raw);
+        const ReadString name = is_too_long         ? ReadString{}
+                                : reader.is_plain() ? ReadString{raw}
+                                                    : read_string_apart(arena_, raw);
         if (follows()) {
-            finder.key(key);
+            finder.key(name.text);
         }
         if (extractor_.active()) {
             if (is_too_long) {
                 extractor_.pass_over_member();
             } else {
-                extractor_.key(key, key.data() != raw.data() || reader.is_lasting());
+                extractor_.key(name.text, name.memory == nullptr && reader.is_lasting());
             }
             reader.hear_scalars(look_ == Look::kIntoStrings || extractor_.wanted());
         }
+        arena_.release(name.memory, name.memory_bytes);
         return !arena_.failed();
     }
 
@@ -154,7 +163,7 @@ class Pass final : public JsonHandler {
                 leave_unseen(followed);
             }
         } else if (is_object && followed && finder.ordinal() == target_ && finder.message == 0) {
-            message = {};  // of a string that turned out to stand beside others in an array
+            drop_found();
             extractor_.begin();
         }
         hear_elements();
@@ -203,17 +212,34 @@ class Pass final : public JsonHandler {
     /// strings is the last one over its text, so that one of megabytes can be unescaped where it
     /// stands, however often it is wrapped; but not in memory that is not ours.
     void open(std::string_view raw) noexcept {
+        drop_found();
+        Arena::Scope scope(arena_);
         if (raw.find('\\') == std::string_view::npos) {
             open_text({raw, reader.is_lasting()});
-            return;
+        } else {
+            char* block =
+                reader.is_lasting() ? static_cast<char*>(arena_.allocate(raw.size())) : nullptr;
+            char* to = reader.is_lasting() ? block : const_cast<char*>(raw.data());
+            if (to != nullptr) {
+                open_text({{to, unescape(raw, to)}, false});
+            }
+            arena_.release(block, raw.size());
         }
-        char* block =
-            reader.is_lasting() ? static_cast<char*>(arena_.allocate(raw.size())) : nullptr;
-        char* to = reader.is_lasting() ? block : const_cast<char*>(raw.data());
-        if (to != nullptr) {
-            open_text({{to, unescape(raw, to)}, false});
+        scope.close();
+        found_ = scope;
+        if (finder.message == 0) {
+            drop_found();
         }
-        arena_.release(block, raw.size());
+    }
+
+    /// What is left of a string that held no message, or one that turned out to stand beside others
+    /// in an array. Who sends many of them gets no more memory than for one.
+    void drop_found() noexcept {
+        if (found_.has_value()) {
+            message = {};
+            found_->drop();
+            found_.reset();
+        }
     }
 
     void open_text(JsonChunk text) noexcept {
@@ -232,6 +258,7 @@ class Pass final : public JsonHandler {
     MessageFinder::Ordinal target_;
     Look look_;
     MessageExtractor extractor_;
+    std::optional<Arena::Scope> found_;  ///< what was read of the last string that was opened
 };
 
 /// True for a piece of nothing but what JSON takes for white space.

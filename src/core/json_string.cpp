@@ -141,32 +141,44 @@ std::size_t unescape(std::string_view raw, char* to) noexcept {
     return static_cast<std::size_t>(end - to);
 }
 
-std::string_view read_string(Arena& arena, std::string_view raw,
+ReadString read_string_apart(Arena& arena, std::string_view raw,
                              std::size_t enough_bytes) noexcept {
     const std::size_t sound = sound_prefix(raw);
     const bool has_escapes = raw.find('\\') != std::string_view::npos;
     if (!has_escapes) {
-        return sound == raw.size() ? raw : repair(arena, raw);
+        if (sound == raw.size()) {
+            return {raw, nullptr, 0};
+        }
+        const std::string_view text = repair(arena, raw);
+        return {text, const_cast<char*>(text.data()), text.size()};
     }
     // Only what is no UTF-8 becomes longer than it stands there.
-    char* to = nullptr;
     if (sound == raw.size()) {
         const std::size_t room_bytes =
             enough_bytes < raw.size() ? enough_bytes + kLongestCharacter : raw.size();
-        to = static_cast<char*>(arena.allocate(room_bytes));
+        char* to = static_cast<char*>(arena.allocate(room_bytes));
         const std::size_t size = to == nullptr ? 0 : read_sound(raw, enough_bytes, to);
         const std::string_view text(to, size);
-        return size >= enough_bytes && is_blank(text) ? read_string(arena, raw) : text;
+        if (size >= enough_bytes && is_blank(text)) {
+            arena.release(to, room_bytes);
+            return read_string_apart(arena, raw, std::string_view::npos);
+        }
+        return {text, to, room_bytes};
     }
     std::size_t size = 0;
     for_each_part(raw, [&size](std::string_view part) { size += repair_into(part, nullptr); });
-    to = size == 0 ? nullptr : static_cast<char*>(arena.allocate(size));
+    char* to = size == 0 ? nullptr : static_cast<char*>(arena.allocate(size));
     if (to == nullptr) {
         return {};
     }
     char* end = to;
     for_each_part(raw, [&end](std::string_view part) { end += repair_into(part, end); });
-    return {to, size};
+    return {{to, size}, to, size};
+}
+
+std::string_view read_string(Arena& arena, std::string_view raw,
+                             std::size_t enough_bytes) noexcept {
+    return read_string_apart(arena, raw, enough_bytes).text;
 }
 
 }  // namespace flashduty

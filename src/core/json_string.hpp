@@ -14,6 +14,17 @@ namespace flashduty {
 /// U+FFFD; raw bytes stay what they are.
 std::size_t unescape(std::string_view raw, char* to) noexcept;
 
+/// A string that was read, and the memory that was taken for it where it is not the raw one.
+struct ReadString {
+    std::string_view text;
+    void* memory = nullptr;
+    std::size_t memory_bytes = 0;
+};
+
+/// As read_string(), for who gives the memory back.
+[[nodiscard]] ReadString read_string_apart(
+    Arena& arena, std::string_view raw, std::size_t enough_bytes = std::string_view::npos) noexcept;
+
 /// What a string stands for, repaired, see repair(): `raw` itself where that is the same. It may
 /// end where it has `enough_bytes` and is not blank.
 [[nodiscard]] std::string_view read_string(

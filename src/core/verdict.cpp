@@ -239,18 +239,33 @@ bool AnswerReader::end() noexcept {
 }
 
 bool AnswerReader::scalar(std::string_view raw) noexcept {
-    std::string_view* to = place_ == Place::kRequestId ? &answer_.request_id
-                           : place_ == Place::kCode    ? &answer_.code
-                           : place_ == Place::kMessage ? &answer_.message
-                                                       : nullptr;
     answer_.has_error |= place_ == Place::kError;
     answer_.has_alert_key |= place_ == Place::kAlertKey && !raw.empty();
-    if (to != nullptr) {
-        answer_.is_cut |= raw.size() + kLongestEscapeBytes >= kMaxTokenBytes;
-        const std::string_view text = read_string(arena_, raw);
-        *to = text.data() == raw.data() ? arena_.copy(text) : text;
+    if (place_ == Place::kRequestId) {
+        keep(raw, answer_.request_id, request_id_room_);
+    } else if (place_ == Place::kCode) {
+        keep(raw, answer_.code, code_room_);
+    } else if (place_ == Place::kMessage) {
+        keep(raw, answer_.message, message_room_);
     }
     return !arena_.failed();
+}
+
+/// In the room of the text before it, if there was one: an answer may repeat a member as often as
+/// it likes.
+void AnswerReader::keep(std::string_view raw, std::string_view& kept, Room& room) noexcept {
+    answer_.is_cut |= raw.size() + kLongestEscapeBytes >= kMaxTokenBytes;
+    const ReadString read = read_string_apart(arena_, raw);
+    if (read.text.size() > room.size_bytes) {
+        arena_.release(room.memory, room.size_bytes);
+        room.size_bytes = std::max(read.text.size(), 2 * room.size_bytes);
+        room.memory = static_cast<char*>(arena_.allocate(room.size_bytes));
+    }
+    kept = {};
+    if (room.memory != nullptr) {
+        kept = {room.memory, read.text.copy(room.memory, read.text.size())};
+    }
+    arena_.release(read.memory, read.memory_bytes);
 }
 
 Verdict judge(const PushEnd& end, const Answer& answer) noexcept {

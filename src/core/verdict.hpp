@@ -59,6 +59,11 @@ class AnswerReader final : private JsonHandler {
     bool start(bool is_object) noexcept;
     bool end() noexcept;
     bool scalar(std::string_view raw) noexcept;
+    struct Room {
+        char* memory = nullptr;
+        std::size_t size_bytes = 0;
+    };
+    void keep(std::string_view raw, std::string_view& kept, Room& room) noexcept;
     bool keeps(char c) noexcept;
     void hold(std::string_view text) noexcept;
     bool grow(std::size_t more_bytes) noexcept;
@@ -69,6 +74,7 @@ class AnswerReader final : private JsonHandler {
     Arena& arena_;
     JsonReader reader_;
     Answer answer_;
+    Room request_id_room_, code_room_, message_room_;
     Place place_ = Place::kElsewhere;
     bool in_error_ = false;
     bool in_data_ = false;

@@ -143,7 +143,8 @@ class PoolArena final : public flashduty::Arena {
         allocated_bytes_ += size_bytes;
         return pool_.allocate(size_bytes);
     }
-    void give_back(void* memory) noexcept override { pool_.release(memory); }
+    void give_back(void* memory, std::size_t) noexcept override { pool_.release(memory); }
+    void give_back_blocks(std::size_t, std::size_t) noexcept override {}
 
     Pool pool_;
     std::size_t allocations_ = 0;

@@ -64,7 +64,7 @@ std::vector<std::size_t> cut(std::string_view text, Cuts cuts, Dice& dice) {
     return sizes;
 }
 
-Reading read(WatchedArena& arena, std::string_view text, Cuts cuts, Dice dice) {
+Reading read(flashduty::Arena& arena, std::string_view text, Cuts cuts, Dice dice) {
     flashduty::AnswerReader reader(arena);
     std::size_t at = 0;
     for (const std::size_t size : cut(text, cuts, dice)) {
@@ -80,6 +80,32 @@ Reading reading_of(std::string_view text, Cuts cuts, Dice& dice) {
     const Reading reading = read(arena, text, cuts, dice.split());
     demand(!arena.failed(), "memory that is there is not refused");
     return reading;
+}
+
+/// What an answer takes, however long it is.
+void check_memory(std::string_view text) {
+    constexpr std::size_t kMostBytes = 512 * 1024;
+    MallocRooms arena;
+    flashduty::AnswerReader reader(arena);
+    reader.feed(text);
+    (void)reader.finish();
+    demand(arena.peak_bytes() <= kMostBytes, "an answer takes half a megabyte at most",
+           std::to_string(arena.peak_bytes()));
+}
+
+/// What stands between two commas, over and over.
+void check_grown(std::string_view text, Dice& dice) {
+    constexpr std::size_t kGrownBytes = 1024 * 1024;
+    const std::size_t from = text.find(',', dice.roll(text.size() + 1));
+    const std::size_t to = from == text.npos ? from : text.find(',', from + 1);
+    if (to == text.npos) {
+        return;
+    }
+    std::string grown(text.substr(0, to));
+    while (grown.size() < kGrownBytes) {
+        grown += text.substr(from, to - from);
+    }
+    check_memory(grown + std::string(text.substr(to)));
 }
 
 // ---------------------------------------------------------------- the verdict, once more
@@ -371,8 +397,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_splits(text, reading, dice);
     check_failures(text, dice);
     check_shown(reading, text, dice);
+    check_memory(text);
     if (dice.roll(8) == 0) {
         check_stretched(text, dice);
+    }
+    if (dice.roll(64) == 0) {
+        check_grown(text, dice);
     }
     return 0;
 }

@@ -131,18 +131,29 @@ Outcome translate(flashduty::Arena& arena, flashduty::BodySource& source,
     return {reading.kind, std::string(written)};
 }
 
-Outcome outcome_of(std::string_view body, Lies lies, Dice& dice,
-                   const flashduty::Overrides& overrides = {}) {
-    constexpr std::size_t kPieces[] = {8, 32, 128, 1024, 64 * 1024};
+/// In the arena that a request has.
+void check_memory(std::string_view body, Lies lies, const Dice& dice,
+                  const flashduty::Overrides& overrides, const Outcome& expected) {
     constexpr std::size_t kBaseBytes = 1024 * 1024;
-    flashduty::kPieceBytes = kPieces[dice.roll(std::size(kPieces))];
-    WatchedArena arena;
-    Source source(body, lies, dice.split());
-    Outcome outcome = translate(arena, source, overrides);
-    demand(!arena.failed(), "memory that is there is not refused");
+    MallocRooms arena;
+    Source source(body, lies, dice);
+    demand(translate(arena, source, overrides) == expected, "the same event in any arena",
+           expected.event);
     demand(arena.peak_bytes() <= 4 * body.size() + kBaseBytes,
            "a body takes four times its size and a megabyte at most",
            std::to_string(arena.peak_bytes()));
+}
+
+Outcome outcome_of(std::string_view body, Lies lies, Dice& dice,
+                   const flashduty::Overrides& overrides = {}) {
+    constexpr std::size_t kPieces[] = {8, 32, 128, 1024, 64 * 1024};
+    flashduty::kPieceBytes = kPieces[dice.roll(std::size(kPieces))];
+    WatchedArena arena;
+    const Dice reads = dice.split();
+    Source source(body, lies, reads);
+    Outcome outcome = translate(arena, source, overrides);
+    demand(!arena.failed(), "memory that is there is not refused");
+    check_memory(body, lies, reads, overrides, outcome);
     return outcome;
 }
 
@@ -387,17 +398,20 @@ void check_wrapped(std::string_view body, const Outcome& expected, Dice& dice) {
            "the same event from within something", outcome.event);
 }
 
-/// What stands between two commas, over and over: a large body costs time and memory, but not
-/// more of them for each byte.
+/// What stands between two commas, next to each other or not, over and over: a large body costs
+/// time and memory, but not more of them for each byte.
 void check_grown(std::string_view body, Dice& dice) {
-    constexpr std::size_t kGrownBytes = 96 * 1024;
+    const std::size_t grown_bytes = dice.roll(8) == 0 ? 1024 * 1024 : 96 * 1024;
     const std::size_t from = body.find(',', dice.roll(body.size() + 1));
-    const std::size_t to = from == body.npos ? from : body.find(',', from + 1);
+    std::size_t to = from == body.npos ? from : body.find(',', from + 1);
     if (to == body.npos) {
         return;
     }
+    for (std::size_t more = dice.roll(4); more > 0 && body.find(',', to + 1) != body.npos; more--) {
+        to = body.find(',', to + 1);
+    }
     std::string grown(body.substr(0, to));
-    while (grown.size() < kGrownBytes) {
+    while (grown.size() < grown_bytes) {
         grown += body.substr(from, to - from);
     }
     grown += body.substr(to);

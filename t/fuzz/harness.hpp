@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "../lib/malloc_rooms.hpp"
 #include "arena.hpp"
 
 /// Ends the run with a sentence that says what does not hold.
@@ -75,46 +76,54 @@ class WatchedArena final : public flashduty::Arena {
     }
 
     [[nodiscard]] std::size_t allocations() const { return allocations_; }
-    /// The most that was held at one time.
-    [[nodiscard]] std::size_t peak_bytes() const { return peak_bytes_; }
 
   private:
     struct Block {
         char* memory;
-        std::size_t size_bytes;
+        std::size_t number;
     };
 
     // A block's place in the list stands before it, out of everybody's reach.
     static constexpr std::size_t kHeaderBytes = sizeof(std::size_t);
 
     void* take(std::size_t size_bytes) noexcept override {
-        if (left_ == 0) {
+        if (left_ == 0 || !hold(size_bytes)) {
             return nullptr;
         }
         left_ -= left_ == kNoLimit ? 0 : 1;
         allocations_++;
-        held_bytes_ += size_bytes;
-        peak_bytes_ = held_bytes_ > peak_bytes_ ? held_bytes_ : peak_bytes_;
         char* memory = static_cast<char*>(std::malloc(kHeaderBytes + size_bytes));
         move_to(blocks_.size(), memory);
-        blocks_.push_back({memory, size_bytes});
+        blocks_.push_back({memory, blocks_taken()});
         return memory + kHeaderBytes;
     }
 
-    void give_back(void* given) noexcept override {
+    void give_back(void* given, std::size_t) noexcept override {
         char* memory = static_cast<char*>(given) - kHeaderBytes;
         ASAN_UNPOISON_MEMORY_REGION(memory, kHeaderBytes);
         std::size_t place = 0;
         std::memcpy(&place, memory, kHeaderBytes);
         demand(place < blocks_.size() && blocks_[place].memory == memory,
                "only memory of the arena is given back");
-        held_bytes_ -= blocks_[place].size_bytes;
+        drop(place);
+    }
+
+    void give_back_blocks(std::size_t after, std::size_t upto) noexcept override {
+        for (std::size_t i = blocks_.size(); i-- > 0;) {
+            if (blocks_[i].number > after && blocks_[i].number <= upto) {
+                ASAN_UNPOISON_MEMORY_REGION(blocks_[i].memory, kHeaderBytes);
+                drop(i);
+            }
+        }
+    }
+
+    void drop(std::size_t place) noexcept {
+        std::free(blocks_[place].memory);
         blocks_[place] = blocks_.back();
         blocks_.pop_back();
         if (place < blocks_.size()) {
             move_to(place, blocks_[place].memory);
         }
-        std::free(memory);
     }
 
     static void move_to(std::size_t place, char* memory) noexcept {
@@ -125,8 +134,6 @@ class WatchedArena final : public flashduty::Arena {
 
     std::size_t left_;
     std::size_t allocations_ = 0;
-    std::size_t held_bytes_ = 0;
-    std::size_t peak_bytes_ = 0;
     std::vector<Block> blocks_;
 };
 

@@ -104,13 +104,46 @@ const std::vector<Row> kRows = {
     {"a long string that holds more of them", filled(R"(["[\")", R"([\\\")", R"(\"]"])"),
      "no alert"},
     {"many strings to open", filled(R"({"a":0)", R"(,"b":"{}")", "}"), "no alert"},
+    {"many short strings that look like JSON", filled(R"({"a":0)", R"(,"":"[\\")", "}"),
+     "no alert"},
+    {"many strings that look like a message", filled(R"({"a":0)", R"(,"":"{\"event\":[")", "}"),
+     "no alert"},
+    {"many strings that hold the debug body", filled(R"({"a":0)", R"(,"":"{\"alarm\":1}")", "}"),
+     "debug"},
+    {"many messages beside others in an array",
+     filled(R"({"a":0)", R"(,"":["{\"event\":{\"id\":1}}",1])", "}"), "no alert"},
+    {"many messages with escapes beside others in an array",
+     filled(R"({"a":0)", R"(,"":["{\"event\":{\"id\":\"\\n\\n\"}}",1])", "}"), "no alert"},
+    {"many large messages beside others in an array",
+     filled(R"({"a":0)",
+            R"(,"":["{\"event\":{\"id\":\")" + std::string(5000, '\xFF') + R"(\"}}",1])", "}"),
+     "no alert"},
+    {"many wrapped strings to open", wrapped(filled(R"({"a":0)", R"(,"":"[\\u1234567]")", "}"), 3),
+     "no alert"},
+    {"escaped names", filled(R"({"a":0)", R"(,"\n":1)", "}"), "no alert"},
+    {"names that are no UTF-8", filled(R"({"a":0)", ",\"\xFF\":1", "}"), "no alert"},
+    {"longer names that are no UTF-8",
+     filled(R"({"a":0)", ",\"" + std::string(100, '\xFF') + "\":1", "}"), "no alert"},
+    {"names of kilobytes that are no UTF-8",
+     filled(R"({"a":0)", ",\"" + std::string(5000, '\xFF') + "\":1", "}"), "no alert"},
+    {"names of kilobytes in escapes",
+     filled(R"({"a":0)", ",\"" + times(900, R"(\u0041)") + "\":1", "}"), "no alert"},
+    {"unknown names in escapes", in_event("", R"("\n":1,)", R"("level":1)"), kEvent},
+    {"unknown names that are no UTF-8", in_event("", "\"\xFF\":1,", R"("level":1)"), kEvent},
+    {"objects with escaped names", filled(R"({"a":0)", R"(,"\n":{"\n":{}})", "}"), "no alert"},
+    {"dimensions that are arrays of escapes",
+     in_event(R"("dimensions":{)", R"("a":["b",")" + times(700, R"(\n)") + "\"],", R"("a":1})"),
+     kEvent},
+    {"pieces that just do not fit into what is left of a room",
+     in_event(R"("dimensions":{)", R"("a":")" + times(2000, R"(\n)") + "b\",", R"("a":1})"),
+     kEvent},
 };
 
 /// From nginx's memory, and as read from its file.
 void a_body_is_read_within_its_memory(void** state) {
     const Row& row = row_of<Row>(state);
     for (const Stay stay : {Stay::kLasting, Stay::kPassing}) {
-        HeapArena arena;
+        MallocRooms arena;
         ChunkSource source({row.body}, stay);
         const std::string outcome = event_of(arena, source);
         assert_text(outcome.substr(0, std::string_view(row.expected).size()), row.expected);
@@ -291,6 +324,48 @@ void the_fields_share_a_limit(void**) {
     assert_true(translation.reading.message.has_more);
 }
 
+void a_scope_gives_back_what_was_taken_in_it(void**) {
+    MallocRooms arena;
+    void* before = arena.allocate(8);
+    void* large_before = arena.allocate(flashduty::Arena::kLargeBytes);
+    const std::size_t held_bytes = arena.held_bytes();
+    flashduty::Arena::Scope outer(arena);
+    (void)arena.allocate(8);
+    flashduty::Arena::Scope inner(arena);
+    for (std::size_t i = 0; i < flashduty::kRoomBytes; i++) {
+        assert_non_null(arena.allocate(64));
+    }
+    (void)arena.allocate(flashduty::Arena::kLargeBytes);
+    inner.close();
+    outer.close();
+    void* behind = arena.allocate(8);
+    assert_ptr_equal(behind, static_cast<char*>(before) + 8);
+    assert_true(arena.held_bytes() > held_bytes);
+    outer.drop();
+    assert_int_equal(arena.held_bytes(), held_bytes);
+    arena.release(large_before, flashduty::Arena::kLargeBytes);
+    assert_int_equal(arena.held_bytes(), flashduty::kRoomBytes);
+    assert_non_null(arena.allocate(flashduty::Arena::kLargeBytes - 1));
+    assert_int_equal(arena.held_bytes(), flashduty::kRoomBytes);
+}
+
+void an_arena_counts_small_pieces_as_long_as_they_stay_taken(void**) {
+    MallocRooms arena;
+    for (std::size_t i = 0; i < flashduty::kRoomBytes; i++) {
+        void* first = arena.allocate(32);
+        void* second = arena.allocate(32);
+        arena.release(first, 32);
+        arena.release(second, 32);
+    }
+    assert_true(arena.held_bytes() >= 32 * flashduty::kRoomBytes);
+    arena.allow_more(0);
+    void* last = nullptr;
+    do {
+        last = arena.allocate(32);
+    } while (last != nullptr);
+    assert_true(arena.failed());
+}
+
 void an_arena_refuses_what_goes_beyond_its_limit(void**) {
     HeapArena arena;
     void* first = arena.allocate(100);
@@ -318,6 +393,8 @@ int main() {
         cmocka_unit_test(each_allocation_for_a_long_string_that_fails_is_reported),
         cmocka_unit_test(what_is_passed_over_is_said),
         cmocka_unit_test(the_fields_share_a_limit),
+        cmocka_unit_test(a_scope_gives_back_what_was_taken_in_it),
+        cmocka_unit_test(an_arena_counts_small_pieces_as_long_as_they_stay_taken),
         cmocka_unit_test(an_arena_refuses_what_goes_beyond_its_limit),
     };
     add_rows(tests, kRows, a_body_is_read_within_its_memory);

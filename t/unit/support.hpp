@@ -23,6 +23,7 @@ extern "C" {
 // The macro would rewrite every function of that name.
 #undef fail
 
+#include "../lib/malloc_rooms.hpp"
 #include "arena.hpp"
 #include "blueking_alert.hpp"
 #include "blueking_body.hpp"
@@ -47,38 +48,57 @@ class HeapArena : public flashduty::Arena {
   public:
     HeapArena() = default;
     ~HeapArena() {
-        for (char* block : blocks_) {
-            std::free(block);
+        for (const Block& block : blocks_) {
+            std::free(block.memory);
         }
     }
 
     [[nodiscard]] std::size_t blocks() const { return blocks_.size(); }
-    /// The most that was in use at a time.
-    [[nodiscard]] std::size_t peak_bytes() const { return peak_bytes_; }
 
   protected:
     void* take(std::size_t size_bytes) noexcept override {
-        blocks_.push_back(static_cast<char*>(std::malloc(kSkewBytes + size_bytes)));
-        peak_bytes_ = std::max(peak_bytes_, in_use_bytes() + size_bytes);
-        return blocks_.back() + kSkewBytes;
+        if (!hold(size_bytes)) {
+            return nullptr;
+        }
+        char* memory = static_cast<char*>(std::malloc(kSkewBytes + size_bytes));
+        blocks_.push_back({memory, size_bytes, blocks_taken()});
+        return memory + kSkewBytes;
     }
-    void give_back(void* memory) noexcept override {
-        const auto block =
-            std::find(blocks_.begin(), blocks_.end(), static_cast<char*>(memory) - kSkewBytes);
+    void give_back(void* memory, std::size_t) noexcept override {
+        const auto block = std::find_if(blocks_.begin(), blocks_.end(), [&](const Block& held) {
+            return held.memory == static_cast<char*>(memory) - kSkewBytes;
+        });
         // Memory that is not ours, or no longer, must not go unnoticed.
         if (block == blocks_.end()) {
             std::abort();
         }
-        std::free(*block);
-        *block = blocks_.back();
-        blocks_.pop_back();
+        drop(*block);
+    }
+    void give_back_blocks(std::size_t after, std::size_t upto) noexcept override {
+        for (std::size_t i = blocks_.size(); i-- > 0;) {
+            if (blocks_[i].number > after && blocks_[i].number <= upto) {
+                drop(blocks_[i]);
+            }
+        }
     }
 
   private:
     static constexpr std::size_t kSkewBytes = alignof(void*);
 
-    std::vector<char*> blocks_;
-    std::size_t peak_bytes_ = 0;
+    struct Block {
+        char* memory;
+        std::size_t size_bytes;
+        std::size_t number;
+    };
+
+    void drop(Block& block) noexcept {
+        let_go(block.size_bytes);
+        std::free(block.memory);
+        block = blocks_.back();
+        blocks_.pop_back();
+    }
+
+    std::vector<Block> blocks_;
 };
 
 /// Has memory for some allocations and none for those that follow.

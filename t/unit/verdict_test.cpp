@@ -397,6 +397,22 @@ void the_memory_for_an_answer_does_not_grow_with_it(void**) {
     assert_int_equal(largest_bytes(4 * kMegabyte), largest_bytes(kMegabyte));
 }
 
+void the_memory_for_an_answer_does_not_grow_with_its_members(void**) {
+    constexpr std::size_t kMostBytes = 512 * 1024;
+    for (const std::string& unit :
+         {std::string(R"("request_id":"\n",)"), R"("request_id":")" + times(2000, R"(\n)") + "\",",
+          "\"error\":{\"message\":\"" + std::string(5000, '\xFF') + R"(","code":"a"},)"}) {
+        MallocRooms arena;
+        AnswerReader reader(arena);
+        const std::string body =
+            "{" + times(4 * kMegabyte / unit.size(), unit) + R"("request_id":"last"})";
+        const Answer& answer = read(reader, split(body));
+        assert_true(answer.is_object);
+        assert_text(answer.request_id, "last");
+        assert_true(arena.peak_bytes() <= kMostBytes);
+    }
+}
+
 void without_memory_an_answer_is_no_envelope(void**) {
     const std::string body = error("Unauthorized");
     std::size_t allocations = 0;
@@ -434,6 +450,7 @@ int main() {
         cmocka_unit_test(a_long_message_begins_as_it_was_sent_and_is_sound),
         cmocka_unit_test(what_no_string_may_hold_is_seen_in_the_end_of_a_long_one_too),
         cmocka_unit_test(the_memory_for_an_answer_does_not_grow_with_it),
+        cmocka_unit_test(the_memory_for_an_answer_does_not_grow_with_its_members),
         cmocka_unit_test(without_memory_an_answer_is_no_envelope),
     };
     add_rows(tests, kRows, check_row);

@@ -1,48 +1,61 @@
-// The core's memory, taken from an nginx pool.
+// The core's memory, for as long as an nginx pool.
 #pragma once
 
 #include <new>
-#include <utility>
 
-#include "../../core/arena.hpp"
+#include "../../core/room_arena.hpp"
 #include "ngx.hpp"
 
 namespace flashduty {
-
-/// Where an arena's small pieces are cut from: room for all that most alerts need.
-struct Room {
-    Room* next;
-    char memory[16 * 1024 - sizeof(Room*)];
-};
 
 /// A worker's rooms that no alert is using, some of which it keeps: the heap that malloc gives back
 /// to the system after one burst of alerts has to be fetched anew for the next. For the worker
 /// itself, not for threads of its pools.
 class SpareRooms {
   public:
-    [[nodiscard]] static Room* take(ngx_log_t* log) noexcept {
-        if (first_ == nullptr) {
-            return static_cast<Room*>(ngx_alloc(sizeof(Room), log));
+    [[nodiscard]] static void* take(ngx_log_t* log) noexcept {
+        Block* const room = spare_.first;
+        if (room == nullptr) {
+            return ngx_alloc(kRoomBytes, log);
         }
         count_--;
-        return std::exchange(first_, first_->next);
+        spare_.remove(room);
+        return room;
     }
 
-    static void give_back(Room* room) noexcept {
+    static void give_back(Block* room) noexcept {
         if (count_ == kMost) {
             ngx_free(room);
             return;
         }
         count_++;
-        room->next = std::exchange(first_, room);
+        spare_.add(room);
+    }
+
+    /// Of the blocks of an alert that is over, those that it took first: they lie lowest, and
+    /// malloc gives back to the system what lies above all that is kept.
+    static void give_back_all(Blocks& blocks) noexcept {
+        std::size_t rooms = 0;
+        for (const Block* block = blocks.first; block != nullptr; block = block->next) {
+            rooms += block->is_room;
+        }
+        for (Block* block = blocks.first; block != nullptr;) {
+            Block* const next = block->next;
+            if (block->is_room && rooms-- + count_ <= kMost) {
+                give_back(block);
+            } else {
+                ngx_free(block);
+            }
+            block = next;
+        }
+        blocks.first = nullptr;
     }
 
     /// At the end of the process.
     static void drop() noexcept {
-        while (first_ != nullptr) {
-            ngx_free(std::exchange(first_, first_->next));
+        while (count_ != 0) {
+            ngx_free(take(nullptr));
         }
-        count_ = 0;
     }
 
   private:
@@ -52,52 +65,44 @@ class SpareRooms {
     static constexpr std::size_t kMost = 64;
 #endif
 
-    inline static Room* first_ = nullptr;
+    inline static Blocks spare_;
     inline static std::size_t count_ = 0;
 };
 
-/// Memory that lives as long as a pool; large blocks can be given back early.
-class PoolArena final : public Arena {
+/// Memory that lives as long as a pool, unless it is given back before.
+class PoolArena final : public RoomArena {
   public:
     explicit PoolArena(ngx_pool_t* pool) noexcept : pool_(pool) {}
 
   private:
-    static constexpr std::size_t kLargeBytes = 4 * 1024;
-
-    void* take(std::size_t size_bytes) noexcept override {
-        if (size_bytes >= kLargeBytes) {
-            return ngx_palloc(pool_, size_bytes);
-        }
-        return add_room() ? take_from_room(size_bytes) : nullptr;
-    }
-    void give_back(void* memory) noexcept override { (void)ngx_pfree(pool_, memory); }
-
-    bool add_room() noexcept {
-        if (rooms_ == nullptr) {
-            ngx_pool_cleanup_t* cleanup = ngx_pool_cleanup_add(pool_, sizeof(Room*));
-            if (cleanup == nullptr) {
-                return false;
+    Blocks* blocks() noexcept override {
+        if (blocks_ == nullptr) {
+            ngx_pool_cleanup_t* cleanup = ngx_pool_cleanup_add(pool_, sizeof(Blocks));
+            if (cleanup != nullptr) {
+                cleanup->handler = leave_blocks;
+                blocks_ = new (cleanup->data) Blocks;
             }
-            cleanup->handler = leave_rooms;
-            rooms_ = new (cleanup->data) Room*(nullptr);
         }
-        Room* room = SpareRooms::take(pool_->log);
-        if (room == nullptr) {
-            return false;
+        return blocks_;
+    }
+    void* take_room() noexcept override { return SpareRooms::take(pool_->log); }
+    void* take_large(std::size_t size_bytes) noexcept override {
+        return ngx_alloc(size_bytes, pool_->log);
+    }
+    void leave(Block* block) noexcept override {
+        if (block->is_room) {
+            SpareRooms::give_back(block);
+        } else {
+            ngx_free(block);
         }
-        room->next = std::exchange(*rooms_, room);
-        set_room(room->memory, sizeof(room->memory));
-        return true;
     }
 
-    static void leave_rooms(void* rooms) noexcept {
-        for (Room* room = *static_cast<Room**>(rooms); room != nullptr;) {
-            SpareRooms::give_back(std::exchange(room, room->next));
-        }
+    static void leave_blocks(void* blocks) noexcept {
+        SpareRooms::give_back_all(*static_cast<Blocks*>(blocks));
     }
 
     ngx_pool_t* pool_;
-    Room** rooms_ = nullptr;  ///< in the pool
+    Blocks* blocks_ = nullptr;  ///< in the pool
 };
 
 }  // namespace flashduty
