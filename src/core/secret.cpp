@@ -155,9 +155,8 @@ std::string_view mask(Arena& arena, std::string_view text, std::string_view secr
     return to == nullptr ? shown : std::string_view(to, static_cast<std::size_t>(end - to));
 }
 
-}  // namespace
-
-std::string_view take_integration_key(std::string_view& url) noexcept {
+/// The next argument of that name; `url` is cut to what follows it. False when there is none.
+bool take_key_argument(std::string_view& url, std::string_view& value) noexcept {
     const auto begins_argument = [](char c) { return c == '?' || c == '&'; };
     const auto ends_argument = [](char c) { return c == '&' || c == '?' || c == '#' || c == ' '; };
     std::size_t from = find_if(url, begins_argument);
@@ -166,14 +165,30 @@ std::string_view take_integration_key(std::string_view& url) noexcept {
         const std::string_view argument = url.substr(0, find_if(url, ends_argument));
         const std::size_t equals = argument.find('=');
         url.remove_prefix(argument.size());
-        if (equals != std::string_view::npos && equals + 1 < argument.size() &&
-            is_key_name(argument.substr(0, equals))) {
-            return argument.substr(equals + 1);
+        if (equals != std::string_view::npos && is_key_name(argument.substr(0, equals))) {
+            value = argument.substr(equals + 1);
+            return true;
         }
         from = find_if(url, begins_argument);
     }
     url = {};
+    return false;
+}
+
+}  // namespace
+
+std::string_view take_integration_key(std::string_view& url) noexcept {
+    for (std::string_view value; take_key_argument(url, value);) {
+        if (!value.empty()) {
+            return value;
+        }
+    }
     return {};
+}
+
+bool has_empty_integration_key(std::string_view url) noexcept {
+    std::string_view rest = url, value;
+    return take_key_argument(rest, value) && take_integration_key(url).empty();
 }
 
 std::string_view without_keys(Arena& arena, std::string_view text, std::string_view url,

@@ -11,6 +11,9 @@ namespace flashduty {
 /// `url` cut to what follows it; empty when there is none. The name may be escaped.
 [[nodiscard]] std::string_view take_integration_key(std::string_view& url) noexcept;
 
+/// True when the arguments of `url` have an `integration_key`, and every one of them is empty.
+[[nodiscard]] bool has_empty_integration_key(std::string_view url) noexcept;
+
 /// `text` with `***` for every integration key in `url`, however it is URL-escaped here or there,
 /// more than once too. Of a text that `is_cut` the end may be the start of a key: masked as well.
 /// Empty when out of memory.

@@ -2,6 +2,7 @@
 #include "base/pool_arena.hpp"
 #include "directives.hpp"
 #include "push/push_answer.hpp"
+#include "push/push_phases.hpp"
 #include "request/conf.hpp"
 #include "request/servers.hpp"
 #include "request/stats_zone.hpp"
@@ -29,15 +30,12 @@ ngx_int_t install(ngx_conf_t* cf) {
     if (!is_used) {
         return NGX_OK;
     }
-    auto* core = static_cast<ngx_http_core_main_conf_t*>(
-        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
-    auto* handler = static_cast<ngx_http_handler_pt*>(
-        ngx_array_push(&core->phases[NGX_HTTP_PRECONTENT_PHASE].handlers));
-    if (handler == nullptr) {
+    if (!flashduty::install_push_phases(cf)) {
         return NGX_ERROR;
     }
-    *handler = flashduty::keep_push_answer;
     flashduty::install_push_filters();
+    auto* core = static_cast<ngx_http_core_main_conf_t*>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
     return conf.has_bearers ? flashduty::install_access(*core) : NGX_OK;
 }
 

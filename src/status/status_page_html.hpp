@@ -306,6 +306,8 @@ const REASONS = [
   [/^no worker pushes what waits in the spool$/, "没有 worker 投递暂存的告警"],
   [/^the push location answered HTTP (\d+): .*/, "推送地址返回 HTTP $1，请检查推送地址和 integration key"],
   [/^the push location answered HTTP (\d+), .*/, "推送地址返回 HTTP $1，但不是 Flashduty 的应答，请检查推送地址"],
+  [/^(?:the configuration has no location|no location of this server block matches) "(.*?)".*/, "配置中没有 location $1，请加回来"],
+  [/^the integration key came out empty in location "(.*?)".*/, "location $1 中的 integration key 为空，未发送"],
   [/^nginx itself answered HTTP (\d+): .*/, "nginx 自身返回 HTTP $1，请检查 flashduty_push 指向的 location"]
 ];
 const SIGNS = {

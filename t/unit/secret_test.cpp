@@ -41,6 +41,28 @@ void check_url(void** state) {
     assert_text(take_integration_key(url), row.key);
 }
 
+struct EmptyRow {
+    const char* says;
+    const char* url;
+    bool expected;
+};
+
+const std::vector<EmptyRow> kEmptyKeys = {
+    {"an empty key", "/push?integration_key=", true},
+    {"one before others", "/push?integration_key=&a=b", true},
+    {"an escaped name with none", "/push?a=b&integration%5Fkey=", true},
+    {"one behind an empty one", "/push?integration_key=&integration_key=abc", false},
+    {"one before an empty one", "/push?integration_key=abc&integration_key=", false},
+    {"a key that is there", "/push?integration_key=abc", false},
+    {"no key at all", "/push?a=b", false},
+    {"no arguments at all", "/push", false},
+};
+
+void check_empty(void** state) {
+    const auto& row = row_of<EmptyRow>(state);
+    assert_int_equal(flashduty::has_empty_integration_key(row.url), row.expected);
+}
+
 struct MaskRow {
     const char* says;
     const char* text;
@@ -132,6 +154,7 @@ int main() {
         cmocka_unit_test(without_memory_nothing_is_shown),
     };
     add_rows(tests, kUrls, check_url);
+    add_rows(tests, kEmptyKeys, check_empty);
     add_rows(tests, kMasks, check_mask);
     add_rows(tests, kCuts, check_cut);
     return run("secret", tests);

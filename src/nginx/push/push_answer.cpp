@@ -8,6 +8,7 @@
 #include "../request/conf.hpp"
 #include "../request/delivery.hpp"
 #include "../request/recorder.hpp"
+#include "../request/servers.hpp"
 #include "push_log.hpp"
 
 namespace flashduty {
@@ -56,6 +57,32 @@ std::string_view trouble_of(const Delivery& delivery, const ngx_http_request_t* 
                : "Flashduty could not be reached: see nginx's error log";
 }
 
+/// A sentence for a push that has not left nginx.
+std::string_view own_reason(Delivery& delivery) noexcept {
+    Arena& arena = delivery.arena;
+    const std::string_view uri =
+        without_controls(arena, before_key(delivery.request, to_view(delivery.push.uri)));
+    if (delivery.push.has_no_key) {
+        return concat(arena, std::string_view("the integration key came out empty in location \""),
+                      uri,
+                      std::string_view("\", so nothing was sent: what \"set\" makes in the "
+                                       "server block belongs into that location"));
+    }
+    if (delivery.push.has_no_location && delivery.push.is_from_spool) {
+        return concat(arena, std::string_view("the configuration has no location \""), uri,
+                      std::string_view("\" in server block \""), server_of(delivery.request),
+                      std::string_view("\" any more: bring it back, or move its events to another "
+                                       "location"));
+    }
+    if (delivery.push.has_no_location) {
+        return concat(arena, std::string_view("no location of this server block matches \""), uri,
+                      std::string_view("\", which flashduty_push names"));
+    }
+    return concat(arena, std::string_view("nginx itself answered HTTP "),
+                  decimal(arena, delivery.push.end.http_status),
+                  std::string_view(": check the location that flashduty_push names"));
+}
+
 /// A sentence where Flashduty gave none.
 std::string_view reason_for(Delivery& delivery, ngx_http_request_t* sr, Verdict verdict) noexcept {
     const std::string_view status = decimal(delivery.arena, delivery.push.end.http_status);
@@ -63,9 +90,8 @@ std::string_view reason_for(Delivery& delivery, ngx_http_request_t* sr, Verdict 
         return concat(delivery.arena, std::string_view("Flashduty answered "),
                       delivery.answer.code);
     }
-    if (sr->upstream == nullptr) {
-        return concat(delivery.arena, std::string_view("nginx itself answered HTTP "), status,
-                      std::string_view(": check the location that flashduty_push names"));
+    if (sr->upstream == nullptr || delivery.push.has_no_key) {
+        return own_reason(delivery);
     }
     switch (verdict) {
         case Verdict::kDelivered:
@@ -117,6 +143,9 @@ void judge_push(Delivery& delivery, ngx_http_request_t* sr) noexcept {
     if (delivery.push.is_timed_out && verdict == Verdict::kTransient) {
         verdict = Verdict::kTimedOut;
     }
+    if (delivery.push.has_no_key) {
+        verdict = Verdict::kAccountAtFault;
+    }
     const std::string_view url =
         sr->upstream == nullptr ? std::string_view{} : to_view(sr->upstream->uri);
     const std::string_view id =
@@ -141,18 +170,9 @@ void judge_push(Delivery& delivery, ngx_http_request_t* sr) noexcept {
 
 // ---------------------------------------------------------------- how it comes
 
-/// The delivery whose push `r` is; nullptr for every other request.
-Delivery* delivery_of_push(ngx_http_request_t* r) noexcept {
-    if (r == r->main) {
-        return nullptr;
-    }
-    Delivery* delivery = find_delivery(r);
-    return delivery != nullptr && delivery->push.request == r ? delivery : nullptr;
-}
-
 /// Only here it can still be seen why proxy gives up in the middle of an answer.
 void on_upstream_end(ngx_http_request_t* r, ngx_int_t rc) {
-    Delivery* delivery = delivery_of_push(r);
+    Delivery* delivery = find_push(r);
     if (delivery == nullptr) {
         return;
     }
@@ -168,7 +188,7 @@ bool is_redirected(ngx_http_request_t* r) noexcept {
 }
 
 ngx_int_t header_filter(ngx_http_request_t* r) {
-    Delivery* delivery = delivery_of_push(r);
+    Delivery* delivery = find_push(r);
     if (delivery == nullptr) {
         return next_header_filter(r);
     }
@@ -189,7 +209,7 @@ ngx_int_t header_filter(ngx_http_request_t* r) {
 }
 
 ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) {
-    Delivery* delivery = delivery_of_push(r);
+    Delivery* delivery = find_push(r);
     if (delivery == nullptr) {
         return next_body_filter(r, in);
     }
@@ -242,33 +262,6 @@ void install_push_filters() noexcept {
     ngx_http_top_header_filter = header_filter;
     next_body_filter = ngx_http_top_body_filter;
     ngx_http_top_body_filter = body_filter;
-}
-
-ngx_int_t keep_push_answer(ngx_http_request_t* r) {
-    if (delivery_of_push(r) == nullptr) {
-        return NGX_DECLINED;
-    }
-    if (r->upstream != nullptr) {  // an X-Accel-Redirect leads away from Flashduty's answer
-        return NGX_HTTP_BAD_GATEWAY;
-    }
-    const auto* core = static_cast<ngx_http_core_loc_conf_t*>(
-        ngx_http_get_module_loc_conf(r, ngx_http_core_module));
-    if (core->error_pages == nullptr) {
-        return NGX_DECLINED;
-    }
-    // With proxy_intercept_errors nginx would throw Flashduty's answer away for the page.
-    auto** confs = static_cast<void**>(ngx_palloc(r->pool, sizeof(void*) * ngx_http_max_module));
-    auto* without_pages = static_cast<ngx_http_core_loc_conf_t*>(
-        ngx_palloc(r->pool, sizeof(ngx_http_core_loc_conf_t)));
-    if (confs == nullptr || without_pages == nullptr) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-    std::copy(r->loc_conf, r->loc_conf + ngx_http_max_module, confs);
-    *without_pages = *core;
-    without_pages->error_pages = nullptr;
-    confs[ngx_http_core_module.ctx_index] = without_pages;
-    r->loc_conf = confs;
-    return NGX_DECLINED;
 }
 
 }  // namespace flashduty

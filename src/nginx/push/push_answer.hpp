@@ -1,5 +1,4 @@
-// The answer to a push: read as it comes, kept from being swapped for something else, and told to
-// the caller.
+// The answer to a push: read as it comes, and told to the caller.
 #pragma once
 
 #include "../base/ngx.hpp"
@@ -13,9 +12,5 @@ ngx_int_t on_push_end(ngx_http_request_t* sr, void* data, ngx_int_t rc);
 
 /// Puts the filters in place that read the answers to pushes.
 void install_push_filters() noexcept;
-
-/// A precontent handler: keeps `error_page` and `X-Accel-Redirect` from putting something else in
-/// the place of Flashduty's answer.
-ngx_int_t keep_push_answer(ngx_http_request_t* r);
 
 }  // namespace flashduty

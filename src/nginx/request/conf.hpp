@@ -37,9 +37,10 @@ struct MainConf {
     bool has_status;   ///< a location shows the figures
     bool has_rate;
     Rate rate;
-    const SpoolConf* spool;      ///< nullptr: there is none
-    const ngx_array_t* servers;  ///< see list_servers(); where a location has a handler of ours
-    ngx_shm_zone_t* stats_zone;  ///< nullptr: nothing is counted
+    const SpoolConf* spool;         ///< nullptr: there is none
+    const ngx_array_t* servers;     ///< see list_servers(); where a location has a handler of ours
+    const ngx_array_t* peer_inits;  ///< with a spool: what each upstream block begins a push with
+    ngx_shm_zone_t* stats_zone;     ///< nullptr: nothing is counted
 };
 
 struct LocationConf {

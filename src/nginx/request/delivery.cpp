@@ -19,6 +19,14 @@ Delivery* find_delivery(ngx_http_request_t* r) noexcept {
     return static_cast<Delivery*>(ngx_http_get_module_ctx(r->main, ngx_http_flashduty_module));
 }
 
+Delivery* find_push(ngx_http_request_t* r) noexcept {
+    if (r == r->main) {
+        return nullptr;
+    }
+    Delivery* delivery = find_delivery(r);
+    return delivery != nullptr && delivery->push.request == r ? delivery : nullptr;
+}
+
 Delivery* recall_delivery(ngx_http_request_t* r) noexcept {
     Delivery* delivery = find_delivery(r);
     if (delivery != nullptr || !r->main->internal) {

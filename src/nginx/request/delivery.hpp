@@ -27,12 +27,16 @@ struct PushState {
     ngx_http_event_handler_pt on_over = nullptr;      ///< of the main request: ends it
     DeliveredHook on_delivered;                       ///< see push_live()
     void* owner = nullptr;                            ///< for on_judged and on_over
+    bool is_from_spool = false;                       ///< what is not sent waits
     ngx_http_request_t* request = nullptr;            ///< the subrequest
     AnswerReader* answer_reader = nullptr;
     PushEnd end;
     bool is_timed_out = false;
-    bool is_redirected = false;  ///< what comes is not the answer to the push
-    bool is_judged = false;      ///< the push has ended, or never was
+    bool is_redirected = false;             ///< what comes is not the answer to the push
+    bool has_no_location = false;           ///< none matches its uri
+    bool has_no_key = false;                ///< it was not sent: the integration key came out empty
+    ngx_http_handler_pt handler = nullptr;  ///< the location's own, see hold_keyless_push()
+    bool is_judged = false;                 ///< the push has ended, or never was
     ngx_msec_t started_ms = 0;
     ngx_msec_t time_ms = 0;
     void (*finalize_upstream)(ngx_http_request_t* r, ngx_int_t rc) = nullptr;  ///< proxy's own
@@ -68,6 +72,9 @@ struct Delivery {
 
 /// The delivery of `r`, a request or a subrequest of it; nullptr when it is none of ours.
 [[nodiscard]] Delivery* find_delivery(ngx_http_request_t* r) noexcept;
+
+/// The delivery whose push `r` is; nullptr for every other request.
+[[nodiscard]] Delivery* find_push(ngx_http_request_t* r) noexcept;
 
 /// What variables may ask for of the alert; nullptr until the body has been read. That of an event
 /// from the spool is read when it is first asked for.

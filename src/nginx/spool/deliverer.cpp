@@ -449,6 +449,7 @@ void Deliverer::push(DueEvent&& event, UnixMs now_ms) noexcept {
     cleanup->handler = [](void* data) { delete static_cast<Push*>(data); };
     cleanup->data = &push;
     delivery->push.owner = &push;
+    delivery->push.is_from_spool = true;
     delivery->event.title_rule = push.event.title;
     delivery->event.event_status = push.event.event_status;
     delivery->event.alert_key = push.event.alert_key;
