@@ -9,7 +9,7 @@ use BlueKing;
 use Flashduty;
 use Gateway;
 
-my $t = Gateway->new(workers => 2, server => <<'EOC')->plan(17)->start;
+my $t = Gateway->new(workers => 2, server => <<'EOC')->plan(20)->start;
         location = /blueking {
             flashduty_push /flashduty;
         }
@@ -41,6 +41,13 @@ is((health())[0], '200 delivering', 'a push that succeeded');
 $t->flashduty->answer(says(400, 'InvalidParameter', 'm'));
 $t->post('/blueking', alert());
 is((health())[0], '200 delivering', 'an event that is refused says nothing of the next one');
+$t->post('/blueking', alert(event => { id => $_, event_id => $_ })) for 1, 1, 2;
+($state, $body) = health();
+is($state, '503 failing', 'three of them in a row do, each of another key');
+is($body->{reason}, '4 events in a row were refused: m', '... and why');
+$t->flashduty->answer(taken());
+$t->post('/blueking', alert());
+is((health())[0], '200 delivering', 'until one is taken');
 
 for my $case ([ html(500), 'HTTP 500' ], [ says(401, 'Unauthorized', 'no such key'), 'no such key' ], [ dropped('close'), 'could not be reached' ]) {
     my ($answer, $reason) = @$case;

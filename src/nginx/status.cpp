@@ -55,7 +55,7 @@ Shown show(ngx_http_request_t* r, Arena& arena) noexcept {
         return {NGX_HTTP_OK, "application/json", write_status_json(arena, view), {}};
     }
     if (format == StatusFormat::kHealth) {
-        const Health health = health_of(view);
+        const Health health = health_of(arena, view);
         const ngx_uint_t status =
             health.state == State::kFailing ? NGX_HTTP_SERVICE_UNAVAILABLE : NGX_HTTP_OK;
         return {status, "application/json", write_health(arena, health), {}};

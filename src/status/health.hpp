@@ -15,8 +15,8 @@ struct Health {
     StatusMs since_ms = 0;    ///< when the state began
 };
 
-/// An alert would be lost with State::kFailing only.
-[[nodiscard]] Health health_of(const StatusView& view) noexcept;
+/// An alert would be lost with State::kFailing only. The reason lives in the arena.
+[[nodiscard]] Health health_of(Arena& arena, const StatusView& view) noexcept;
 
 /// `{"state":…,"reason":…,"since":…}`; empty when out of memory.
 [[nodiscard]] std::string_view write_health(Arena& arena, const Health& health) noexcept;

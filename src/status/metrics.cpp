@@ -77,7 +77,15 @@ void list_targets(MetricSink& sink, const StatusView& view) noexcept {
     sink.begin({"flashduty_target_up", kGauge,
                 "Whether the last that is known of a target is that it takes events.", "target"});
     for (std::size_t i = 0; i < view.target_count; i++) {
-        sink.value(view.targets[i].name, view.targets[i].is_up ? "1" : "0");
+        if (view.targets[i].is_known) {
+            sink.value(view.targets[i].name, view.targets[i].is_up ? "1" : "0");
+        }
+    }
+    sink.end();
+    sink.begin({"flashduty_refusals_in_a_row", kGauge,
+                "Events that a target has refused since it has last taken one.", "target"});
+    for (std::size_t i = 0; i < view.target_count; i++) {
+        sink.value(view.targets[i].name, Digits(view.targets[i].refusals));
     }
     sink.end();
 }

@@ -79,17 +79,32 @@ std::uint64_t mix(std::uint64_t hash, std::string_view text) noexcept {
     return hash ^ hash >> 32;
 }
 
-void write_name(Target<StatsWord>& target, const TargetName& name) noexcept {
-    // One text of both: `127.0.0.1:8080 gateway.example /flashduty`.
-    char text[kTargetNameBytes + 1];
-    std::size_t size = 0;
-    for (std::string_view part : {name.server, std::string_view(" "), name.location}) {
-        const bool is_first = size == 0 && part == " ";
-        part = part.substr(0, is_first ? 0 : sizeof(text) - size);
-        size += part.copy(text + size, part.size());
+/// A text in a room of its own, which is cut where that ends.
+template <std::size_t Room>
+class ShortText {
+  public:
+    ShortText& add(std::string_view part) noexcept {
+        size_ += part.substr(0, Room - size_).copy(text_ + size_, Room - size_);
+        return *this;
     }
+
+    operator std::string_view() const noexcept { return {text_, size_}; }
+
+  private:
+    char text_[Room];
+    std::size_t size_ = 0;
+};
+
+/// `127.0.0.1:8080 gateway.example /flashduty`, a byte more than there is room for where it is too
+/// long: then that will be seen.
+ShortText<kTargetNameBytes + 1> text_of(const TargetName& name) noexcept {
+    ShortText<kTargetNameBytes + 1> text;
+    return text.add(name.server).add(name.server.empty() ? "" : " ").add(name.location);
+}
+
+void write_name(Target<StatsWord>& target, const TargetName& name) noexcept {
     SealWriter<kNameWords> writer;
-    writer.text({text, size}, kTargetNameBytes);
+    writer.text(text_of(name), kTargetNameBytes);
     writer.seal(target.name);
 }
 
@@ -104,42 +119,116 @@ bool is_forgotten(const Target<StatsWord>& target, StatusMs now_ms) noexcept {
     return seen_ms + kForgetTargetMs < now_ms;
 }
 
-/// Makes a free or forgotten place that target's; nullptr when another has come first.
-Target<StatsWord>* claim(Target<StatsWord>& target, const TargetName& name, std::uint64_t key,
-                         StatusMs now_ms) noexcept {
-    std::uint64_t before = target.key.load(kRelaxed);
-    if (before != 0 && !is_forgotten(target, now_ms)) {
-        return nullptr;
-    }
-    if (!target.key.compare_exchange_strong(before, key, kRelaxed, kRelaxed)) {
-        return before == key ? &target : nullptr;
-    }
-    for (StatsWord* word : {&target.is_away, &target.since_ms, &target.failed_ms,
-                            &target.next_try_ms, &target.is_spooled_to}) {
+void clear(Target<StatsWord>& target) noexcept {
+    for (StatsWord* word : {&target.is_away, &target.since_ms, &target.pushed_ms, &target.failed_ms,
+                            &target.next_try_ms, &target.is_spooled_to, &target.is_nowhere,
+                            &target.refusals, &target.refused_ms, &target.refused_since_ms}) {
         word->store(0, kRelaxed);
     }
-    target.seen_ms.store(now_ms, kRelaxed);
-    write_name(target, name);
-    return &target;
+    for (StatsWord& refused : target.refused_keys) {
+        refused.store(0, kRelaxed);
+    }
 }
 
-/// The place of a target, a new one where it has none; nullptr when all are taken.
-Target<StatsWord>* target_at(Stats& stats, std::uint64_t key, const TargetName& name,
+/// Makes a free or forgotten place that target's; false when another has come first.
+bool claim(StatsWord& place, Target<StatsWord>& target, const TargetName& name, std::uint64_t key,
+           StatusMs now_ms) noexcept {
+    std::uint64_t before = place.load(kRelaxed);
+    if (before != 0 && !is_forgotten(target, now_ms)) {
+        return false;
+    }
+    target.seen_ms.store(now_ms, kRelaxed);  // first: from now on nobody else takes it
+    if (!place.compare_exchange_strong(before, key, kRelaxed, kRelaxed)) {
+        return before == key;
+    }
+    clear(target);
+    write_name(target, name);
+    return true;
+}
+
+/// The place of a target, a new one where it has none; that of all others when there is none left.
+Target<StatsWord>& target_at(Stats& stats, std::uint64_t key, const TargetName& name,
                              StatusMs now_ms) noexcept {
-    const auto place = [&](std::size_t i) -> Target<StatsWord>& {
-        return stats.targets[(key >> 32 ^ i) % kTargets];
-    };
-    for (std::size_t i = 0; i < kTargets; i++) {
-        if (place(i).key.load(kRelaxed) == key) {
-            place(i).seen_ms.store(now_ms, kRelaxed);
-            return &place(i);
+    constexpr std::size_t kNone = kTargets;
+    std::size_t free_place = kNone;
+    std::size_t place = (key >> 32) % kTargets;
+    for (std::size_t i = 0; i < kTargets; i++, place = (place + 1) % kTargets) {
+        const std::uint64_t found = stats.target_keys[place].load(kRelaxed);
+        if (found == key) {
+            stats.targets[place].seen_ms.store(now_ms, kRelaxed);
+            return stats.targets[place];
+        }
+        const bool is_free = found == 0 || is_forgotten(stats.targets[place], now_ms);
+        free_place = is_free && free_place == kNone ? place : free_place;
+        if (found == 0) {
+            break;
         }
     }
-    Target<StatsWord>* claimed = nullptr;
-    for (std::size_t i = 0; i < kTargets && claimed == nullptr; i++) {
-        claimed = claim(place(i), name, key, now_ms);
+    // From there on, for another worker may be as quick.
+    for (std::size_t i = 0; free_place != kNone && i < kTargets; i++) {
+        place = (free_place + i) % kTargets;
+        if (claim(stats.target_keys[place], stats.targets[place], name, key, now_ms)) {
+            return stats.targets[place];
+        }
     }
-    return claimed;
+    stats.other.seen_ms.store(now_ms, kRelaxed);
+    return stats.other;
+}
+
+/// A reason where more than one target has the place.
+void write_reason(const Stats& stats, Target<StatsWord>& target, const TargetName& name,
+                  std::string_view text) noexcept {
+    if (&target != &stats.other) {
+        write_reason(target.reason, text);
+        return;
+    }
+    ShortText<kReasonBytes + 1> whole;
+    write_reason(target.reason, whole.add(text_of(name)).add(": ").add(text));
+}
+
+void note_away(Target<StatsWord>& target, bool is_away, StatusMs now_ms) noexcept {
+    target.failed_ms.store(is_away ? now_ms : 0, kRelaxed);
+    if (is_away != (target.is_away.load(kRelaxed) != 0)) {
+        target.since_ms.store(now_ms, kRelaxed);
+        target.next_try_ms.store(0, kRelaxed);
+        target.is_away.store(is_away ? 1 : 0, kRelaxed);
+    }
+}
+
+void end_refusals(Target<StatsWord>& target) noexcept {
+    if (target.refusals.exchange(0, kRelaxed) == 0) {
+        return;
+    }
+    target.refused_ms.store(0, kRelaxed);
+    for (StatsWord& refused : target.refused_keys) {
+        refused.store(0, kRelaxed);
+    }
+}
+
+/// True when as many different alert keys as count were refused, this one among them.
+bool is_one_of_enough(Target<StatsWord>& target, std::string_view alert_key) noexcept {
+    const std::uint64_t key = mix(0, alert_key) | 1;
+    for (std::size_t i = 0; i < kRefusedKeys; i++) {
+        std::uint64_t known = target.refused_keys[i].load(kRelaxed);
+        if (known == 0 && target.refused_keys[i].compare_exchange_strong(known, key, kRelaxed)) {
+            return i + 1 == kRefusedKeys;
+        }
+        if (known == key) {
+            break;
+        }
+    }
+    return target.refused_keys[kRefusedKeys - 1].load(kRelaxed) != 0;
+}
+
+void note_refusal(Target<StatsWord>& target, std::string_view alert_key, StatusMs now_ms) noexcept {
+    add(target.refusals, 1);
+    if (!is_one_of_enough(target, alert_key)) {
+        return;
+    }
+    const StatusMs before_ms = target.refused_ms.exchange(now_ms, kRelaxed);
+    if (before_ms == 0) {
+        target.refused_since_ms.store(now_ms, kRelaxed);
+    }
 }
 
 }  // namespace
@@ -193,22 +282,45 @@ std::uint64_t target_key(const TargetName& name) noexcept {
     return mix(mix(0, name.server), name.location) | 1;
 }
 
-void note_push(Stats& stats, std::uint64_t key, const TargetName& name, bool is_taken,
-               std::string_view reason, StatusMs now_ms) noexcept {
-    Target<StatsWord>* target = target_at(stats, key, name, now_ms);
-    if (target == nullptr) {
-        return;
+void note_push(Stats& stats, std::uint64_t key, const TargetName& name, const PushNote& push,
+               StatusMs now_ms) noexcept {
+    Target<StatsWord>& target = target_at(stats, key, name, now_ms);
+    const bool is_shared = &target == &stats.other;
+    if (push.is_live) {
+        target.pushed_ms.store(now_ms, kRelaxed);
     }
-    const bool was_away = target->is_away.load(kRelaxed) != 0;
-    if (!is_taken) {
-        write_reason(target->reason, reason);
+    switch (push.fate) {
+        case Fate::kWaits:
+            write_reason(stats, target, name, push.reason);
+            if (is_shared) {
+                stats.other_key.store(key, kRelaxed);
+            }
+            note_away(target, true, now_ms);
+            return;
+        case Fate::kRefused:
+            if (push.is_live) {
+                write_reason(stats, target, name, push.reason);
+            }
+            note_refusal(target, push.alert_key, now_ms);
+            break;
+        case Fate::kDelivered:
+        case Fate::kCount:
+            end_refusals(target);
+            break;
     }
-    target->failed_ms.store(is_taken ? 0 : now_ms, kRelaxed);
-    if (is_taken == was_away) {
-        target->since_ms.store(now_ms, kRelaxed);
-        target->next_try_ms.store(0, kRelaxed);
-        target->is_away.store(is_taken ? 0 : 1, kRelaxed);
+    // A refusal of what the spool has sent is the deliverer's to judge; and of those that share a
+    // place, one that is well says nothing of the one that has failed.
+    const bool is_well = push.is_live || push.fate == Fate::kDelivered;
+    if (is_well && (!is_shared || stats.other_key.load(kRelaxed) == key)) {
+        note_away(target, false, now_ms);
     }
+}
+
+void note_nowhere(Stats& stats, const TargetName& name, std::string_view reason,
+                  StatusMs now_ms) noexcept {
+    const std::uint64_t key = mix(target_key(name), "nowhere") | 1;
+    target_at(stats, key, name, now_ms).is_nowhere.store(1, kRelaxed);
+    note_push(stats, key, name, {Fate::kWaits, reason, {}, true}, now_ms);
 }
 
 // ---------------------------------------------------------------- the spool
@@ -249,35 +361,65 @@ void publish_last_error(Stats& stats, std::string_view reason) noexcept {
     write_reason(stats.spool.last_error, reason);
 }
 
+namespace {
+
+void publish(Stats& stats, Target<StatsWord>& target, const TargetFact& fact,
+             StatusMs now_ms) noexcept {
+    target.is_spooled_to.store(1, kRelaxed);
+    // Of a deliverer to which nothing comes, because the spool takes nothing, it is old.
+    if (!fact.is_away && target.failed_ms.load(kRelaxed) + kFailedForMs > now_ms) {
+        return;
+    }
+    write_reason(stats, target, fact.name, fact.reason);
+    target.since_ms.store(fact.since_ms, kRelaxed);
+    target.next_try_ms.store(fact.is_away ? fact.next_try_ms : 0, kRelaxed);
+    target.is_away.store(fact.is_away ? 1 : 0, kRelaxed);
+}
+
+/// What a deliverer does not know any more counts as back.
+void forget(Target<StatsWord>& target, StatusMs now_ms) noexcept {
+    if (target.is_spooled_to.exchange(0, kRelaxed) == 0) {
+        return;
+    }
+    target.next_try_ms.store(0, kRelaxed);
+    if (target.is_away.exchange(0, kRelaxed) != 0) {
+        target.since_ms.store(now_ms, kRelaxed);
+    }
+}
+
+/// What is worse of two that share a place: that one is away, else what is newer.
+const TargetFact& worse_of(const TargetFact& a, const TargetFact& b) noexcept {
+    if (a.is_away != b.is_away) {
+        return a.is_away ? a : b;
+    }
+    return (a.since_ms <= b.since_ms) == a.is_away ? a : b;
+}
+
+}  // namespace
+
 void publish_targets(Stats& stats, const TargetFact* targets, std::size_t count,
                      StatusMs now_ms) noexcept {
     bool is_known[kTargets] = {};
+    const TargetFact* other = nullptr;
     for (std::size_t i = 0; i < count; i++) {
         const TargetFact& fact = targets[i];
-        Target<StatsWord>* target = target_at(stats, target_key(fact.name), fact.name, now_ms);
-        if (target == nullptr) {
+        Target<StatsWord>& target = target_at(stats, target_key(fact.name), fact.name, now_ms);
+        if (&target == &stats.other) {
+            other = other == nullptr ? &fact : &worse_of(*other, fact);
             continue;
         }
-        is_known[target - stats.targets] = true;
-        target->is_spooled_to.store(1, kRelaxed);
-        // Of a deliverer to which nothing comes, because the spool takes nothing, it is old.
-        if (!fact.is_away && target->failed_ms.load(kRelaxed) + kFailedForMs > now_ms) {
-            continue;
-        }
-        write_reason(target->reason, fact.reason);
-        target->since_ms.store(fact.since_ms, kRelaxed);
-        target->next_try_ms.store(fact.is_away ? fact.next_try_ms : 0, kRelaxed);
-        target->is_away.store(fact.is_away ? 1 : 0, kRelaxed);
+        is_known[&target - stats.targets] = true;
+        publish(stats, target, fact, now_ms);
     }
     for (std::size_t i = 0; i < kTargets; i++) {
-        Target<StatsWord>& target = stats.targets[i];
-        if (!is_known[i] && target.is_spooled_to.load(kRelaxed) != 0) {
-            target.is_spooled_to.store(0, kRelaxed);
-            target.next_try_ms.store(0, kRelaxed);
-            if (target.is_away.exchange(0, kRelaxed) != 0) {
-                target.since_ms.store(now_ms, kRelaxed);
-            }
+        if (!is_known[i]) {
+            forget(stats.targets[i], now_ms);
         }
+    }
+    if (other == nullptr) {
+        forget(stats.other, now_ms);
+    } else {
+        publish(stats, stats.other, *other, now_ms);
     }
 }
 

@@ -59,10 +59,22 @@ struct TargetName {
 /// Stands for the name, in all workers.
 [[nodiscard]] std::uint64_t target_key(const TargetName& name) noexcept;
 
-/// What a push without a spool says of its target, `key` being its target_key(); one from the spool
-/// only when it is taken.
-void note_push(Stats& stats, std::uint64_t key, const TargetName& name, bool is_taken,
-               std::string_view reason, StatusMs now_ms) noexcept;
+/// What a push says of its target.
+struct PushNote {
+    Fate fate = Fate::kDelivered;
+    std::string_view reason;  ///< unless delivered
+    std::string_view alert_key;
+    bool is_live = true;  ///< pushed without a spool
+};
+
+/// Of a push from the spool that has to wait nothing is noted here: see publish_targets(). `key` is
+/// the target_key() of `name`.
+void note_push(Stats& stats, std::uint64_t key, const TargetName& name, const PushNote& push,
+               StatusMs now_ms) noexcept;
+
+/// An event has nowhere to go: the uri of its push is empty. `name` is where that uri stands.
+void note_nowhere(Stats& stats, const TargetName& name, std::string_view reason,
+                  StatusMs now_ms) noexcept;
 
 // ---------------------------------------------------------------- the spool
 

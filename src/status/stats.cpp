@@ -5,10 +5,27 @@ namespace flashduty {
 namespace {
 
 /// Another number with every change of what the figures mean.
-constexpr std::uint64_t kLayoutVersion = 1;
+constexpr std::uint64_t kLayoutVersion = 2;
 constexpr std::uint64_t kLayout = kLayoutVersion << 32 | sizeof(Stats);
 
-constexpr std::size_t kWords = sizeof(Stats) / sizeof(StatsWord);
+template <class Whole>
+void clear(Whole& whole) noexcept {
+    constexpr std::size_t kBytes = sizeof(whole);
+    auto* words = reinterpret_cast<StatsWord*>(&whole);
+    for (std::size_t i = 0; i < kBytes / sizeof(*words); i++) {
+        words[i].store(0, std::memory_order_relaxed);
+    }
+}
+
+template <class From, class To>
+void copy_words(const From& from, To& to) noexcept {
+    static_assert(sizeof(From) == sizeof(To));
+    const auto* source = reinterpret_cast<const StatsWord*>(&from);
+    auto* words = reinterpret_cast<std::uint64_t*>(&to);
+    for (std::size_t i = 0; i < sizeof(To) / sizeof(*words); i++) {
+        words[i] = source[i].load(std::memory_order_relaxed);
+    }
+}
 
 }  // namespace
 
@@ -16,20 +33,19 @@ void adopt(Stats& stats, StatusMs now_ms) noexcept {
     if (stats.layout.load(std::memory_order_acquire) == kLayout) {
         return;
     }
-    auto* words = reinterpret_cast<StatsWord*>(&stats);
-    for (std::size_t i = 0; i < kWords; i++) {
-        words[i].store(0, std::memory_order_relaxed);
-    }
+    clear<Figures<StatsWord>>(stats);
+    clear(stats.target_keys);
+    clear(stats.targets);
     stats.started_ms.store(now_ms, std::memory_order_relaxed);
     stats.layout.store(kLayout, std::memory_order_release);
 }
 
 void take_snapshot(const Stats& stats, Snapshot& snapshot) noexcept {
-    const auto* from = reinterpret_cast<const StatsWord*>(&stats);
-    auto* to = reinterpret_cast<std::uint64_t*>(&snapshot);
-    for (std::size_t i = 0; i < kWords; i++) {
-        to[i] = from[i].load(std::memory_order_relaxed);
-    }
+    copy_words<Figures<StatsWord>>(stats, snapshot);
+}
+
+void take_snapshot(const Target<StatsWord>& target, Target<std::uint64_t>& copy) noexcept {
+    copy_words(target, copy);
 }
 
 }  // namespace flashduty

@@ -97,21 +97,34 @@ inline constexpr std::size_t kReasonBytes = 320;
 inline constexpr std::size_t kNameWords = 1 + kTargetNameBytes / sizeof(std::uint64_t);
 inline constexpr std::size_t kReasonWords = 1 + kReasonBytes / sizeof(std::uint64_t);
 
+/// So many refusals of different alert keys in a row say that the next event is refused, too.
+inline constexpr std::size_t kRefusedKeys = 3;
+
 /// A place that pushes go to.
 template <class Word>
 struct Target {
-    Word key;      ///< stands for its name; 0: nobody has this place
     Word seen_ms;  ///< when it was last heard of; 0: it is gone
     Word is_away;
     Word since_ms;       ///< when it went away or came back; 0: it was never away
+    Word pushed_ms;      ///< when the last push there without a spool has ended; 0: there was none
     Word failed_ms;      ///< when a push there has failed without a spool; 0: one was taken since
     Word next_try_ms;    ///< of one that is away with a spool
     Word is_spooled_to;  ///< the deliverer tells what is known of it
+    Word is_nowhere;     ///< it stands for events whose uri is empty, which no spool takes
+    Word refusals;       ///< in a row
+    Word
+        refused_keys[kRefusedKeys];  ///< stand for the alert keys of those, each different; 0: none
+    Word refused_ms;        ///< when the last of so many different ones was refused; 0: not so many
+    Word refused_since_ms;  ///< when they were so many
     Sealed<Word, kNameWords> name;
-    Sealed<Word, kReasonWords> reason;  ///< why it is away
+    Sealed<Word, kReasonWords> reason;  ///< why it is away, or refuses
 };
 
-inline constexpr std::size_t kTargets = 32;
+/// So many have a place of their own; all others share one.
+inline constexpr std::size_t kTargets = 1000;
+
+/// What is known of a target without a spool is of so long ago at most.
+inline constexpr std::uint64_t kPushCountsForMs = 120 * kSecondMs;
 
 /// One of which nobody has heard for so long is not shown any more, and its place is free.
 inline constexpr std::uint64_t kForgetTargetMs = kDayMs;
@@ -164,7 +177,8 @@ struct Figures {
 
     Minute<Word> minutes[kMinutes];
     SpoolFigures<Word> spool;
-    Target<Word> targets[kTargets];
+    Target<Word> other;  ///< of all targets without a place of their own: the last that failed
+    Word other_key;      ///< stands for its name; 0: there was none
 
     Word alerts_begun;  ///< so many were written, or begun to be
     Sealed<Word, kAlertWords> alerts[kAlerts];
@@ -173,13 +187,21 @@ struct Figures {
 using StatsWord = std::atomic<std::uint64_t>;
 
 /// In the memory that workers share.
-using Stats = Figures<StatsWord>;
+struct Stats : Figures<StatsWord> {
+    /// What stands for the name of each target, by which it is found from that place on: the first
+    /// 0 ends the search, and no place becomes 0 again.
+    StatsWord target_keys[kTargets];
+    Target<StatsWord> targets[kTargets];
+};
 
-/// A copy of it.
+/// A copy of the figures.
 using Snapshot = Figures<std::uint64_t>;
 
-static_assert(std::is_trivially_default_constructible_v<Stats> && std::is_standard_layout_v<Stats>);
-static_assert(StatsWord::is_always_lock_free && sizeof(Stats) == sizeof(Snapshot));
+static_assert(std::is_trivially_default_constructible_v<Stats>);
+static_assert(std::is_standard_layout_v<Figures<StatsWord>> &&
+              std::is_standard_layout_v<Target<StatsWord>>);
+static_assert(StatsWord::is_always_lock_free && sizeof(Figures<StatsWord>) == sizeof(Snapshot) &&
+              sizeof(Target<StatsWord>) == sizeof(Target<std::uint64_t>));
 
 /// Makes zeroed memory fit for use, or that of the configuration before: what a module of another
 /// layout has left there is forgotten.
@@ -187,6 +209,7 @@ void adopt(Stats& stats, StatusMs now_ms) noexcept;
 
 /// Each word as it is when its turn comes.
 void take_snapshot(const Stats& stats, Snapshot& snapshot) noexcept;
+void take_snapshot(const Target<StatsWord>& target, Target<std::uint64_t>& copy) noexcept;
 
 // ---------------------------------------------------------------- minutes
 

@@ -125,7 +125,7 @@ void write_targets(JsonSink& out, const StatusView& view) noexcept {
     array(out, "targets", view.target_count, [&](std::size_t i) {
         const TargetView& target = view.targets[i];
         out.member("target", target.name);
-        number(out, "up", target.is_up ? "true" : "false");
+        number(out, "up", !target.is_known ? "null" : target.is_up ? "true" : "false");
         number(out, "since", Digits(target.since_ms / kSecondMs));
         write_next_try(out, target.next_try_ms, view.context.now_ms);
         out.member("reason", target.reason);
@@ -191,8 +191,7 @@ void write_alerts(JsonSink& out, const StatusView& view) noexcept {
     });
 }
 
-void write(JsonSink& out, const StatusView& view) noexcept {
-    const Health health = health_of(view);
+void write(JsonSink& out, const StatusView& view, const Health& health) noexcept {
     out.open_object();
     out.member("state", kStateNames[static_cast<std::size_t>(health.state)]);
     out.member("reason", health.reason);
@@ -211,7 +210,8 @@ void write(JsonSink& out, const StatusView& view) noexcept {
 }  // namespace
 
 std::string_view write_status_json(Arena& arena, const StatusView& view) noexcept {
-    return write_json(arena, [&](JsonSink& out) { write(out, view); });
+    const Health health = health_of(arena, view);
+    return write_json(arena, [&](JsonSink& out) { write(out, view, health); });
 }
 
 }  // namespace flashduty

@@ -18,36 +18,74 @@ std::string_view shown(Arena& arena, const Sealed<std::uint64_t, Words>& sealed)
     return shown(arena, reader.text());
 }
 
-void read_targets(Arena& arena, StatusView& view) noexcept {
-    auto* targets = arena.make_array<TargetView>(kTargets);
-    if (targets == nullptr) {
+bool is_heard_of(const Target<std::uint64_t>& target, StatusMs now_ms) noexcept {
+    return target.seen_ms != 0 && target.seen_ms + kForgetTargetMs >= now_ms;
+}
+
+/// The texts live as long as `target`.
+TargetView view_of(Arena& arena, const Target<std::uint64_t>& target,
+                   const StatusContext& context) noexcept {
+    TargetView view;
+    view.is_up = target.is_away == 0;
+    view.since_ms = target.since_ms;
+    view.failed_ms = target.failed_ms;
+    view.next_try_ms = target.next_try_ms;
+    view.is_spooled_to = target.is_spooled_to != 0;
+    view.is_nowhere = target.is_nowhere != 0;
+    const bool is_pushed_live = !context.has_spool || view.is_nowhere;
+    view.is_known = !is_pushed_live || target.pushed_ms + kPushCountsForMs > context.now_ms;
+    view.refusals = target.refusals;
+    view.refused_ms = target.refused_ms;
+    view.refused_since_ms = target.refused_since_ms;
+    const std::string_view reason = shown(arena, target.reason);
+    view.reason = view.is_up ? std::string_view{} : reason;
+    view.refusal = view.is_up && view.refusals != 0 ? reason : std::string_view{};
+    return view;
+}
+
+/// Copies of those of which somebody has heard, and how many they are.
+Target<std::uint64_t>* copy_targets(Arena& arena, const Stats& stats, StatusMs now_ms,
+                                    std::size_t& count) noexcept {
+    const auto is_taken = [](const StatsWord& key) {
+        return key.load(std::memory_order_relaxed) != 0;
+    };
+    const auto most = static_cast<std::size_t>(
+        std::count_if(std::begin(stats.target_keys), std::end(stats.target_keys), is_taken));
+    auto* targets = arena.make_array<Target<std::uint64_t>>(most + 1);
+    count = 0;
+    for (std::size_t i = 0; targets != nullptr && i < kTargets && count < most; i++) {
+        if (is_taken(stats.target_keys[i])) {
+            take_snapshot(stats.targets[i], targets[count]);
+            count += is_heard_of(targets[count], now_ms) ? 1 : 0;
+        }
+    }
+    return targets;
+}
+
+void read_targets(Arena& arena, const Stats& stats, StatusView& view) noexcept {
+    std::size_t count = 0;
+    const auto* copies = copy_targets(arena, stats, view.context.now_ms, count);
+    auto* targets = arena.make_array<TargetView>(count + 1);
+    if (targets == nullptr || copies == nullptr) {
         return;
     }
-    std::size_t count = 0;
-    for (const Target<std::uint64_t>& target : view.figures->targets) {
-        const bool is_heard_of = target.key != 0 && target.seen_ms != 0 &&
-                                 target.seen_ms + kForgetTargetMs >= view.context.now_ms;
-        const std::string_view name = is_heard_of ? shown(arena, target.name) : std::string_view{};
-        // Two workers may have made a place for the same one in the same moment.
-        const bool is_new = std::none_of(targets, targets + count, [name](const TargetView& other) {
-            return other.name == name;
-        });
-        if (name.empty() || !is_new) {
-            continue;
-        }
-        TargetView& to = targets[count++];
-        to.name = name;
-        to.is_up = target.is_away == 0;
-        to.since_ms = target.since_ms;
-        to.failed_ms = target.failed_ms;
-        to.next_try_ms = target.next_try_ms;
-        to.is_spooled_to = target.is_spooled_to != 0;
-        to.reason = to.is_up ? std::string_view{} : shown(arena, target.reason);
+    TargetView* end = targets;
+    for (std::size_t i = 0; i < count; i++) {
+        *end = view_of(arena, copies[i], view.context);
+        end->name = shown(arena, copies[i].name);
+        end += end->name.empty() ? 0 : 1;
     }
-    std::sort(targets, targets + count,
+    std::sort(targets, end,
               [](const TargetView& a, const TargetView& b) { return a.name < b.name; });
+    // Two workers may have made a place for the same one in the same moment.
+    end = std::unique(targets, end,
+                      [](const TargetView& a, const TargetView& b) { return a.name == b.name; });
+    if (is_heard_of(view.figures->other, view.context.now_ms)) {
+        *end = view_of(arena, view.figures->other, view.context);
+        end++->name = kOtherTargets;
+    }
     view.targets = targets;
-    view.target_count = count;
+    view.target_count = static_cast<std::size_t>(end - targets);
 }
 
 bool read_alert(Arena& arena, const Sealed<std::uint64_t, kAlertWords>& sealed,
@@ -97,7 +135,7 @@ StatusView view_status(Arena& arena, const Stats& stats, const StatusContext& co
     }
     take_snapshot(stats, *figures);
     view.figures = figures;
-    read_targets(arena, view);
+    read_targets(arena, stats, view);
     read_alerts(arena, view);
     if (figures->spool.trouble != 0) {
         view.trouble = shown(arena, figures->spool.trouble_reason);

@@ -8,15 +8,24 @@
 
 namespace flashduty {
 
+/// The name under which all targets are shown that have no place of their own.
+inline constexpr std::string_view kOtherTargets = "other";
+
 /// What is shown of a target.
 struct TargetView {
     std::string_view name;
     bool is_up = true;
+    bool is_known = true;        ///< `is_up` is not of too long ago
     StatusMs since_ms = 0;       ///< when it came back or went away; 0: it was never away
     StatusMs failed_ms = 0;      ///< when a push there has last failed without a spool
     StatusMs next_try_ms = 0;    ///< of one that is away with a spool
     bool is_spooled_to = false;  ///< the deliverer tells what is known of it
-    std::string_view reason;     ///< why it is away
+    bool is_nowhere = false;     ///< it stands for events whose uri is empty
+    std::uint64_t refusals = 0;  ///< in a row
+    StatusMs refused_ms = 0;     ///< see Target
+    StatusMs refused_since_ms = 0;
+    std::string_view reason;   ///< why it is away
+    std::string_view refusal;  ///< the last one, of one that is not away
 };
 
 /// What is shown of an alert.
@@ -47,7 +56,7 @@ struct StatusContext {
 struct StatusView {
     StatusContext context;
     const Snapshot* figures = nullptr;
-    const TargetView* targets = nullptr;  ///< by name
+    const TargetView* targets = nullptr;  ///< by name, the others last
     std::size_t target_count = 0;
     const AlertView* alerts = nullptr;  ///< the newest first
     std::size_t alert_count = 0;

@@ -24,7 +24,7 @@ struct HealthBoard : Board {
     }
 
     [[nodiscard]] std::string health(StatusMs now_ms = kNow) {
-        return std::string(write_health(arena, health_of(view(now_ms, has_spool))));
+        return std::string(write_health(arena, health_of(arena, view(now_ms, has_spool))));
     }
 };
 
@@ -61,7 +61,70 @@ void one_target_of_two_is_enough_to_fail(void**) {
     HealthBoard board(false);
     board.push(false, kNow - 5000);
     board.push(true, kNow, kOther);
-    assert_text(board.health(), says("failing", "nobody there", kNow - 5000));
+    assert_text(board.health(), says("failing", "gateway /flashduty: nobody there", kNow - 5000));
+}
+
+void refusals_of_three_keys_in_a_row_count_for_thirty_seconds(void**) {
+    HealthBoard board(false);
+    board.push(true, kNow - 9000);
+    for (int i = 0; i < 9; i++) {
+        refuse_at(board.stats, kTarget, i % 2 == 0 ? "a" : "b", kNow - 8000);
+    }
+    assert_text(board.health(), says("delivering", "", kNow - kHourMs));
+    refuse_at(board.stats, kTarget, "c", kNow - 7000);
+    refuse_at(board.stats, kTarget, "d", kNow);
+    constexpr std::string_view kReason = "11 events in a row were refused: title too long";
+    assert_text(board.health(), says("failing", kReason, kNow - 7000));
+    assert_text(board.health(kNow + 29'999), says("failing", kReason, kNow - 7000));
+    assert_text(board.health(kNow + 30'000), says("delivering", "", kNow + 30'000));
+}
+
+void one_that_is_taken_ends_the_row(void**) {
+    HealthBoard board(false);
+    for (const char* key : {"a", "b", "c"}) {
+        refuse_at(board.stats, kTarget, key, kNow);
+    }
+    board.push(true, kNow);
+    assert_text(board.health(), says("delivering", "", kNow - kHourMs));
+    for (const char* key : {"d", "e"}) {
+        refuse_at(board.stats, kTarget, key, kNow);
+    }
+    assert_text(board.health(), says("delivering", "", kNow - kHourMs));
+}
+
+void refusals_at_two_targets_are_two_rows(void**) {
+    HealthBoard board(false);
+    refuse_at(board.stats, kTarget, "a", kNow);
+    refuse_at(board.stats, kOther, "b", kNow);
+    refuse_at(board.stats, kOther, "c", kNow);
+    assert_text(board.health(), says("delivering", "", kNow - kHourMs));
+}
+
+void an_empty_uri_counts_like_a_failed_push_with_and_without_a_spool(void**) {
+    for (const bool has_spool : {false, true}) {
+        HealthBoard board(has_spool);
+        board.deliver(false, kNow);
+        note_nowhere(board.stats, {"gateway", "/blueking"}, "the uri is empty", kNow);
+        assert_text(board.health(kNow + 9000),
+                    says("failing", "gateway /blueking: the uri is empty", kNow));
+        board.push(true, kNow + 1000);
+        assert_text(board.health(kNow + 9000),
+                    says("failing", "gateway /blueking: the uri is empty", kNow));
+        assert_holds(board.json(kNow + 9000, has_spool), R"("gateway /blueking":0)");
+        board.deliver(false, kNow + 119'000);
+        assert_holds(board.health(kNow + 30'000), R"({"state":"delivering","since":)");
+        assert_holds(board.json(kNow + 120'000, has_spool),
+                     R"({"target":"gateway /blueking","up":null,)");
+    }
+}
+
+void what_has_no_place_of_its_own_counts(void**) {
+    HealthBoard board(false);
+    for (std::size_t i = 0; i < kTargets; i++) {
+        board.push(true, kNow, {"gateway", "/" + std::to_string(i)});
+    }
+    board.push(false, kNow, kOther);
+    assert_text(board.health(), says("failing", "gateway /other: nobody there", kNow));
 }
 
 // ---------------------------------------------------------------- with a spool
@@ -160,6 +223,11 @@ int main() {
         cmocka_unit_test(a_push_that_failed_counts_for_thirty_seconds),
         cmocka_unit_test(a_push_that_is_taken_ends_it),
         cmocka_unit_test(one_target_of_two_is_enough_to_fail),
+        cmocka_unit_test(refusals_of_three_keys_in_a_row_count_for_thirty_seconds),
+        cmocka_unit_test(one_that_is_taken_ends_the_row),
+        cmocka_unit_test(refusals_at_two_targets_are_two_rows),
+        cmocka_unit_test(an_empty_uri_counts_like_a_failed_push_with_and_without_a_spool),
+        cmocka_unit_test(what_has_no_place_of_its_own_counts),
         cmocka_unit_test(what_can_be_written_down_is_not_lost),
         cmocka_unit_test(a_spool_that_takes_nothing_is_named_while_the_target_is_well),
         cmocka_unit_test(neither_spool_nor_target_is_failing),

@@ -27,6 +27,7 @@ constexpr std::string_view kNames[] = {
     "flashduty_spool_oldest_seconds",
     "flashduty_spool_commits_total",
     "flashduty_target_up",
+    "flashduty_refusals_in_a_row",
     "flashduty_last_delivery_timestamp_seconds",
     "flashduty_build_info",
 };
@@ -106,7 +107,8 @@ void no_text_breaks_out_of_json_or_a_label(void**) {
         publish_last_error(board.stats, text);
         assert_true(begin_trouble(board.stats, SpoolUser::kAcceptor, text, kNow));
         assert_true(is_json(board.json()));
-        assert_true(is_json(std::string(write_health(board.arena, health_of(board.view())))));
+        assert_true(
+            is_json(std::string(write_health(board.arena, health_of(board.arena, board.view())))));
         assert_true(end_trouble(board.stats, SpoolUser::kAcceptor, kNow));
     }
     const StatusView view = board.view();

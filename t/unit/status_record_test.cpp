@@ -200,16 +200,101 @@ void a_push_that_failed_takes_its_target_down(void**) {
     assert_text(up.reason, "");
 }
 
-void more_targets_than_there_is_room_for_are_passed_over(void**) {
-    Board board;
-    for (int i = 0; i < 40; i++) {
-        push_to(board.stats, {"server", "/" + std::to_string(i)}, true, {}, kNow);
+TargetName numbered(std::size_t number, std::string& location) {
+    location = "/" + std::to_string(number);
+    return {"server", location};
+}
+
+/// Every place is taken by a target that is well.
+void fill_all_places(Board& board, StatusMs now_ms) {
+    std::string location;
+    for (std::size_t i = 0; i < kTargets; i++) {
+        push_to(board.stats, numbered(i, location), true, {}, now_ms);
     }
-    assert_int_equal(board.view().target_count, kTargets);
+}
+
+void a_thousand_targets_have_a_place_of_their_own(void**) {
+    Board board;
+    fill_all_places(board, kNow);
+    fill_all_places(board, kNow + 1);
+    assert_int_equal(board.view(kNow + 1).target_count, 1000);
+    std::string location;
+    push_to(board.stats, numbered(777, location), false, "away", kNow + 2);
+    const std::string text = board.prometheus();
+    assert_holds(text, std::string("\nflashduty_target_up{target=\"server /777\"} 0\n"));
+    assert_holds(text, std::string("\nflashduty_target_up{target=\"server /778\"} 1\n"));
+}
+
+void the_rest_share_a_series_that_tells_of_the_one_that_failed(void**) {
+    Board board;
+    fill_all_places(board, kNow);
+    push_to(board.stats, {"server", "/rest-1"}, true, {}, kNow);
+    assert_holds(board.prometheus(), std::string("\nflashduty_target_up{target=\"other\"} 1\n"));
+    push_to(board.stats, {"server", "/rest-2"}, false, "no such key", kNow);
+    push_to(board.stats, {"server", "/rest-1"}, true, {}, kNow + 1);
+    assert_holds(board.prometheus(), std::string("\nflashduty_target_up{target=\"other\"} 0\n"));
+    StatusView view = board.view(kNow + 1);
+    assert_int_equal(view.target_count, kTargets + 1);
+    assert_text(view.targets[kTargets].name, "other");
+    assert_text(view.targets[kTargets].reason, "server /rest-2: no such key");
+    push_to(board.stats, {"server", "/rest-2"}, true, {}, kNow + 2);
+    assert_true(board.view(kNow + 2).targets[kTargets].is_up);
+}
+
+void of_the_deliverer_s_targets_the_worst_of_the_rest_is_told(void**) {
+    Board board;
+    fill_all_places(board, kNow);
+    const TargetFact facts[] = {{{"s", "/a"}, false, kNow, 0, {}},
+                                {{"s", "/b"}, true, kNow - 9000, kNow + 4500, "refused"},
+                                {{"s", "/c"}, true, kNow - 5000, kNow + 1500, "later"}};
+    publish_targets(board.stats, facts, 3, kNow);
+    const StatusView view = board.view();
+    const TargetView other = view.targets[kTargets];
+    assert_text(other.name, "other");
+    assert_text(other.reason, "s /b: refused");
+    assert_int_equal(other.since_ms, kNow - 9000);
+    publish_targets(board.stats, facts, 1, kNow);
+    assert_true(board.view().targets[kTargets].is_up);
+}
+
+void a_place_is_free_again_when_nobody_has_heard_of_its_target_for_a_day(void**) {
+    Board board;
+    fill_all_places(board, kNow);
     push_to(board.stats, kTarget, false, "away", kNow + kDayMs + 1);
     const StatusView later = board.view(kNow + kDayMs + 1);
     assert_int_equal(later.target_count, 1);  // the others are forgotten
     assert_text(later.targets[0].name, "127.0.0.1:8080 gateway /flashduty");
+    push_to(board.stats, kTarget, true, {}, kNow + kDayMs + 2);
+    assert_int_equal(board.view(kNow + kDayMs + 2).target_count, 1);
+}
+
+void what_is_known_without_a_spool_is_of_the_last_two_minutes(void**) {
+    Board board;
+    push_to(board.stats, kTarget, false, "away", kNow);
+    assert_holds(board.json(kNow + 119'999),
+                 R"("flashduty_target_up":{"127.0.0.1:8080 gateway /flashduty":0})");
+    assert_holds(board.json(kNow + 120'000), R"("flashduty_target_up":{})");
+    assert_holds(board.json(kNow + 120'000), R"("up":null,"since":1790000040,)");
+    assert_true(board.view(kNow + 120'000, true).targets[0].is_known);
+}
+
+void refusals_are_counted_until_one_is_taken(void**) {
+    Board board;
+    constexpr std::string_view kSeries =
+        "\nflashduty_refusals_in_a_row{target=\"127.0.0.1:8080 gateway /flashduty\"} ";
+    const auto says = [&](const char* count) {
+        assert_holds(board.prometheus(), std::string(kSeries) + count + "\n");
+    };
+    push_to(board.stats, kTarget, true, {}, kNow);
+    says("0");
+    refuse_at(board.stats, kTarget, "a", kNow);
+    refuse_at(board.stats, kTarget, "a", kNow);
+    says("2");
+    push_to(board.stats, kTarget, false, "timeout", kNow);
+    refuse_at(board.stats, kTarget, "b", kNow);
+    says("3");
+    push_to(board.stats, kTarget, true, {}, kNow);
+    says("0");
 }
 
 void the_deliverer_says_which_targets_there_are(void**) {
@@ -217,12 +302,12 @@ void the_deliverer_says_which_targets_there_are(void**) {
     const TargetFact facts[] = {{{"s", "/a"}, true, kNow - 9000, kNow + 4500, "refused"},
                                 {{"s", "/b"}, false, 0, 0, {}}};
     publish_targets(board.stats, facts, 2, kNow);
-    assert_holds(board.json(),
+    assert_holds(board.json(kNow, true),
                  R"("targets":[{"target":"s /a","up":false,"since":1790000031,)"
                  R"("next_try_seconds":4.5,"reason":"refused"},{"target":"s /b","up":true,)"
                  R"("since":0,"next_try_seconds":null,"reason":""}],)");
     publish_targets(board.stats, facts + 1, 1, kNow);
-    assert_holds(board.json(), R"("flashduty_target_up":{"s /a":1,"s /b":1})");
+    assert_holds(board.json(kNow, true), R"("flashduty_target_up":{"s /a":1,"s /b":1})");
     assert_int_equal(board.view().targets[0].since_ms, kNow);
     assert_int_equal(board.view().targets[0].next_try_ms, 0);
 }
@@ -313,7 +398,12 @@ int main() {
         cmocka_unit_test(a_torn_record_is_left_out),
         cmocka_unit_test(what_a_killed_worker_never_wrote_does_not_bring_back_the_one_before),
         cmocka_unit_test(a_push_that_failed_takes_its_target_down),
-        cmocka_unit_test(more_targets_than_there_is_room_for_are_passed_over),
+        cmocka_unit_test(a_thousand_targets_have_a_place_of_their_own),
+        cmocka_unit_test(the_rest_share_a_series_that_tells_of_the_one_that_failed),
+        cmocka_unit_test(of_the_deliverer_s_targets_the_worst_of_the_rest_is_told),
+        cmocka_unit_test(a_place_is_free_again_when_nobody_has_heard_of_its_target_for_a_day),
+        cmocka_unit_test(what_is_known_without_a_spool_is_of_the_last_two_minutes),
+        cmocka_unit_test(refusals_are_counted_until_one_is_taken),
         cmocka_unit_test(the_deliverer_says_which_targets_there_are),
         cmocka_unit_test(a_long_name_is_cut),
         cmocka_unit_test(nothing_is_lost_between_workers),

@@ -25,17 +25,26 @@ struct Board {
                                              bool has_spool = false) {
         return flashduty::view_status(arena, stats, {has_spool, "1.2.3", "1.22.1", now_ms});
     }
-    [[nodiscard]] std::string json(flashduty::StatusMs now_ms = kNow) {
-        return std::string(flashduty::write_status_json(arena, view(now_ms)));
+    [[nodiscard]] std::string json(flashduty::StatusMs now_ms = kNow, bool has_spool = false) {
+        return std::string(flashduty::write_status_json(arena, view(now_ms, has_spool)));
     }
-    [[nodiscard]] std::string prometheus() {
-        return std::string(flashduty::write_prometheus(arena, view()));
+    [[nodiscard]] std::string prometheus(bool has_spool = false) {
+        return std::string(flashduty::write_prometheus(arena, view(kNow, has_spool)));
     }
 };
 
 inline void push_to(flashduty::Stats& stats, const flashduty::TargetName& target, bool is_taken,
                     std::string_view reason, flashduty::StatusMs now_ms) {
-    flashduty::note_push(stats, flashduty::target_key(target), target, is_taken, reason, now_ms);
+    const flashduty::Fate fate = is_taken ? flashduty::Fate::kDelivered : flashduty::Fate::kWaits;
+    flashduty::note_push(stats, flashduty::target_key(target), target, {fate, reason, "key", true},
+                         now_ms);
+}
+
+/// An event of that key is refused there.
+inline void refuse_at(flashduty::Stats& stats, const flashduty::TargetName& target,
+                      std::string_view alert_key, flashduty::StatusMs now_ms) {
+    flashduty::note_push(stats, flashduty::target_key(target), target,
+                         {flashduty::Fate::kRefused, "title too long", alert_key, true}, now_ms);
 }
 
 /// What stands in `text` from `start` on, as long as `expected` is.

@@ -16,6 +16,9 @@ namespace {
 
 // ---------------------------------------------------------------- where to
 
+constexpr std::string_view kEmptyUri =
+    "the uri of flashduty_push is empty for this alert: give its map a default";
+
 bool needs_escape(char c) noexcept {
     const auto byte = static_cast<unsigned char>(c);
     return byte <= 0x20 || byte == 0x7F;
@@ -145,14 +148,16 @@ bool find_push_uri(Delivery& delivery) noexcept {
     }
     const ngx_str_t evaluated = uri;
     ngx_str_t args = ngx_null_string;
-    if (evaluated.len == 0 || evaluated.data[0] != '/' ||
-        ngx_http_parse_unsafe_uri(r, &uri, &args, &flags) != NGX_OK ||
+    if (evaluated.len == 0) {
+        settle(delivery, Outcome::kBroken, kEmptyUri);
+        record_nowhere(delivery, kEmptyUri);
+        return false;
+    }
+    if (evaluated.data[0] != '/' || ngx_http_parse_unsafe_uri(r, &uri, &args, &flags) != NGX_OK ||
         !is_safe_path(delivery.arena, to_view(uri))) {
         settle(delivery, Outcome::kBroken,
-               evaluated.len == 0
-                   ? "the uri of flashduty_push is empty for this alert: give its map a default"
-                   : "the uri of flashduty_push is no safe local path for this alert: route by a "
-                     "map to fixed values");
+               "the uri of flashduty_push is no safe local path for this alert: route by a map to "
+               "fixed values");
         return false;
     }
     delivery.push.uri = uri;

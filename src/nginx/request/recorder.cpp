@@ -87,19 +87,27 @@ void record_push(const Delivery& delivery, ngx_http_request_t* sr) noexcept {
 }
 
 void record_live_push(const Delivery& delivery) noexcept {
-    const bool is_delivered = delivery.push.verdict == Verdict::kDelivered;
-    const bool is_taken = is_delivered || delivery.push.verdict == Verdict::kEventRefused;
+    const Fate fate = delivery.push.verdict == Verdict::kDelivered      ? Fate::kDelivered
+                      : delivery.push.verdict == Verdict::kEventRefused ? Fate::kRefused
+                                                                        : Fate::kWaits;
     Stats& figures = stats();
     const StatusMs now_ms = status_now_ms();
-    if (is_delivered) {
+    if (fate == Fate::kDelivered) {
         count_delivery(figures, ngx_current_msec - delivery.arrived_ms, now_ms);
     }
     if (delivery.push.end.http_status != 0) {  // else nginx has ended it
         const TargetName name = {server_of(delivery.request),
                                  before_key(delivery.request, to_view(delivery.push.uri))};
-        note_push(figures, key_of(delivery.request, name), name, is_taken, delivery.push.reason,
-                  now_ms);
+        note_push(figures, key_of(delivery.request, name), name,
+                  {fate, delivery.push.reason, delivery.event.alert_key, true}, now_ms);
     }
+}
+
+void record_nowhere(const Delivery& delivery, std::string_view reason) noexcept {
+    const auto* location = static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_get_module_loc_conf(delivery.request, ngx_http_core_module));
+    note_nowhere(stats(), {server_of(delivery.request), to_view(location->name)}, reason,
+                 status_now_ms());
 }
 
 void note_spool(SpoolUser user, StoreStatus status, const std::string& error) noexcept {

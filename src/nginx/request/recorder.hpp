@@ -21,6 +21,9 @@ void record_push(const Delivery& delivery, ngx_http_request_t* sr) noexcept;
 /// The push of a caller that waits for it is judged.
 void record_live_push(const Delivery& delivery) noexcept;
 
+/// There is no push, for its uri is empty.
+void record_nowhere(const Delivery& delivery, std::string_view reason) noexcept;
+
 /// What came of the spool's last use by one of its users. The first of them, over all processes,
 /// that cannot use it is logged, and the last one that can again.
 void note_spool(SpoolUser user, StoreStatus status, const std::string& error) noexcept;

@@ -538,12 +538,18 @@ void Deliverer::record_end(const DueEvent& event, Fate fate, Delivery* delivery,
     const bool is_delivered = fate == Fate::kDelivered;
     const auto delay_ms =
         static_cast<std::uint64_t>(std::max<UnixMs>(now_ms - event.accepted_ms, 0));
+    const bool is_refused = delivery != nullptr && delivery->push.verdict == Verdict::kEventRefused;
+    const TargetName name = {event.server, event.location};
     if (is_delivered) {
-        const TargetName name = {event.server, event.location};
         count_delivery(stats(), delay_ms, status_now_ms());
-        note_push(stats(), target_key(name), name, true, {}, status_now_ms());
     } else {
         publish_last_error(stats(), for_log(reason));
+    }
+    if (is_delivered || is_refused) {
+        note_push(
+            stats(), target_key(name), name,
+            {is_delivered ? Fate::kDelivered : Fate::kRefused, reason, event.alert_key, false},
+            status_now_ms());
     }
     if (fate == Fate::kWaits) {
         target_texts_[event.target_id].reason = for_log(reason);
