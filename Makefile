@@ -33,7 +33,7 @@ UNIT_TESTS := $(patsubst t/unit/%.cpp,$(BUILD)/unit/%,$(wildcard t/unit/*_test.c
 BUILD_PACKAGES := g++ make libyajl-dev libsqlite3-dev libssl-dev libpcre2-dev zlib1g-dev
 ifdef NGINX_SRC
 NGINX_SOURCE := $(BUILD)/nginx-source
-NGINX := $(BUILD)/nginx/nginx
+NGINX := $(BUILD)/nginx/$(if $(wildcard $(NGINX_SRC)/src/core/angie.h),angie,nginx)
 NGINX_FLAGS ?= --with-compat --with-debug --with-threads --with-http_ssl_module \
     --with-http_v2_module --with-http_auth_request_module --with-http_realip_module \
     $(shell [ ! -d '$(NGINX_SRC)/src/http/v3' ] || echo --with-http_v3_module)

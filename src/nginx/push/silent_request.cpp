@@ -38,16 +38,8 @@ void on_event(ngx_event_t* event) {
     ngx_http_run_posted_requests(c);
 }
 
-/// As nginx's own for a caller's connection, but there is no caller to name.
 u_char* log_error(ngx_log_t* log, u_char* buf, std::size_t len) {
-    u_char* end = buf;
-    if (log->action != nullptr) {
-        end = ngx_snprintf(buf, len, " while %s", log->action);
-        len -= static_cast<std::size_t>(end - buf);
-    }
-    auto* context = static_cast<ngx_http_log_ctx_t*>(log->data);
-    ngx_http_request_t* r = context->request;
-    return r == nullptr ? end : r->log_handler(r, context->current_request, end, len);
+    return log_context_of_request(log, buf, len);
 }
 
 /// All that a connection has besides its descriptor; false when out of memory.
