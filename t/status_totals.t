@@ -102,4 +102,4 @@ $t->flashduty->release;
 my $started = status()->{since};
 cmp_ok($started, '>', 1_700_000_000, 'delivering since some time');
 cmp_ok(status()->{now} - $started, '<', 120, 'not long ago');
-is(status()->{flashduty_build_info}{nginx}, ($t->build =~ m{nginx/([\d.]+)})[0], 'by this nginx');
+is(status()->{flashduty_build_info}{nginx}, ($t->build =~ m{^nginx version: \w+/(\d+\.\d+\.\d+)}m)[0], 'by this nginx');

@@ -123,7 +123,7 @@ sub build { return scalar qx{$NGINX -V 2>&1} }
 sub version {
     my ($class) = @_;
 
-    my ($major, $minor, $patch) = $class->build =~ m{nginx/(\d+)\.(\d+)\.(\d+)}
+    my ($major, $minor, $patch) = $class->build =~ m{^nginx version: (?:nginx|openresty)/(\d+)\.(\d+)\.(\d+)}m
         or die "$NGINX does not say its version\n";
     return $major * 1_000_000 + $minor * 1000 + $patch;
 }
@@ -421,7 +421,7 @@ sub logged {
     my $before = length $self->settle->error_log;
     $code->();
     my @lines = split /\n/, substr $self->settle->error_log, $before;
-    return grep { !/client .* closed (?:keepalive )?connection|: start worker process/ } @lines;
+    return grep { !/client (?:.* )?closed (?:keepalive )?connection|: start worker process/ } @lines;
 }
 
 # --- what every test file asserts --------------------------------------------
