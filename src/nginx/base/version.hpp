@@ -5,6 +5,6 @@
 
 namespace flashduty {
 
-inline constexpr std::string_view kVersion = "1.0.0";
+inline constexpr std::string_view kVersion = "1.1.0";
 
 }  // namespace flashduty
