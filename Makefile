@@ -90,10 +90,12 @@ test: unit nginx-tests
 unit: $(UNIT_TESTS)
 	CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 -e '' $(UNIT_TESTS)
 
-nginx-tests: $(MODULE) $(BUILD)/failing_sync.so $(BUILD)/old_sqlite.so | test-packages
+nginx-tests: $(MODULE) $(BUILD)/failing_sync.so $(BUILD)/old_sqlite.so \
+    $(BUILD)/bench/slow_sync.so | test-packages
 	@$(NGINX) -v
 	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) \
 	    TEST_FAILING_SYNC=$(BUILD)/failing_sync.so TEST_OLD_SQLITE=$(BUILD)/old_sqlite.so \
+	    TEST_SLOW_SYNC=$(BUILD)/bench/slow_sync.so \
 	    prove -j2 -It/lib t/*.t
 
 # What SQLite points into only counts as lost, perhaps, where a test's child ends with it.

@@ -112,6 +112,7 @@ enum class StoreStatus {
     kNewer,     ///< a newer version of the gateway has made it
     kCorrupt,   ///< no database, or a damaged one
     kFailed,    ///< any other error of the disk, a failed sync above all
+    kStalled,   ///< others who use it too hold it, for as long as one queues for it
 };
 
 /// A place where events wait. One object serves one thread at a time; several processes may each

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <limits>
+#include <random>
 #include <system_error>
 #include <utility>
 
@@ -31,6 +32,10 @@ struct Unsynced {
     bool of_checkpoint = true;
     /// Events from that id on were confirmed to nobody, but may be there.
     std::int64_t unconfirmed_from = kNone;
+    /// What tells it from all others: it is dealt with once. Empty: of 1.0.0.
+    std::string token;
+    /// The database that it is of; 0: not known.
+    ino_t inode = 0;
 };
 
 constexpr char kNextId[] = "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'event' AND seq > 0";
@@ -38,16 +43,43 @@ constexpr char kNextId[] = "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'ev
 constexpr std::string_view kOfCommit = "commit ";
 constexpr std::string_view kOfCheckpoint = "checkpoint ";
 
+constexpr char kIsDealtWith[] = "SELECT count(*) FROM recovery WHERE mark = ?";
+constexpr char kTakeBack[] = "DELETE FROM event WHERE event_id >= ?";
+constexpr char kDealWith[] = "INSERT INTO recovery (mark, recovered_ms) VALUES (?, ?)";
+constexpr char kResync[] = "UPDATE counter SET resync_ms = ?";
+
+std::string new_token() noexcept {
+    std::random_device random;
+    std::string token;
+    for (int i = 0; i < 16; i++) {
+        token += "0123456789abcdef"[random() % 16];
+    }
+    return token;
+}
+
+std::string text_of(const Unsynced& mark) noexcept {
+    return std::string(mark.of_checkpoint ? kOfCheckpoint : kOfCommit) +
+           std::to_string(mark.unconfirmed_from) + " " + mark.token + " " +
+           std::to_string(mark.inode);
+}
+
 /// Thinks the worst of what it cannot read.
 Unsynced read_mark(const SpoolFiles& files) noexcept {
     const std::string text = files.read(SpoolFiles::Mark::kUnsynced);
     Unsynced mark;
     mark.of_checkpoint = text.compare(0, kOfCommit.size(), kOfCommit) != 0;
     const std::size_t space = text.find(' ');
+    char* end = nullptr;
     const std::int64_t id =
-        space == std::string::npos ? 0 : std::strtoll(text.c_str() + space, nullptr, 10);
+        space == std::string::npos ? 0 : std::strtoll(text.c_str() + space, &end, 10);
     if (id > 0) {
         mark.unconfirmed_from = id;
+    }
+    char token[17] = {};
+    unsigned long long inode = 0;
+    if (end != nullptr && std::sscanf(end, " %16[0-9a-f] %llu", token, &inode) == 2) {
+        mark.token = token;
+        mark.inode = static_cast<ino_t>(inode);
     }
     return mark;
 }
@@ -120,18 +152,13 @@ bool use_wal(Connection& connection) noexcept {
     return is_wal;
 }
 
-UnixMs unix_ms() noexcept {
-    return std::chrono::duration_cast<milliseconds>(
-               std::chrono::system_clock::now().time_since_epoch())
-        .count();
-}
-
 }  // namespace
 
 StoreStatus SpoolDatabase::begin(Access access) noexcept {
     wait_from_now();
     began_anew_ = false;
     made_room_ = false;
+    lost_lock_ = false;
     next_id_ = 0;
     if (access == Access::kWrite || !is_sound()) {
         StoreStatus status = lock();
@@ -153,6 +180,10 @@ StoreStatus SpoolDatabase::begin(Access access) noexcept {
 }
 
 StoreStatus SpoolDatabase::end(Access access, StoreStatus status) noexcept {
+    lost_lock_ = access == Access::kWrite && !files_.is_lock_in_place();
+    if (lost_lock_) {
+        status = refuse(StoreStatus::kStalled, "has lost its lock to another process");
+    }
     if (status == StoreStatus::kOk || connection_.failed()) {
         connection_.run("COMMIT");
     } else {
@@ -265,9 +296,9 @@ void SpoolDatabase::mark_unsynced(bool of_checkpoint) noexcept {
         mark.of_checkpoint = of_checkpoint;
         mark.unconfirmed_from = next_id_ > 0 ? next_id_ : kNone;
     }
-    const std::string text = std::string(mark.of_checkpoint ? kOfCheckpoint : kOfCommit) +
-                             std::to_string(mark.unconfirmed_from);
-    owes_mark_ = files_.put(SpoolFiles::Mark::kUnsynced, text) != 0;
+    mark.token = new_token();
+    mark.inode = identity_.inode;
+    owes_mark_ = files_.put(SpoolFiles::Mark::kUnsynced, text_of(mark)) != 0;
 }
 
 /// Has it set aside, here or by one who may.
@@ -301,8 +332,12 @@ void SpoolDatabase::set_aside(std::string_view why, std::string_view reason) noe
     (void)files_.remove(SpoolFiles::Mark::kCorrupt);
     owes_mark_ = false;
     began_anew_ = true;
-    notice_ += (notice_.empty() ? "\"" : "; \"") + options_.path + "\" was set aside as \"" + to +
-               "\": " + std::string(reason);
+    note("was set aside as \"" + to + "\": " + std::string(reason));
+}
+
+/// For the log: what the spool's path did or met with.
+void SpoolDatabase::note(std::string_view what) noexcept {
+    notice_ += (notice_.empty() ? "\"" : "; \"") + options_.path + "\" " + std::string(what);
 }
 
 // ---------------------------------------------------------------- under the lock
@@ -310,12 +345,15 @@ void SpoolDatabase::set_aside(std::string_view why, std::string_view reason) noe
 /// Each holder commits once and lets go: many workers on a slow disk are no program that locks it,
 /// and to go past the spool would be to overtake what is in it.
 StoreStatus SpoolDatabase::lock() noexcept {
-    const std::int64_t queue_ms = options_.queue_ms / (queued_in_vain_ ? 4 : 1);
-    const int error = files_.lock(steady_clock::now() + milliseconds(queue_ms));
+    const int error = files_.lock(steady_clock::now() + milliseconds(queue_ms_));
     wait_from_now();
-    queued_in_vain_ = error == EWOULDBLOCK;
-    if (queued_in_vain_) {
-        return refuse(StoreStatus::kBusy,
+    if (files_.take_lock_loss() && options_.may_set_aside) {
+        note(
+            "has a lock file, \".guard\", that was removed or replaced under the running gateway:"
+            " leave it alone");
+    }
+    if (error == EWOULDBLOCK) {
+        return refuse(StoreStatus::kStalled,
                       "is locked by another process of the gateway: its disk stalls or it hangs");
     }
     if (files_.others_waited_in_vain()) {
@@ -326,7 +364,7 @@ StoreStatus SpoolDatabase::lock() noexcept {
 
 StoreStatus SpoolDatabase::repair() noexcept {
     if (connection_.is_open() && was_replaced()) {
-        connection_.close();
+        close_replaced();
     }
     FileIdentity there;
     if (files_.has(SpoolFiles::Mark::kCorrupt) && files_.identify(there)) {
@@ -345,6 +383,20 @@ StoreStatus SpoolDatabase::repair() noexcept {
     return connection_.is_open() ? StoreStatus::kOk : open();
 }
 
+/// Somebody has taken the file away, and not the deliverer. What was in it can still be counted.
+void SpoolDatabase::close_replaced() noexcept {
+    if (options_.may_set_aside) {
+        const std::int64_t waiting = connection_.number("SELECT waiting FROM counter");
+        const std::int64_t dead = connection_.number("SELECT dead FROM counter");
+        note("was removed or replaced under the running gateway, with what was in it: " +
+             (connection_.failed() ? "nobody knows how many events"
+                                   : std::to_string(waiting) + " events that waited and " +
+                                         std::to_string(dead) + " dead letters"));
+        connection_.forgive();
+    }
+    connection_.close();
+}
+
 StoreStatus SpoolDatabase::open() noexcept {
     if (!files_.identify(identity_)) {
         const int error = files_.create();
@@ -354,6 +406,10 @@ StoreStatus SpoolDatabase::open() noexcept {
         if (!files_.identify(identity_)) {
             return refuse(StoreStatus::kFailed, "has disappeared");
         }
+    }
+    if (files_.is_link()) {
+        return refuse(StoreStatus::kReadOnly,
+                      "is a symbolic link, which is not followed: name what it leads to");
     }
     checkpointed_ = 0;
     connection_.open(options_.path, options_.vfs);
@@ -416,15 +472,29 @@ StoreStatus SpoolDatabase::recover_once() noexcept {
     return status == StoreStatus::kOk ? prove_sync() : status;
 }
 
+/// Whom it is told that it is proven finds it so after a loss of power, too.
 StoreStatus SpoolDatabase::prove_sync() noexcept {
-    const Unsynced mark = owes_mark_ ? Unsynced{} : read_mark(files_);
-    // Who was told no has pushed them without the spool.
-    connection_.run("DELETE FROM event WHERE event_id >= ?", mark.unconfirmed_from);
+    Unsynced mark = owes_mark_ ? Unsynced{} : read_mark(files_);
+    const bool is_stale = !mark.token.empty() && (mark.inode != identity_.inode ||
+                                                  connection_.number(kIsDealtWith, mark.token) > 0);
+    if (is_stale && !connection_.failed()) {
+        note(
+            "had a mark, \".unsynced\", of a failed sync that was dealt with before: nothing is"
+            " taken back for it");
+        mark.unconfirmed_from = kNone;
+        mark.token = new_token();
+        mark.inode = identity_.inode;
+        const int error = files_.put(SpoolFiles::Mark::kUnsynced, text_of(mark));
+        if (error != 0) {
+            return refuse_system("given its mark \".unsynced\"", error);
+        }
+    }
+    const std::int64_t taken_back = take_back(mark.unconfirmed_from, mark.token);
     if (mark.of_checkpoint) {
         connection_.run("VACUUM");  // page for page through the WAL again
     }
     // Something to sync, in both files.
-    connection_.run("UPDATE counter SET resync_ms = ?", unix_ms());
+    connection_.run(kResync, options_.clock.to_wall(options_.clock.now_ms()));
     const bool is_done = connection_.checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
     if (connection_.failed()) {
         return judge(Doing::kCheckpoint);
@@ -436,8 +506,29 @@ StoreStatus SpoolDatabase::prove_sync() noexcept {
     if (error != 0) {
         return refuse_system("freed of its mark \".unsynced\"", error);
     }
+    const int unsynced = files_.sync_folder();
+    if (unsynced != 0) {
+        return refuse_system("synced with its folder", unsynced);
+    }
     owes_mark_ = false;
+    if (taken_back > 0) {
+        note("has had a failed sync: " + std::to_string(taken_back) +
+             " events that were confirmed to nobody were taken back");
+    }
     return StoreStatus::kOk;
+}
+
+/// Who was told no has pushed them without the spool. What is done for a mark, and that it is,
+/// comes to the disk as one.
+std::int64_t SpoolDatabase::take_back(std::int64_t from_id, const std::string& token) noexcept {
+    connection_.run("BEGIN IMMEDIATE");
+    connection_.run(kTakeBack, from_id);
+    const std::int64_t count = connection_.changes();
+    if (!token.empty()) {
+        connection_.run(kDealWith, token, options_.clock.to_wall(options_.clock.now_ms()));
+    }
+    connection_.run("COMMIT");
+    return connection_.failed() ? 0 : count;
 }
 
 /// Where a new database can be written, the old one is the trouble and not the disk; unless that

@@ -27,15 +27,18 @@ class SpoolDatabase {
   public:
     struct Options {
         std::string path;
-        std::int64_t busy_ms = 150;    ///< how long to wait for the locks of other programs
-        std::int64_t queue_ms = 2000;  ///< and for those who use the spool too
-        bool may_set_aside = false;    ///< else leaves a mark for one that may
-        const char* vfs = nullptr;     ///< SQLite's by that name; the usual one
+        std::int64_t busy_ms = 150;      ///< how long to wait for the locks of other programs
+        std::int64_t queue_ms = 10'000;  ///< and for those who use the spool too
+        bool may_set_aside = false;      ///< else leaves a mark for one that may
+        const char* vfs = nullptr;       ///< SQLite's by that name; the usual one
         SpoolClock clock{};
     };
 
     explicit SpoolDatabase(Options options) noexcept
-        : options_(std::move(options)), files_(options_.path), clock_(options_.clock) {}
+        : options_(std::move(options)),
+          files_(options_.path),
+          clock_(options_.clock),
+          queue_ms_(options_.queue_ms) {}
 
     /// `work` gets the connection and gives a StoreStatus; it is done in one transaction, and
     /// leaves nothing behind unless it gives kOk and the connection has not failed. It may be done
@@ -44,10 +47,14 @@ class SpoolDatabase {
     [[nodiscard]] StoreStatus read(Work work) noexcept {
         return transact(Access::kRead, work);
     }
-    /// With kOk it is synced.
+    /// With kOk it is synced. Gives up to queue for others `queue_ms` after the call, or as the
+    /// options say.
     template <class Work>
-    [[nodiscard]] StoreStatus write(Work work) noexcept {
-        return transact(Access::kWrite, work);
+    [[nodiscard]] StoreStatus write(Work work, std::int64_t queue_ms = -1) noexcept {
+        queue_ms_ = queue_ms < 0 ? options_.queue_ms : queue_ms;
+        const StoreStatus status = transact(Access::kWrite, work);
+        queue_ms_ = options_.queue_ms;
+        return status;
     }
 
     /// In a `work`: the clock of the times in the database.
@@ -67,7 +74,7 @@ class SpoolDatabase {
     template <class Work>
     StoreStatus transact(Access access, Work& work) noexcept {
         const StoreStatus status = transact_once(access, work);
-        const bool is_mended = (status == StoreStatus::kCorrupt && began_anew_) ||
+        const bool is_mended = lost_lock_ || (status == StoreStatus::kCorrupt && began_anew_) ||
                                (status == StoreStatus::kFull && made_room_);
         return is_mended ? transact_once(access, work) : status;
     }
@@ -94,11 +101,14 @@ class SpoolDatabase {
     StoreStatus recover() noexcept;
     StoreStatus recover_once() noexcept;
     StoreStatus prove_sync() noexcept;
+    std::int64_t take_back(std::int64_t from_id, const std::string& token) noexcept;
     StoreStatus begin_anew() noexcept;
     bool make_new(const std::string& path) noexcept;
     void set_aside(std::string_view why, std::string_view reason) noexcept;
     void give_up_corrupt(std::string_view reason) noexcept;
     void mark_unsynced(bool of_checkpoint) noexcept;
+    void close_replaced() noexcept;
+    void note(std::string_view what) noexcept;
 
     /// For the locks of other programs.
     void wait_from_now() noexcept;
@@ -115,7 +125,8 @@ class SpoolDatabase {
     int checkpointed_ = 0;     ///< frames of the WAL
     bool began_anew_ = false;  ///< the file that was found damaged is no longer there
     bool made_room_ = false;   ///< on a disk that was found full
-    bool queued_in_vain_ = false;
+    bool lost_lock_ = false;   ///< before it could commit
+    std::int64_t queue_ms_;
     bool owes_mark_ = false;     ///< of a failed sync: it could not be put yet
     std::int64_t next_id_ = 0;   ///< of an event that is being written; 0: none is
     int failed_recoveries_ = 0;  ///< in a row

@@ -18,10 +18,11 @@ constexpr mode_t kOwnerOnly = S_IRUSR | S_IWUSR;
 /// The database, then what SQLite keeps beside it.
 constexpr const char* kParts[] = {"", "-wal", "-shm"};
 
+/// Follows no link: who may write the folder must not lead its owner elsewhere.
 int open_file(const std::string& name, int flags) noexcept {
     int fd;
     do {
-        fd = ::open(name.c_str(), flags | O_CLOEXEC, kOwnerOnly);
+        fd = ::open(name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, kOwnerOnly);
     } while (fd < 0 && errno == EINTR);
     return fd;
 }
@@ -53,49 +54,79 @@ std::string time_stamp() noexcept {
 }  // namespace
 
 int SpoolFiles::lock(Deadline deadline) noexcept {
-    bool is_queueing = false;
+    using std::chrono::microseconds;
+    bool is_drawn = false, is_queueing = false;
     std::uint64_t vain_waits_before = 0;
     others_waited_in_vain_ = false;
     for (;;) {
-        const int error = lock_fd_ < 0 ? open_lock() : 0;
+        int error = lock_fd_ < 0 ? open_lock() : 0;
         if (error != 0) {
             return error;
         }
-        if (::flock(lock_fd_, LOCK_EX | LOCK_NB) == 0) {
-            struct stat info;
-            if (::fstat(lock_fd_, &info) == 0 && info.st_nlink > 0) {
-                others_waited_in_vain_ = is_queueing && vain_waits() != vain_waits_before;
-                return 0;
-            }
-            close_lock();  // someone has deleted it: the others have a new one
-            is_queueing = false;
-        } else if (errno != EWOULDBLOCK && errno != EINTR) {
-            return errno;
-        } else if (std::chrono::steady_clock::now() >= deadline) {
-            return EWOULDBLOCK;
-        } else {
-            if (!is_queueing) {
-                is_queueing = true;
-                vain_waits_before = vain_waits();
-            }
-            std::this_thread::sleep_for(std::chrono::microseconds(500));
+        if (!is_drawn) {
+            ticket_.draw(lock_fd_);
+            is_drawn = true;
         }
+        const Ticket::Turn turn = ticket_.turn();
+        error = turn == Ticket::Turn::kNow ? try_lock() : EWOULDBLOCK;
+        if (error == 0) {
+            others_waited_in_vain_ = is_queueing && vain_waits() != vain_waits_before;
+            return 0;
+        }
+        if (error == ESTALE) {
+            is_drawn = false;
+            continue;
+        }
+        if (error != EWOULDBLOCK || std::chrono::steady_clock::now() >= deadline) {
+            ticket_.give_back();
+            return error;
+        }
+        if (!is_queueing) {
+            is_queueing = true;
+            vain_waits_before = vain_waits();
+        }
+        std::this_thread::sleep_for(microseconds(turn == Ticket::Turn::kLater ? 1000 : 200));
     }
+}
+
+/// ESTALE when there is another file by now.
+int SpoolFiles::try_lock() noexcept {
+    if (::flock(lock_fd_, LOCK_EX | LOCK_NB) != 0) {
+        return errno == EINTR ? EWOULDBLOCK : errno;
+    }
+    if (is_lock_in_place()) {
+        return 0;
+    }
+    has_lost_lock_ = true;
+    close_lock();
+    return ESTALE;
+}
+
+bool SpoolFiles::is_lock_in_place() const noexcept {
+    struct stat held, there;
+    return ::fstat(lock_fd_, &held) == 0 && ::lstat(name_of_lock().c_str(), &there) == 0 &&
+           held.st_dev == there.st_dev && held.st_ino == there.st_ino;
 }
 
 void SpoolFiles::unlock() noexcept {
     if (lock_fd_ >= 0) {
         ::flock(lock_fd_, LOCK_UN);
     }
+    ticket_.give_back();
 }
 
 bool SpoolFiles::identify(FileIdentity& identity) const noexcept {
     struct stat info;
-    if (::stat(path_.c_str(), &info) != 0) {
+    if (::lstat(path_.c_str(), &info) != 0) {
         return false;
     }
     identity = {info.st_dev, info.st_ino};
     return true;
+}
+
+bool SpoolFiles::is_link() const noexcept {
+    struct stat info;
+    return ::lstat(path_.c_str(), &info) == 0 && S_ISLNK(info.st_mode);
 }
 
 int SpoolFiles::create() const noexcept {
@@ -117,7 +148,8 @@ int SpoolFiles::create() const noexcept {
 
 int SpoolFiles::sync_folder() const noexcept {
     const std::size_t slash = path_.rfind('/');
-    const std::string folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
+    // The folder itself may be reached by links.
+    const std::string folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1) + ".";
     const int fd = open_file(folder, O_RDONLY | O_DIRECTORY);
     if (fd < 0) {
         return errno;
@@ -134,7 +166,7 @@ std::string SpoolFiles::read(Mark mark) const noexcept {
     if (fd < 0) {
         return {};
     }
-    char text[64];
+    char text[256];
     const ssize_t size = ::read(fd, text, sizeof text);
     ::close(fd);
     return size <= 0 ? std::string() : std::string(text, static_cast<std::size_t>(size));
@@ -188,12 +220,15 @@ std::uint64_t SpoolFiles::vain_waits() const noexcept {
     return ::pread(lock_fd_, &count, sizeof count, 0) == sizeof count ? count : 0;
 }
 
+std::string SpoolFiles::name_of_lock() const noexcept { return path_ + ".guard"; }
+
 int SpoolFiles::open_lock() noexcept {
-    lock_fd_ = open_file(path_ + ".guard", O_RDWR | O_CREAT);
+    lock_fd_ = open_file(name_of_lock(), O_RDWR | O_CREAT);
     return lock_fd_ < 0 ? errno : 0;
 }
 
 void SpoolFiles::close_lock() noexcept {
+    ticket_.give_back();
     if (lock_fd_ >= 0) {
         ::close(lock_fd_);
         lock_fd_ = -1;

@@ -7,8 +7,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "sqlite.hpp"
+#include "ticket.hpp"
 
 namespace flashduty {
 
@@ -37,9 +39,15 @@ class SpoolFiles {
 
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
-    /// Keeps out all other users of the spool who do the same; EWOULDBLOCK at the deadline.
+    /// Keeps out all other users of the spool who do the same, first come, first served;
+    /// EWOULDBLOCK at the deadline.
     [[nodiscard]] int lock(Deadline deadline) noexcept;
     void unlock() noexcept;
+    /// Under the lock: whether others would still find it. If somebody has removed or replaced its
+    /// file they hold another one.
+    [[nodiscard]] bool is_lock_in_place() const noexcept;
+    /// Whether that was so since the last call.
+    [[nodiscard]] bool take_lock_loss() noexcept { return std::exchange(has_lost_lock_, false); }
 
     /// Under the lock: tells those who queue for it that another program's lock was waited for in
     /// vain.
@@ -47,8 +55,9 @@ class SpoolFiles {
     /// Whether one of the others did so while this one queued.
     [[nodiscard]] bool others_waited_in_vain() const noexcept { return others_waited_in_vain_; }
 
-    /// False when there is no database.
+    /// False when there is no database. A link is what it is, not what it leads to.
     [[nodiscard]] bool identify(FileIdentity& identity) const noexcept;
+    [[nodiscard]] bool is_link() const noexcept;
     /// Makes an empty database, for its owner only, which its WAL takes over from it. Under the
     /// lock: to close a file lets go all locks that SQLite may have on it elsewhere in this
     /// process.
@@ -67,6 +76,8 @@ class SpoolFiles {
     static void remove_database(const std::string& path) noexcept;
 
   private:
+    [[nodiscard]] int try_lock() noexcept;
+    [[nodiscard]] std::string name_of_lock() const noexcept;
     [[nodiscard]] int open_lock() noexcept;
     void close_lock() noexcept;
     [[nodiscard]] std::uint64_t vain_waits() const noexcept;
@@ -74,7 +85,9 @@ class SpoolFiles {
 
     std::string path_;
     int lock_fd_ = -1;
+    Ticket ticket_;  ///< at lock_fd_
     bool others_waited_in_vain_ = false;
+    bool has_lost_lock_ = false;
 };
 
 }  // namespace flashduty

@@ -1,5 +1,6 @@
 #include "sqlite_store.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "dead_letters.hpp"
@@ -149,18 +150,27 @@ SqliteStore::SqliteStore(SqliteStoreOptions options, bool may_set_aside) noexcep
 
 StoreStatus SqliteStore::append(const std::vector<NewEvent>& events,
                                 std::vector<Appended>& appended) noexcept {
-    return database_.write([&](Connection& connection) {
-        appended.clear();
-        if (used_bytes(connection) >= options_.max_size_bytes) {
-            return database_.refuse(
-                StoreStatus::kFull,
-                "holds " + std::to_string(options_.max_size_bytes) + " bytes, its max_size");
-        }
-        for (const NewEvent& event : events) {
-            appended.push_back(add(connection, database_.clock(), event));
-        }
-        return StoreStatus::kOk;
-    });
+    // Less what the oldest has queued for already, but enough for all others to come once.
+    UnixMs accepted_ms = options_.clock.now_ms();
+    for (const NewEvent& event : events) {
+        accepted_ms = std::min(accepted_ms, event.accepted_ms);
+    }
+    const std::int64_t queue_ms =
+        std::max(accepted_ms + options_.queue_ms - options_.clock.now_ms(), options_.queue_ms / 2);
+    return database_.write(
+        [&](Connection& connection) {
+            appended.clear();
+            if (used_bytes(connection) >= options_.max_size_bytes) {
+                return database_.refuse(
+                    StoreStatus::kFull,
+                    "holds " + std::to_string(options_.max_size_bytes) + " bytes, its max_size");
+            }
+            for (const NewEvent& event : events) {
+                appended.push_back(add(connection, database_.clock(), event));
+            }
+            return StoreStatus::kOk;
+        },
+        queue_ms);
 }
 
 StoreStatus SqliteStore::targets(std::vector<std::int64_t>& target_ids) noexcept {

@@ -17,9 +17,8 @@ struct SqliteStoreOptions {
     std::int64_t max_age_ms = std::int64_t{24} * 60 * 60 * 1000;
     std::int64_t dead_age_ms = std::int64_t{30} * 24 * 60 * 60 * 1000;
     std::int64_t busy_ms = 150;  ///< how long to wait for the locks of other programs
-    /// How long to queue behind other stores of the same database: as long as a disk may stall, but
-    /// less than all but BlueKing's most impatient plans wait for an answer (3 s).
-    std::int64_t queue_ms = 2000;
+    /// How long to queue behind other stores of the same database; an event since it was accepted.
+    std::int64_t queue_ms = 10'000;
     const char* vfs = nullptr;  ///< SQLite's by that name, for tests
     SpoolClock clock{};         ///< of all times that the store is given and gives
 };

@@ -3,6 +3,7 @@
 
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <string>
@@ -16,6 +17,7 @@ struct DiskFaults {
     std::string only;           ///< in files whose names end so
     ino_t only_spool = 0;       ///< in files of the database that is this inode
     bool is_forgetful = false;  ///< a failed sync loses all that was written since the last one
+    int sync_ms = 0;            ///< how long a sync takes
     int syncs = 0;              ///< that have succeeded
 };
 
@@ -97,6 +99,7 @@ inline int sync(sqlite3_file* file, int flags) {
         forget(file);
         return SQLITE_IOERR_FSYNC;
     }
+    ::usleep(static_cast<useconds_t>(disk_faults.sync_ms) * 1000);
     file_of(file)->unsynced->clear();
     disk_faults.syncs++;
     return real(file)->pMethods->xSync(real(file), flags);

@@ -5,7 +5,9 @@
 
 #include <chrono>
 #include <fstream>
+#include <map>
 #include <set>
+#include <sstream>
 #include <thread>
 
 #include "failing_vfs.hpp"
@@ -150,13 +152,65 @@ void a_database_that_was_deleted_is_begun_anew_by_all(void**) {
     assert_int_equal(folder.names_with(".stray-").size(), 2);  // -wal and -shm
 }
 
-void a_lock_file_that_was_deleted_still_keeps_others_out(void**) {
+void a_lock_file_that_was_deleted_or_replaced_still_keeps_others_out(void**) {
+    for (const bool is_replaced : {false, true}) {
+        TempFolder folder;
+        const std::string guard = folder.spool() + ".guard";
+        SqliteStore store(options_of(folder), true);
+        assert_status(append_one(store), kOk);
+        std::filesystem::rename(guard, guard + ".old");
+        if (is_replaced) {
+            std::ofstream(guard).flush();
+        }
+        SqliteStore another(options_of(folder), false);
+        assert_status(append_one(another), kOk);
+        const ino_t inode = inode_of(guard);
+        assert_text(store.take_notice(), "");
+        assert_status(append_one(store), kOk);
+        assert_true(inode_of(guard) == inode);
+        const std::string notice = store.take_notice();
+        assert_true(notice.find("\".guard\", that was removed or replaced") != std::string::npos);
+        assert_status(append_one(store), kOk);
+        assert_text(store.take_notice(), "");
+    }
+}
+
+void that_all_files_were_removed_is_said_with_what_was_in_them(void**) {
     TempFolder folder;
-    SqliteStore store(options_of(folder), true);
+    SqliteStore deliverers(options_of(folder), true), another(options_of(folder), false);
+    append(deliverers, {new_event("a"), new_event("b"), new_event("c")});
+    refuse(deliverers, due_of(deliverers, "c"));
+    for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
+        std::filesystem::remove(entry.path());
+    }
+    assert_status(append_one(another, "d"), kOk);
+    assert_text(due_keys(deliverers, kNow), "d");
+    const std::string notice = deliverers.take_notice();
+    assert_true(notice.find("was removed or replaced under the running gateway, with what was in"
+                            " it: 2 events that waited and 1 dead letters") != std::string::npos);
+    assert_text(another.take_notice(), "");
+}
+
+void no_link_is_followed(void**) {
+    TempFolder folder, elsewhere;
+    const std::string target = elsewhere.path() + "/there";
+    for (const char* suffix : {"", ".guard"}) {
+        std::filesystem::remove(folder.spool() + suffix);
+        std::filesystem::create_symlink(target, folder.spool() + suffix);
+        SqliteStore store(options_of(folder), true);
+        std::vector<Appended> appended;
+        assert_false(store.append({new_event("a")}, appended) == StoreStatus::kOk);
+        assert_false(std::filesystem::exists(target));
+        std::filesystem::remove(folder.spool() + suffix);
+        assert_status(append_one(store), kOk);
+        std::filesystem::remove(folder.spool());
+    }
+    // The folder may be one.
+    std::filesystem::create_directory_symlink(folder.path(), elsewhere.path() + "/folder");
+    SqliteStoreOptions options = options_of(folder);
+    options.path = elsewhere.path() + "/folder/other.db";
+    SqliteStore store(options, true);
     assert_status(append_one(store), kOk);
-    std::filesystem::remove(folder.spool() + ".guard");
-    assert_status(append_one(store), kOk);
-    assert_true(std::filesystem::exists(folder.spool() + ".guard"));
 }
 
 // ---------------------------------------------------------------- whose database it is
@@ -290,13 +344,16 @@ void a_lock_of_another_program_makes_it_busy(void**) {
     assert_text(due_keys(store, kNow), "a b");
 }
 
-milliseconds time_until_busy(SqliteStore& store) {
+milliseconds time_until_given_up(SqliteStore& store, StoreStatus expected,
+                                 UnixMs accepted_ms = kNow) {
     const auto begin = steady_clock::now();
-    assert_status(append_one(store), kBusy);
+    std::vector<Appended> appended;
+    const StoreStatus status = store.append({new_event("a", "Ok", accepted_ms)}, appended);
+    assert_text(status_name(status), status_name(expected));
     return std::chrono::duration_cast<milliseconds>(steady_clock::now() - begin);
 }
 
-void another_process_of_the_gateway_makes_it_busy_too(void**) {
+void one_who_queues_for_another_process_of_the_gateway_gives_up_in_time(void**) {
     TempFolder folder;
     SqliteStoreOptions options = options_of(folder);
     options.busy_ms = 20;
@@ -305,8 +362,10 @@ void another_process_of_the_gateway_makes_it_busy_too(void**) {
     assert_status(append_one(store), kOk);
     const int fd = ::open((folder.spool() + ".guard").c_str(), O_RDWR);
     assert_int_equal(::flock(fd, LOCK_EX), 0);
-    assert_true(time_until_busy(store) >= milliseconds(1500));
-    assert_true(time_until_busy(store) < milliseconds(1500));  // once is enough
+    assert_true(time_until_given_up(store, StoreStatus::kStalled) >= milliseconds(1500));
+    // An event that has queued elsewhere before does not do so for as long again.
+    assert_true(time_until_given_up(store, StoreStatus::kStalled, kNow - 1490) <
+                milliseconds(1500));
     assert_int_equal(size_of(store).waiting, 1);
     ::close(fd);
     assert_status(append_one(store), kOk);
@@ -347,11 +406,97 @@ void a_lock_of_another_program_is_waited_for_by_one_at_a_time(void**) {
         std::this_thread::sleep_for(milliseconds(1));
     }
     ::close(fd);
-    assert_true(time_until_busy(second) < milliseconds(60'000));
+    assert_true(time_until_given_up(second, StoreStatus::kBusy) < milliseconds(60'000));
     waits.join();
     shell.run("COMMIT");
     assert_status(append_one(second, "b"), kOk);
     assert_text(due_keys(first, kNow), "a b");
+}
+
+/// Each in a process of its own, on a disk whose syncs take a while.
+void who_queues_is_served_in_turn(void**) {
+    constexpr int kProcesses = 6, kCommits = 25;
+    TempFolder folder;
+    std::vector<pid_t> children;
+    int go[2];
+    assert_int_equal(::pipe(go), 0);
+    for (int i = 0; i < kProcesses; i++) {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            SqliteStoreOptions options = failing_options(folder);
+            options.queue_ms = 60'000;
+            SqliteStore store(options, false);
+            disk_faults.sync_ms = 5;
+            char start = 0;
+            bool is_good = append_one(store) == StoreStatus::kOk && ::read(go[0], &start, 1) == 1;
+            for (int commit = 0; commit < kCommits && is_good; commit++) {
+                is_good = append_one(store, std::to_string(i)) == StoreStatus::kOk;
+            }
+            ::_exit(is_good ? 0 : 1);
+        }
+        children.push_back(child);
+    }
+    Shell shell(folder.spool());
+    while (shell.run("SELECT count(*) FROM event") != std::to_string(kProcesses)) {
+        std::this_thread::sleep_for(milliseconds(5));
+    }
+    assert_int_equal(::write(go[1], "xxxxxx", kProcesses), kProcesses);
+    for (const pid_t child : children) {
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    ::close(go[0]);
+    ::close(go[1]);
+    // While all of them queue, none comes twice before another has come once; at their start and at
+    // their end they are fewer.
+    std::map<std::string, int> count;
+    int worst = 0;
+    std::istringstream keys(
+        shell.run("SELECT alert_key FROM waiting WHERE alert_key <> 'a'"
+                  " ORDER BY event_id"));
+    for (std::string key; std::getline(keys, key);) {
+        count[key]++;
+        int least = kCommits, most = 0;
+        for (int i = 0; i < kProcesses; i++) {
+            least = std::min(least, count[std::to_string(i)]);
+            most = std::max(most, count[std::to_string(i)]);
+        }
+        worst = std::max(worst, most - least);
+    }
+    print_message("# %d commits of one more than of another at most\n", worst);
+    assert_true(worst <= 6);
+}
+
+void one_who_dies_in_the_queue_holds_up_nobody(void**) {
+    TempFolder folder;
+    SqliteStoreOptions options = options_of(folder);
+    options.queue_ms = 60'000;
+    SqliteStore store(options, true);
+    assert_status(append_one(store), kOk);
+    const int fd = ::open((folder.spool() + ".guard").c_str(), O_RDWR);
+    assert_int_equal(::flock(fd, LOCK_EX), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::close(fd);
+        SqliteStore queueing(options, false);
+        ::_exit(append_one(queueing) == StoreStatus::kOk ? 0 : 1);
+    }
+    const int probe = ::open((folder.spool() + ".guard").c_str(), O_RDWR);
+    struct flock ticket = {};
+    do {
+        std::this_thread::sleep_for(milliseconds(1));
+        ticket.l_type = F_WRLCK;
+        ticket.l_whence = SEEK_SET;
+        ticket.l_start = (off_t{1} << 40) + 1;
+    } while (::fcntl(probe, F_OFD_GETLK, &ticket) == 0 && ticket.l_type == F_UNLCK);
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    ::close(fd);
+    ::close(probe);
+    const auto begin = steady_clock::now();
+    assert_status(append_one(store), kOk);
+    assert_true(steady_clock::now() - begin < milliseconds(30'000));
 }
 
 void one_who_reads_holds_up_nobody(void**) {
@@ -436,6 +581,61 @@ void a_mark_that_is_found_has_both_files_synced_before_anything_else(void**) {
     disk_faults.syncs_fail = false;
     assert_status(append_one(store, "b"), kOk);
     assert_text(due_keys(store, kNow), "a b");
+}
+
+std::string content_of(const std::string& path) {
+    std::ifstream file(path);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+void a_mark_that_was_dealt_with_takes_nothing_back_when_it_is_there_again(void**) {
+    for (const bool fails_again : {false, true}) {
+        disk_faults = {};
+        TempFolder folder;
+        const std::string mark = folder.spool() + ".unsynced";
+        SqliteStore store(failing_options(folder), true);
+        assert_status(append_one(store, "a"), kOk);
+        disk_faults.syncs_fail = true;
+        assert_status(append_one(store, "nobody's"), kFailed);
+        const std::string text = content_of(mark);
+        disk_faults.syncs_fail = false;
+        assert_status(append_one(store, "b"), kOk);
+        assert_true(store.take_notice().find("1 events that were confirmed to nobody were taken"
+                                             " back") != std::string::npos);
+        std::ofstream(mark) << text;
+        if (fails_again) {
+            disk_faults.syncs_fail = true;
+            assert_status(append_one(store, "c"), kFailed);
+            disk_faults.syncs_fail = false;
+        }
+        assert_status(append_one(store, "c"), kOk);
+        assert_true(store.take_notice().find("nothing is taken back") != std::string::npos);
+        assert_text(due_keys(store, kNow), "a b c");
+        assert_false(std::filesystem::exists(mark));
+    }
+}
+
+void a_mark_of_another_database_takes_nothing_back(void**) {
+    disk_faults = {};
+    TempFolder folder;
+    const std::string mark = folder.spool() + ".unsynced";
+    {
+        SqliteStore store(failing_options(folder), true);
+        assert_status(append_one(store, "a"), kOk);
+        disk_faults.syncs_fail = true;
+        assert_status(append_one(store, "nobody's"), kFailed);
+        disk_faults.syncs_fail = false;
+    }
+    const std::string text = content_of(mark);
+    std::filesystem::rename(folder.spool(), folder.spool() + ".old");
+    std::filesystem::remove(mark);
+    SqliteStore store(failing_options(folder), true);
+    assert_status(append_one(store, "b"), kOk);
+    std::ofstream(mark) << text;
+    assert_status(append_one(store, "c"), kOk);
+    assert_text(due_keys(store, kNow), "b c");
 }
 
 void a_checkpoint_that_fails_counts_as_a_failed_sync(void**) {
@@ -657,7 +857,9 @@ int main() {
         test(a_folder_in_its_place_is_not_set_aside),
         test(what_may_not_be_written_is_read_only_until_it_may),
         test(a_database_that_was_deleted_is_begun_anew_by_all),
-        test(a_lock_file_that_was_deleted_still_keeps_others_out),
+        test(a_lock_file_that_was_deleted_or_replaced_still_keeps_others_out),
+        test(that_all_files_were_removed_is_said_with_what_was_in_them),
+        test(no_link_is_followed),
         test(that_of_a_newer_version_is_left_alone),
         test(that_of_another_program_is_left_alone),
         test(an_empty_file_becomes_a_database),
@@ -667,14 +869,18 @@ int main() {
         test(damage_that_shows_later_is_set_aside_by_the_deliverer),
         test(a_mark_of_damage_does_not_concern_another_file),
         test(a_lock_of_another_program_makes_it_busy),
-        test(another_process_of_the_gateway_makes_it_busy_too),
+        test(one_who_queues_for_another_process_of_the_gateway_gives_up_in_time),
         test(another_process_of_the_gateway_that_is_slow_is_waited_for),
         test(a_lock_of_another_program_is_waited_for_by_one_at_a_time),
+        test(who_queues_is_served_in_turn),
+        test(one_who_dies_in_the_queue_holds_up_nobody),
         test(one_who_reads_holds_up_nobody),
         test(no_call_leaves_a_snapshot_behind),
         test(a_full_disk_takes_nothing_and_goes_on_when_there_is_room),
         test(after_a_failed_sync_nobody_confirms_before_a_good_one),
         test(a_mark_that_is_found_has_both_files_synced_before_anything_else),
+        test(a_mark_that_was_dealt_with_takes_nothing_back_when_it_is_there_again),
+        test(a_mark_of_another_database_takes_nothing_back),
         test(a_checkpoint_that_fails_counts_as_a_failed_sync),
         test(a_reader_in_the_way_of_the_proof_makes_it_busy),
         test(a_database_that_cannot_be_synced_is_set_aside_where_a_new_one_can),

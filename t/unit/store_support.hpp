@@ -35,8 +35,8 @@ inline constexpr UnixMs kNow = 1'700'000'000'000;
     assert_text(status_name((actual)), status_name(flashduty::StoreStatus::expected))
 
 inline const char* status_name(StoreStatus status) {
-    constexpr const char* kNames[] = {"ok",    "busy",    "full",  "read-only",
-                                      "newer", "corrupt", "failed"};
+    constexpr const char* kNames[] = {"ok",    "busy",    "full",   "read-only",
+                                      "newer", "corrupt", "failed", "stalled"};
     return kNames[static_cast<std::size_t>(status)];
 }
 

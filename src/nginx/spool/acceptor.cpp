@@ -18,8 +18,13 @@ namespace flashduty {
 
 namespace {
 
-/// More in one commit would keep the others waiting.
+/// More in one commit would keep the others waiting, and take room that nobody has counted. A
+/// single event may be larger.
 constexpr std::size_t kMaxBatchEvents = 256;
+constexpr std::size_t kMaxBatchBytes = 4 * 1024 * 1024;
+
+/// An event goes past the spool only after so long in the queue for the disk.
+constexpr UnixMs kLongestQueueMs = 10'000;
 
 /// An outage of the spool that brings more keys lets their dead letters come back.
 constexpr std::size_t kMostDelivered = 10000;
@@ -103,15 +108,23 @@ struct Acceptor::Entry {
     SpooledBody body;
     bool is_read = false;  ///< the body
     std::unique_ptr<Waiter> waiter;
+
+    /// Before it is written down.
+    [[nodiscard]] std::size_t size_bytes() const noexcept {
+        return event.event.size() + event.variables.size() + event.arguments.size() +
+               event.body.size() + body.size_bytes();
+    }
 };
 
 /// What a thread works on.
 struct Acceptor::Batch {
     std::vector<Entry> entries;
+    std::vector<NewEvent> events;  ///< of those entries whose body could be read
     std::vector<DeliveredKey> delivered;
-    std::vector<Appended> appended;  ///< of those entries whose body could be read
+    std::vector<Appended> appended;  ///< of those
     StoreStatus status = StoreStatus::kOk;
     std::string error;
+    std::string notice;
 };
 
 Acceptor::Acceptor(std::unique_ptr<EventStore> store, ngx_thread_pool_t* threads,
@@ -184,7 +197,7 @@ void Acceptor::accept(Delivery& delivery) noexcept {
 void Acceptor::post() noexcept {
     while (!job_.is_out() && !queue_.empty()) {
         batch_ = std::make_unique<Batch>();
-        batch_->entries = take_first(queue_, kMaxBatchEvents);
+        batch_->entries = take_first(queue_, batch_size());
         if (!job_.post(threads_)) {
             const std::unique_ptr<Batch> refused = std::move(batch_);
             for (Entry& entry : refused->entries) {
@@ -192,6 +205,19 @@ void Acceptor::post() noexcept {
             }
         }
     }
+}
+
+/// Of the queue.
+std::size_t Acceptor::batch_size() const noexcept {
+    std::size_t count = 0, bytes = 0;
+    while (count < std::min(queue_.size(), kMaxBatchEvents)) {
+        bytes += queue_[count].size_bytes();
+        if (count != 0 && bytes > kMaxBatchBytes) {
+            break;
+        }
+        count++;
+    }
+    return count;
 }
 
 /// What went past the spool since. It goes alone: no caller waits for that.
@@ -233,10 +259,10 @@ void Acceptor::tell_later() noexcept {
 
 /// In a thread.
 void Acceptor::write_down() noexcept {
-    std::vector<NewEvent> events;
+    std::vector<NewEvent>& events = batch_->events;
     events.reserve(batch_->entries.size());
     for (Entry& entry : batch_->entries) {
-        entry.is_read = entry.body.read(entry.event.body);
+        entry.is_read = entry.is_read || entry.body.read(entry.event.body);
         if (entry.is_read) {
             events.push_back(std::move(entry.event));
         }
@@ -244,12 +270,17 @@ void Acceptor::write_down() noexcept {
     batch_->status = batch_->delivered.empty() ? store_->append(events, batch_->appended)
                                                : store_->supersede(batch_->delivered);
     batch_->error = copy(store_->error());
+    batch_->notice = store_->take_notice();
 }
 
 // ---------------------------------------------------------------- written down, or not
 
 void Acceptor::on_written() noexcept {
     const std::unique_ptr<Batch> batch = std::move(batch_);
+    if (!batch->notice.empty()) {
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0, "flashduty spool: %s",
+                      batch->notice.c_str());
+    }
     if (batch->delivered.empty()) {
         take(*batch);
     } else {
@@ -266,6 +297,9 @@ void Acceptor::take(Batch& batch) noexcept {
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
                    "flashduty acceptor: batch of %uz events, store status %ui",
                    batch.entries.size(), static_cast<ngx_uint_t>(batch.status));
+    if (batch.status == StoreStatus::kStalled) {
+        queue_again(batch);
+    }
     if (batch.status != StoreStatus::kOk) {
         for (Entry& entry : batch.entries) {
             push_instead(entry);
@@ -286,6 +320,23 @@ void Acceptor::take(Batch& batch) noexcept {
         }
     }
     waker_.wake(waker_.owner, woken);
+}
+
+/// Those that have not queued for long enough go on with it, before all that came later.
+void Acceptor::queue_again(Batch& batch) noexcept {
+    std::vector<Entry> gone, queue;
+    auto event = batch.events.begin();
+    const UnixMs since_ms = clock_.now_ms() - kLongestQueueMs;
+    for (Entry& entry : batch.entries) {
+        if (entry.is_read) {
+            entry.event = std::move(*event++);
+        }
+        const bool has_queued = !entry.is_read || entry.event.accepted_ms <= since_ms;
+        (has_queued ? gone : queue).push_back(std::move(entry));
+    }
+    std::move(queue_.begin(), queue_.end(), std::back_inserter(queue));
+    queue_ = std::move(queue);
+    batch.entries = std::move(gone);
 }
 
 void Acceptor::take_written(Entry& entry, const Appended& appended) noexcept {

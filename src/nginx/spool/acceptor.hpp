@@ -52,12 +52,14 @@ class Acceptor {
     };
 
     void post() noexcept;
+    [[nodiscard]] std::size_t batch_size() const noexcept;
     void tell() noexcept;
     void take_told(Batch& batch) noexcept;
     void tell_later() noexcept;
     void write_down() noexcept;
     void on_written() noexcept;
     void take(Batch& batch) noexcept;
+    void queue_again(Batch& batch) noexcept;
     void take_written(Entry& entry, const Appended& appended) noexcept;
     void answer_late(Waiter& waiter) noexcept;
     void keep(const Waiter& waiter) noexcept;

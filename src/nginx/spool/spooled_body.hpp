@@ -18,6 +18,8 @@ class SpooledBody {
     /// To be called in a thread: all of it; false when the file cannot be read.
     [[nodiscard]] bool read(std::string& body) noexcept;
 
+    [[nodiscard]] std::size_t size_bytes() const noexcept { return body_.size(); }
+
     SpooledBody() = default;
     ~SpooledBody();
     SpooledBody(SpooledBody&& other) noexcept;
