@@ -12,7 +12,7 @@ use BlueKing;
 use Flashduty;
 use Gateway;
 
-my $t = Gateway->new(peers => ['OTHER'], server => <<'EOC')->plan(38);
+my $t = Gateway->new(peers => ['OTHER'], server => <<'EOC')->plan(46);
         location = /blueking {
             flashduty_push /flashduty;
         }
@@ -88,10 +88,28 @@ for my $case (
     is("$alert->{outcome} $alert->{code}", "$outcome $code", "$outcome, and why: $code");
     is($alert->{delay_seconds}, undef, 'no delay, for it was not delivered');
 }
+is(join(' ', sort keys %$alert),
+    'biz_id biz_name code delay_seconds outcome reason request_id status time title', 'one that was not delivered has a reason');
+like($alert->{reason}, qr/HTTP 500/, '... which says why');
+
+# --- what is rejected ---------------------------------------------------------
+
 my $count = @{ status()->{alerts} };
-$t->post('/blueking', '{}');
+$t->post('/blueking', qq({"no":"alert",\n"at":"https://f/push?integration_key=SECRET"})) for 1 .. 3;
 $t->post('/guarded', alert(), Authorization => 'Bearer wrong');
-is(@{ status()->{alerts} }, $count, 'what is rejected is no alert');
+my @rejected = grep { $_->{outcome} eq 'rejected' } @{ status()->{alerts} };
+is(@{ status()->{alerts} }, $count + 2, 'what is rejected is shown, equal ones as one');
+is(join(' ', sort keys %{ $rejected[0] }),
+    'address biz_id biz_name code count delay_seconds outcome reason request_id status time title', 'with these members');
+my ($unread) = grep { $_->{reason} =~ /token/ } @rejected;
+my ($empty)  = grep { $_->{reason} =~ /^no alert in the body/ } @rejected;
+is("$unread->{count} $unread->{address}", '1 127.0.0.1', 'one without a valid token');
+is("$empty->{count} $empty->{address}",   '3 127.0.0.1', 'three without an alert');
+my @lines = $t->error_log =~ /\[info\].*alert rejected: no alert in the body.*body: "(.*)", client/g;
+is_deeply(\@lines, [ ('{"no":"alert", "at":"https://f/push?integration_key***') x 3 ], 'the log shows their start, without secrets');
+unlike($t->error_log, qr/SECRET/, '... anywhere');
+$t->post('/blueking', "x\0y\x1b[2J" . "\xff" . 'z' x 1000);
+like($t->error_log, qr/body: "xy\[2J\x{ef}\x{bf}\x{bd}z{93}\x{e2}\x{80}\x{a6}"/, 'a hundred characters of it, made safe');
 
 # --- how pushes end ----------------------------------------------------------
 

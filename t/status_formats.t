@@ -138,7 +138,7 @@ is_deeply(
     'each request once, by its answer'
 );
 is_deeply($json->{flashduty_pushes_total},
-    { 200 => 4, 400 => 1, timeout => 0, connect => 0, unreadable => 0 }, 'each push');
+    { (map { $_ => 0 } qw(401 403 404 429 500 502 503 timeout connect unreadable)), 200 => 4, 400 => 1 }, 'each push');
 is($json->{flashduty_delivery_delay_seconds}{count}, 4, 'each delivery');
 cmp_ok($json->{flashduty_labels_dropped_total}, '>', 40, 'dropped labels');
 my ($target) = keys %{ $json->{flashduty_target_up} };

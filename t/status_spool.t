@@ -13,7 +13,7 @@ use Flashduty;
 use Gateway;
 use Spool;
 
-my $t = Spool->new(workers => 2, server => <<'EOC')->plan(57)->start;
+my $t = Spool->new(workers => 2, server => <<'EOC')->plan(60)->start;
         location = /blueking {
             flashduty_push /flashduty?team=secret-argument;
         }
@@ -95,6 +95,7 @@ ok($t->runs_empty, 'what waited is delivered');
 is(outcomes(), 'delivered spooled delivered', 'which is shown after what its caller was told');
 $status = status();
 is($status->{flashduty_replayed_total}{delivered}, 1, 'and counted as a replay');
+is($status->{minutes}[-1]{replayed} + $status->{minutes}[-2]{replayed}, 1, 'in its minute, too');
 is($status->{flashduty_events_total}{spooled}, 1, 'its caller was told that it is spooled');
 is($status->{flashduty_delivery_delay_seconds}{count}, 2, 'its delay is that since it came');
 cmp_ok($status->{alerts}[0]{delay_seconds}, '>', 0.5, 'with the time in the spool');
@@ -131,6 +132,7 @@ eventually { -e $t->dir . '/locked' };
 is(post("locked-$_"), '200 delivered', 'another program has locked it: alerts are pushed live') for 1 .. 3;
 $status = status();
 is("$status->{state}: $status->{reason}" =~ s/: \K(?=.*lock).*/lock/r, 'delivering: lock', 'that is said');
+is($status->{flashduty_spool_usable}, 0, 'as a figure');
 is(health(), '200 delivering', 'and is no failure');
 $t->flashduty->answer(html(500));
 is(post('lost'), '502 failed', 'Flashduty fails, too');
@@ -141,5 +143,6 @@ close $lock;
 $t->flashduty->answer(taken());
 ok((eventually { post('after') eq '200 delivered' && health() eq '200 delivering' && status()->{reason} eq '' }),
     'both are back');
+is(status()->{flashduty_spool_usable}, 1, 'the figure says so');
 is(scalar(() = $t->error_log =~ /\[crit\].*spool cannot be used/g), 1, 'one line told of it, of all workers');
 is(scalar(() = $t->error_log =~ /\[notice\].*spool can be used again/g), 1, 'and one of its end');

@@ -1,5 +1,7 @@
 #include "metrics.hpp"
 
+#include <algorithm>
+
 namespace flashduty {
 
 namespace {
@@ -39,14 +41,23 @@ void list_histogram(MetricSink& sink, const MetricHead& head,
     sink.end();
 }
 
-/// Those HTTP statuses that have come, and all other ends.
+/// Told from the start: what begins at 0 can be seen to rise.
+constexpr unsigned kToldStatuses[] = {200, 400, 401, 403, 404, 429, 500, 502, 503};
+
+bool is_told(unsigned status) noexcept {
+    return std::find(std::begin(kToldStatuses), std::end(kToldStatuses), status) !=
+           std::end(kToldStatuses);
+}
+
+/// These HTTP statuses and those that have come, and all other ends.
 void list_pushes(MetricSink& sink, const Snapshot& figures) noexcept {
     sink.begin({"flashduty_pushes_total", kCounter,
                 "Pushes to Flashduty that have ended, by HTTP status or what came in its place.",
                 "code"});
-    for (std::size_t i = 0; i < kHttpStatuses; i++) {
-        if (figures.push_statuses[i] != 0) {
-            sink.value(Digits(kFirstHttpStatus + i), Digits(figures.push_statuses[i]));
+    for (unsigned status = kFirstHttpStatus; status <= kLastHttpStatus; status++) {
+        const std::uint64_t count = figures.push_statuses[status - kFirstHttpStatus];
+        if (count != 0 || is_told(status)) {
+            sink.value(Digits(status), Digits(count));
         }
     }
     for (std::size_t i = 0; i < kPushFailureKinds; i++) {
@@ -71,6 +82,14 @@ void list_spool(MetricSink& sink, const StatusView& view) noexcept {
              Digits::seconds(oldest_wait_ms(view)));
     list_one(sink, {"flashduty_spool_commits_total", kCounter, "Synced commits to the spool.", {}},
              Digits(spool.commits));
+    if (view.context.has_spool) {
+        list_one(sink,
+                 {"flashduty_spool_usable",
+                  kGauge,
+                  "Whether events can be written down and read back.",
+                  {}},
+                 spool.trouble == 0 ? "1" : "0");
+    }
 }
 
 void list_targets(MetricSink& sink, const StatusView& view) noexcept {

@@ -43,8 +43,9 @@ struct AlertText {
 
 /// In the order in which they are read.
 constexpr AlertText kAlertTexts[] = {
-    {&AlertFact::biz_id, 32}, {&AlertFact::biz_name, 96}, {&AlertFact::title, 384},
-    {&AlertFact::status, 8},  {&AlertFact::code, 48},     {&AlertFact::request_id, 80},
+    {&AlertFact::biz_id, 32},  {&AlertFact::biz_name, 96}, {&AlertFact::title, 384},
+    {&AlertFact::status, 8},   {&AlertFact::code, 48},     {&AlertFact::request_id, 80},
+    {&AlertFact::reason, 240},
 };
 
 constexpr std::size_t kAlertNumbers = 4;
@@ -259,6 +260,45 @@ void record_alert(Stats& stats, const AlertFact& alert) noexcept {
     writer.seal(stats.alerts[number % kAlerts]);
 }
 
+namespace {
+
+constexpr std::size_t kAddressBytes = 64;
+constexpr std::size_t kRejectedReasonBytes = 240;
+using RejectedWriter = SealWriter<kRejectedWords>;
+static_assert(RejectedWriter::room_for(kAddressBytes) +
+                  RejectedWriter::room_for(kRejectedReasonBytes) <=
+              kRejectedWords * sizeof(std::uint64_t));
+
+/// The one of that key, else the one of which nothing was heard for longest.
+Rejected<StatsWord>& rejected_place(Stats& stats, std::uint64_t key) noexcept {
+    Rejected<StatsWord>* oldest = stats.rejected;
+    for (Rejected<StatsWord>& place : stats.rejected) {
+        if (place.key.load(kRelaxed) == key) {
+            return place;
+        }
+        oldest = place.time_ms.load(kRelaxed) < oldest->time_ms.load(kRelaxed) ? &place : oldest;
+    }
+    return *oldest;
+}
+
+}  // namespace
+
+void record_rejected(Stats& stats, std::string_view address, std::string_view reason,
+                     StatusMs now_ms) noexcept {
+    const std::uint64_t key = mix(mix(0, address), reason) | 1;
+    Rejected<StatsWord>& place = rejected_place(stats, key);
+    place.time_ms.store(now_ms, kRelaxed);
+    if (place.key.exchange(key, kRelaxed) == key) {
+        add(place.count, 1);
+        return;
+    }
+    place.count.store(1, kRelaxed);
+    RejectedWriter writer;
+    writer.text(address, kAddressBytes);
+    writer.text(reason, kRejectedReasonBytes);
+    writer.seal(place.texts);
+}
+
 // ---------------------------------------------------------------- pushes
 
 void count_push(Stats& stats, const PushFact& push, StatusMs now_ms) noexcept {
@@ -276,7 +316,12 @@ void count_delivery(Stats& stats, std::uint64_t delay_ms, StatusMs now_ms) noexc
     stats.last_delivery_ms.store(now_ms, kRelaxed);
 }
 
-void count_replay(Stats& stats, Fate fate) noexcept { add(stats.replays[index_of(fate)], 1); }
+void count_replay(Stats& stats, Fate fate, StatusMs now_ms) noexcept {
+    add(stats.replays[index_of(fate)], 1);
+    if (fate == Fate::kDelivered) {
+        add_to_minute(minute_at(stats, now_ms).replayed, now_ms);
+    }
+}
 
 std::uint64_t target_key(const TargetName& name) noexcept {
     return mix(mix(0, name.server), name.location) | 1;

@@ -31,9 +31,14 @@ struct AlertFact {
     std::string_view status;
     std::string_view code;
     std::string_view request_id;
+    std::string_view reason;  ///< unless delivered
 };
 
 void record_alert(Stats& stats, const AlertFact& alert) noexcept;
+
+/// A request from that address was rejected.
+void record_rejected(Stats& stats, std::string_view address, std::string_view reason,
+                     StatusMs now_ms) noexcept;
 
 // ---------------------------------------------------------------- pushes
 
@@ -48,7 +53,7 @@ void count_push(Stats& stats, const PushFact& push, StatusMs now_ms) noexcept;
 
 void count_delivery(Stats& stats, std::uint64_t delay_ms, StatusMs now_ms) noexcept;
 
-void count_replay(Stats& stats, Fate fate) noexcept;
+void count_replay(Stats& stats, Fate fate, StatusMs now_ms) noexcept;
 
 /// Where a push goes to: a server block and a uri in it without its arguments.
 struct TargetName {

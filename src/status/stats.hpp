@@ -87,6 +87,7 @@ template <class Word>
 struct Minute {
     Word answers[kAnsweredKinds];
     Word pushes[kMinuteBuckets];
+    Word replayed;  ///< delivered from the spool, their callers answered before
 };
 
 inline constexpr std::size_t kMinutes = 60;
@@ -152,9 +153,22 @@ struct SpoolFigures {
 };
 
 inline constexpr std::size_t kAlerts = 100;
-inline constexpr std::size_t kAlertWords = 96;
+inline constexpr std::size_t kAlertWords = 120;
 /// In place of the delay of an alert that was not delivered.
 inline constexpr std::uint64_t kNoDelay = ~std::uint64_t{0};
+
+/// So many rejected requests are remembered, of which address and reason differ.
+inline constexpr std::size_t kRejected = 20;
+inline constexpr std::size_t kRejectedWords = 40;
+
+/// Requests of one address that were rejected for one reason.
+template <class Word>
+struct Rejected {
+    Word key;  ///< stands for address and reason; 0: nobody has this place
+    Word count;
+    Word time_ms;  ///< of the last one
+    Sealed<Word, kRejectedWords> texts;
+};
 
 // ---------------------------------------------------------------- the figures
 
@@ -182,6 +196,7 @@ struct Figures {
 
     Word alerts_begun;  ///< so many were written, or begun to be
     Sealed<Word, kAlertWords> alerts[kAlerts];
+    Rejected<Word> rejected[kRejected];
 };
 
 using StatsWord = std::atomic<std::uint64_t>;

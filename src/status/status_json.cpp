@@ -162,6 +162,7 @@ void write_minute(JsonSink& out, const StatusView& view, std::uint64_t minute) n
     for (std::size_t i = 0; i < kAnsweredKinds; i++) {
         number(out, kAnsweredNames[i], Digits(count_of_minute(from.answers[i], minute)));
     }
+    number(out, "replayed", Digits(count_of_minute(from.replayed, minute)));
     number(out, "pushes", Digits(total));
     for (const auto& [name, hundredths] : {std::pair{"push_p50", 50}, std::pair{"push_p99", 99}}) {
         seconds_or_null(out, name, total != 0,
@@ -188,6 +189,13 @@ void write_alerts(JsonSink& out, const StatusView& view) noexcept {
         out.member("code", alert.code);
         seconds_or_null(out, "delay_seconds", alert.has_delay, alert.delay_ms);
         out.member("request_id", alert.request_id);
+        if (alert.outcome != kAnsweredNames[index_of(AnsweredAs::kDelivered)]) {
+            out.member("reason", alert.reason);
+        }
+        if (!alert.address.empty()) {
+            out.member("address", alert.address);
+            number(out, "count", Digits(alert.count));
+        }
     });
 }
 

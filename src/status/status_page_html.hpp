@@ -229,6 +229,7 @@ const EN = {
   space: " ", hour: "last hour", up: "up", away: "away", copy: "Copy", copied: "Copied", byHand: "Ctrl+C",
   copyId: "Copy request id", more: "Show all", less: "Show less", onDisk: n => n + " on disk",
   since: t => "since " + t, at: t => "at " + t, in: d => "in " + d, now: "now",
+  from: address => "from " + address,
   updated: t => "Updated " + t, of: (n, all) => n + " of " + all,
   delivering: () => "Delivering",
   warn: (t, why) => `Delivering, but the spool cannot be used since ${t}: ${why}`,
@@ -259,6 +260,7 @@ const ZH = {
   space: "", hour: "最近一小时", up: "正常", away: "不可用", copy: "复制", copied: "已复制", byHand: "按 Ctrl+C",
   copyId: "复制请求 ID", more: "显示全部", less: "收起", onDisk: n => "占用磁盘 " + n,
   since: t => "自 " + t, at: t => t, in: d => d + "后", now: "现在",
+  from: address => "来自 " + address,
   updated: t => "更新于 " + t, of: (n, all) => `${n} / ${all}`,
   delivering: () => "正常投递",
   warn: (t, why) => `正常投递，但自 ${t} 起无法使用暂存：${why}`,
@@ -641,17 +643,20 @@ function makeRow(alert) {
   const time = make("time", { datetime: new Date(alert.time * 1000).toISOString(),
     title: format("exact", alert.time) }, clock(alert.time, "s"));
   const outcome = make("td", { class: "outcome" }, chip(alert.outcome, TONES[alert.outcome]));
+  if (alert.count > 1) outcome.append(" ", make("b", {}, "×" + count(alert.count)));
   if (alert.code) outcome.append(make("small", {}, alert.code));
+  if (alert.reason && alert.title) outcome.append(make("small", {}, reasonText(alert.reason)));
   const biz = make("td", { class: "biz" }, alert.biz_name || "");
+  if (alert.address) biz.append(make("small", {}, T.from(alert.address)));
   if (alert.biz_id) biz.append(alert.biz_name ? " " : "", make("small", {}, "#" + alert.biz_id));
   const tr = make("tr", { role: "row" },
     make("td", { class: "time" }, time),
     make("td", {}, alert.status ? chip(alert.status, CHIPS[alert.status]) : ""),
-    titleCell(alert.title), biz, outcome,
+    titleCell(alert.title || reasonText(alert.reason || "")), biz, outcome,
     make("td", { class: "delay" }, alert.delay_seconds === null ? "" : duration(alert.delay_seconds)),
     requestCell(alert.request_id));
   for (const cell of tr.children) cell.setAttribute("role", "cell");
-  const text = [...tr.children].map((cell, i) => (i === 2 ? alert.title : cell.textContent)).join(" ")
+  const text = [...tr.children].map((cell, i) => (i === 2 ? cell.firstChild.textContent : cell.textContent)).join(" ")
     + ` ${alert.status} ${alert.outcome} ${time.title}`;
   return { tr, text: text.toLowerCase() };
 }

@@ -97,31 +97,62 @@ bool read_alert(Arena& arena, const Sealed<std::uint64_t, kAlertWords>& sealed,
     alert.delay_ms = reader.number();
     alert.has_delay = alert.delay_ms != kNoDelay;
     for (std::string_view* text : {&alert.biz_id, &alert.biz_name, &alert.title, &alert.status,
-                                   &alert.code, &alert.request_id}) {
+                                   &alert.code, &alert.request_id, &alert.reason}) {
         *text = shown(arena, reader.text());
     }
     alert.outcome = outcome < kAnsweredKinds ? kAnsweredNames[outcome] : std::string_view{};
     return reader.is_whole();
 }
 
-void read_alerts(Arena& arena, StatusView& view) noexcept {
-    auto* alerts = arena.make_array<AlertView>(kAlerts);
-    if (alerts == nullptr) {
-        return;
+std::size_t read_rejected(Arena& arena, const StatusView& view, AlertView* to) noexcept {
+    std::size_t count = 0;
+    for (const Rejected<std::uint64_t>& rejected : view.figures->rejected) {
+        SealReader reader(rejected.texts);
+        if (rejected.key == 0 || !reader.is_whole() ||
+            rejected.time_ms + kForgetTargetMs < view.context.now_ms) {
+            continue;
+        }
+        AlertView& alert = to[count++];
+        alert = {};
+        alert.time_ms = rejected.time_ms;
+        alert.outcome = kAnsweredNames[index_of(AnsweredAs::kRejected)];
+        alert.address = shown(arena, reader.text());
+        alert.reason = shown(arena, reader.text());
+        alert.count = rejected.count;
     }
+    return count;
+}
+
+std::size_t read_alerts(Arena& arena, const StatusView& view, AlertView* to) noexcept {
     std::size_t count = 0;
     for (const auto& sealed : view.figures->alerts) {
         AlertView alert;
         // One that was torn may have left an old one in its place.
         if (read_alert(arena, sealed, alert) &&
             alert.number + kAlerts > view.figures->alerts_begun) {
-            alerts[count++] = alert;
+            to[count++] = alert;
         }
     }
+    return count;
+}
+
+/// Those rejected are never crowded out by others.
+void read_all_alerts(Arena& arena, StatusView& view) noexcept {
+    auto* alerts = arena.make_array<AlertView>(kAlerts + kRejected);
+    if (alerts == nullptr) {
+        return;
+    }
+    std::size_t count = read_alerts(arena, view, alerts);
     std::sort(alerts, alerts + count,
               [](const AlertView& a, const AlertView& b) { return a.number > b.number; });
+    AlertView* const rejected = alerts + kAlerts;
+    const std::size_t rejected_count = read_rejected(arena, view, rejected);
+    count = std::min(count, kAlerts - rejected_count);
+    std::copy(rejected, rejected + rejected_count, alerts + count);
+    std::stable_sort(alerts, alerts + count + rejected_count,
+                     [](const AlertView& a, const AlertView& b) { return a.time_ms > b.time_ms; });
     view.alerts = alerts;
-    view.alert_count = count;
+    view.alert_count = count + rejected_count;
 }
 
 }  // namespace
@@ -136,7 +167,7 @@ StatusView view_status(Arena& arena, const Stats& stats, const StatusContext& co
     take_snapshot(stats, *figures);
     view.figures = figures;
     read_targets(arena, stats, view);
-    read_alerts(arena, view);
+    read_all_alerts(arena, view);
     if (figures->spool.trouble != 0) {
         view.trouble = shown(arena, figures->spool.trouble_reason);
     }

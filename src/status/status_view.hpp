@@ -28,7 +28,7 @@ struct TargetView {
     std::string_view refusal;  ///< the last one, of one that is not away
 };
 
-/// What is shown of an alert.
+/// What is shown of an alert, or of a rejected request.
 struct AlertView {
     std::uint64_t number = 0;  ///< grows
     StatusMs time_ms = 0;
@@ -41,6 +41,9 @@ struct AlertView {
     std::string_view status;
     std::string_view code;
     std::string_view request_id;
+    std::string_view reason;   ///< unless delivered
+    std::string_view address;  ///< where a rejected one came from
+    std::uint64_t count = 1;   ///< of those from there with that reason
 };
 
 /// What the figures do not know themselves.

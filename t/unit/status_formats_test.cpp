@@ -26,6 +26,7 @@ constexpr std::string_view kNames[] = {
     "flashduty_spool_bytes",
     "flashduty_spool_oldest_seconds",
     "flashduty_spool_commits_total",
+    "flashduty_spool_usable",
     "flashduty_target_up",
     "flashduty_refusals_in_a_row",
     "flashduty_last_delivery_timestamp_seconds",
@@ -46,7 +47,7 @@ std::vector<std::string> typed_names(const std::string& text) {
 
 void every_figure_of_the_contract_is_there_and_no_other(void**) {
     Board board;
-    const std::string text = board.prometheus(), json = board.json();
+    const std::string text = board.prometheus(true), json = board.json(kNow, true);
     const std::vector<std::string> names = typed_names(text);
     assert_int_equal(names.size(), std::size(kNames));
     for (std::size_t i = 0; i < names.size(); i++) {
@@ -56,11 +57,37 @@ void every_figure_of_the_contract_is_there_and_no_other(void**) {
     }
 }
 
+void a_spool_is_usable_while_nobody_has_trouble_with_it(void**) {
+    Board board;
+    assert_true(board.prometheus().find("flashduty_spool_usable") == std::string::npos);
+    assert_holds(board.prometheus(true), std::string("\nflashduty_spool_usable 1\n"));
+    for (const SpoolUser user : {SpoolUser::kAcceptor, SpoolUser::kDeliverer}) {
+        assert_true(begin_trouble(board.stats, user, "the disk is full", kNow));
+        assert_holds(board.prometheus(true), std::string("\nflashduty_spool_usable 0\n"));
+        assert_true(end_trouble(board.stats, user, kNow));
+    }
+    assert_holds(board.prometheus(true), std::string("\nflashduty_spool_usable 1\n"));
+}
+
+void every_outcome_and_what_is_usual_of_codes_are_told_from_the_start(void**) {
+    Board board;
+    const std::string text = board.prometheus();
+    for (const char* outcome :
+         {"delivered", "spooled", "test", "preview", "refused", "failed", "rejected"}) {
+        assert_holds(text,
+                     "\nflashduty_events_total{outcome=\"" + std::string(outcome) + "\"} 0\n");
+    }
+    for (const char* code : {"200", "400", "401", "403", "404", "429", "500", "502", "503",
+                             "timeout", "connect", "unreadable"}) {
+        assert_holds(text, "\nflashduty_pushes_total{code=\"" + std::string(code) + "\"} 0\n");
+    }
+}
+
 void numbers_and_labels_stand_where_prometheus_wants_them(void**) {
     Board board;
     count_received(board.stats);
     count_push(board.stats, {204, PushFailure::kTimeout, 7}, kNow);
-    count_replay(board.stats, Fate::kRefused);
+    count_replay(board.stats, Fate::kRefused, kNow);
     count_cut(board.stats, CutField::kTitle);
     count_dropped_labels(board.stats, 9);
     count_commit(board.stats);
@@ -98,11 +125,13 @@ void no_text_breaks_out_of_json_or_a_label(void**) {
     const std::string nasty(kNasty), broken = nasty + "\xFF\xC3\x28\x01\x7F";
     for (const std::string& text : {nasty, broken}) {
         AlertFact alert;
+        alert.time_ms = kNow;
         for (std::string_view* field : {&alert.biz_id, &alert.biz_name, &alert.title, &alert.status,
-                                        &alert.code, &alert.request_id}) {
+                                        &alert.code, &alert.request_id, &alert.reason}) {
             *field = text;
         }
         record_alert(board.stats, alert);
+        record_rejected(board.stats, text, text, kNow - 1);
         push_to(board.stats, {text, text}, false, text, kNow);
         publish_last_error(board.stats, text);
         assert_true(begin_trouble(board.stats, SpoolUser::kAcceptor, text, kNow));
@@ -219,6 +248,8 @@ void the_page_needs_nothing_from_elsewhere(void**) {
 int main() {
     std::vector<CMUnitTest> tests = {
         cmocka_unit_test(every_figure_of_the_contract_is_there_and_no_other),
+        cmocka_unit_test(a_spool_is_usable_while_nobody_has_trouble_with_it),
+        cmocka_unit_test(every_outcome_and_what_is_usual_of_codes_are_told_from_the_start),
         cmocka_unit_test(numbers_and_labels_stand_where_prometheus_wants_them),
         cmocka_unit_test(no_text_breaks_out_of_json_or_a_label),
         cmocka_unit_test(a_full_board_is_json),

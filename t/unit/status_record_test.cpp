@@ -27,7 +27,8 @@ void pushes_are_counted_by_status_and_failure(void**) {
     count_push(board.stats, {0, PushFailure::kConnect, 1}, kNow);
     count_push(board.stats, {600, PushFailure::kUnreadable, 1}, kNow);
     count_push(board.stats, {99, PushFailure::kUnreadable, 1}, kNow);
-    assert_holds(board.json(), R"("flashduty_pushes_total":{"100":1,"200":2,"502":1,"599":1,)"
+    assert_holds(board.json(), R"("flashduty_pushes_total":{"100":1,"200":2,"400":0,"401":0,)"
+                               R"("403":0,"404":0,"429":0,"500":0,"502":1,"503":0,"599":1,)"
                                R"("timeout":0,"connect":1,"unreadable":2})");
 }
 
@@ -56,16 +57,27 @@ void a_minute_forgets_the_one_an_hour_before(void**) {
     Board board;
     count_answer(board.stats, AnsweredAs::kFailed, kNow);
     count_answer(board.stats, AnsweredAs::kFailed, kNow + 59'999);
-    assert_holds(board.json(kNow), R"({"time":1790000040,"delivered":0,"spooled":0,"test":0,)"
-                                   R"("preview":0,"refused":0,"failed":2,"rejected":0,"pushes":0,)"
-                                   R"("push_p50":null,"push_p99":null}],"alerts":[)");
+    assert_holds(board.json(kNow),
+                 R"({"time":1790000040,"delivered":0,"spooled":0,"test":0,)"
+                 R"("preview":0,"refused":0,"failed":2,"rejected":0,)"
+                 R"("replayed":0,"pushes":0,"push_p50":null,"push_p99":null}],"alerts":[)");
     assert_holds(board.json(kNow + 59 * kMinuteMs), R"("minutes":[{"time":1790000040,)"
                                                     R"("delivered":0,"spooled":0,"test":0,)"
                                                     R"("preview":0,"refused":0,"failed":2,)");
-    assert_true(board.json(kNow + 60 * kMinuteMs).find(R"("failed":2,"rejected":0,"pushes")") ==
+    assert_true(board.json(kNow + 60 * kMinuteMs).find(R"("failed":2,"rejected":0,"replayed")") ==
                 std::string::npos);
     count_answer(board.stats, AnsweredAs::kFailed, kNow + 60 * kMinuteMs);
-    assert_holds(board.json(kNow + 60 * kMinuteMs), R"("failed":1,"rejected":0,"pushes":0,)");
+    assert_holds(board.json(kNow + 60 * kMinuteMs),
+                 R"("failed":1,"rejected":0,"replayed":0,"pushes":0,)");
+}
+
+void what_left_the_spool_is_in_the_minutes(void**) {
+    Board board;
+    count_replay(board.stats, Fate::kDelivered, kNow);
+    count_replay(board.stats, Fate::kDelivered, kNow);
+    count_replay(board.stats, Fate::kWaits, kNow);
+    assert_holds(board.json(), R"("rejected":0,"replayed":2,"pushes":0,)");
+    assert_holds(board.json(), R"("flashduty_replayed_total":{"delivered":2,"retry":1,"dead":0})");
 }
 
 void every_duration_has_a_bucket_of_its_size(void**) {
@@ -98,19 +110,71 @@ AlertFact alert_titled(std::string_view title) {
 void an_alert_is_shown_as_it_was_recorded(void**) {
     Board board;
     AlertFact alert = {kNow + 123, AnsweredAs::kDelivered, true,      1500, "2",
-                       "BlueKing", "a \"title\" <b>",      "Warning", "C",  "id-1"};
+                       "BlueKing", "a \"title\" <b>",      "Warning", "C",  "id-1",
+                       {}};
     record_alert(board.stats, alert);
     alert.has_delay = false;
     alert.outcome = AnsweredAs::kSpooled;
     alert.title = "the newer one";
+    alert.reason = "it waits";
     record_alert(board.stats, alert);
-    assert_holds(board.json(),
-                 R"("alerts":[{"time":1790000040.123,"biz_id":"2","biz_name":"BlueKing",)"
-                 R"("title":"the newer one","status":"Warning","outcome":"spooled","code":"C",)"
-                 R"("delay_seconds":null,"request_id":"id-1"},{"time":1790000040.123,)"
-                 R"("biz_id":"2","biz_name":"BlueKing","title":"a \"title\" <b>",)"
-                 R"("status":"Warning","outcome":"delivered","code":"C","delay_seconds":1.5,)"
-                 R"("request_id":"id-1"}]})");
+    assert_holds(
+        board.json(),
+        R"("alerts":[{"time":1790000040.123,"biz_id":"2","biz_name":"BlueKing",)"
+        R"("title":"the newer one","status":"Warning","outcome":"spooled","code":"C",)"
+        R"("delay_seconds":null,"request_id":"id-1","reason":"it waits"},{"time":1790000040.123,)"
+        R"("biz_id":"2","biz_name":"BlueKing","title":"a \"title\" <b>",)"
+        R"("status":"Warning","outcome":"delivered","code":"C","delay_seconds":1.5,)"
+        R"("request_id":"id-1"}]})");
+}
+
+void what_was_not_delivered_has_its_reason(void**) {
+    Board board;
+    AlertFact alert = alert_titled("a title");
+    const std::string reason = times(100, "漢");
+    alert.reason = reason;
+    for (const AnsweredAs outcome : {AnsweredAs::kFailed, AnsweredAs::kRefused}) {
+        alert.outcome = outcome;
+        record_alert(board.stats, alert);
+        assert_text(board.view().alerts[0].reason, times(79, "漢") + "…");
+    }
+}
+
+void equal_rejections_are_one_with_a_count(void**) {
+    Board board;
+    for (StatusMs i = 0; i < 5; i++) {
+        record_rejected(board.stats, "10.0.0.1", "no alert in the body", kNow + i);
+    }
+    record_rejected(board.stats, "10.0.0.2", "no alert in the body", kNow + 5);
+    record_rejected(board.stats, "10.0.0.1", "the body is empty", kNow + 6);
+    const StatusView view = board.view();
+    assert_int_equal(view.alert_count, 3);
+    assert_text(view.alerts[0].reason, "the body is empty");
+    assert_text(view.alerts[1].address, "10.0.0.2");
+    assert_int_equal(view.alerts[2].count, 5);
+    assert_int_equal(view.alerts[2].time_ms, kNow + 4);
+    assert_holds(board.json(kNow),
+                 R"("outcome":"rejected","code":"","delay_seconds":null,"request_id":"",)"
+                 R"("reason":"the body is empty","address":"10.0.0.1","count":1})");
+    assert_int_equal(board.view(kNow + kDayMs + 5).alert_count, 2);
+}
+
+void twenty_rejections_are_kept_and_never_crowded_out(void**) {
+    Board board;
+    for (StatusMs i = 1; i <= 30; i++) {
+        record_rejected(board.stats, "10.0.0." + std::to_string(i), "no alert", kNow + i);
+    }
+    assert_int_equal(board.view().alert_count, 20);
+    for (int i = 0; i < 150; i++) {
+        AlertFact alert = alert_titled("alert");
+        alert.time_ms = kNow + kMinuteMs;
+        record_alert(board.stats, alert);
+    }
+    const StatusView view = board.view();
+    assert_int_equal(view.alert_count, 100);
+    assert_text(view.alerts[79].title, "alert");
+    assert_text(view.alerts[80].address, "10.0.0.30");
+    assert_text(view.alerts[99].address, "10.0.0.11");
 }
 
 void the_last_hundred_are_kept(void**) {
@@ -361,7 +425,8 @@ void nothing_is_lost_between_workers(void**) {
     assert_holds(json, R"("flashduty_received_total":60000,)");
     assert_holds(json, R"("flashduty_events_total":{"delivered":60000,)");
     assert_holds(json, R"("sum":180,"count":60000})");
-    assert_holds(json, R"("rejected":0,"pushes":60000,"push_p50":0.003,"push_p99":0.003}],)");
+    assert_holds(
+        json, R"("rejected":0,"replayed":0,"pushes":60000,"push_p50":0.003,"push_p99":0.003}],)");
     assert_int_equal(board.view().alert_count, 100);
     assert_int_equal(board.view().target_count, 15);
 }
@@ -389,7 +454,11 @@ int main() {
         cmocka_unit_test(a_bound_belongs_to_its_bucket),
         cmocka_unit_test(a_day_has_a_bucket_of_its_own),
         cmocka_unit_test(a_minute_forgets_the_one_an_hour_before),
+        cmocka_unit_test(what_left_the_spool_is_in_the_minutes),
         cmocka_unit_test(every_duration_has_a_bucket_of_its_size),
+        cmocka_unit_test(what_was_not_delivered_has_its_reason),
+        cmocka_unit_test(equal_rejections_are_one_with_a_count),
+        cmocka_unit_test(twenty_rejections_are_kept_and_never_crowded_out),
         cmocka_unit_test(percentiles_are_those_of_the_minute),
         cmocka_unit_test(an_alert_is_shown_as_it_was_recorded),
         cmocka_unit_test(the_last_hundred_are_kept),

@@ -1,7 +1,9 @@
 #include "answer.hpp"
 
 #include "../../core/enum_table.hpp"
+#include "../../core/excerpt.hpp"
 #include "../../core/text.hpp"
+#include "../base/body.hpp"
 #include "../base/headers.hpp"
 #include "recorder.hpp"
 
@@ -40,8 +42,23 @@ static_assert(has_each_in_order(kOutcomes, &OutcomeRow::outcome));
 
 const OutcomeRow& row_of(Outcome outcome) noexcept { return kOutcomes[index_of(outcome)]; }
 
+/// The start of a body that was read and is no alert; empty for all others.
+std::string_view excerpt_of(Delivery& delivery, const OutcomeRow& row) noexcept {
+    char start[kExcerptBytes];
+    std::size_t size = 0;
+    RequestBody body(delivery.request);
+    while (row.outcome == Outcome::kNoAlert && size < sizeof(start) && body.left_bytes() != 0) {
+        const std::size_t read = body.read(start + size, sizeof(start) - size);
+        if (read == 0) {
+            break;
+        }
+        size += read;
+    }
+    return make_excerpt(delivery.arena, delivery.arena.copy({start, size}));
+}
+
 void log_outcome(Delivery& delivery, const OutcomeRow& row) noexcept {
-    if (row.log_level == 0) {
+    if (row.log_level == 0 || row.log_level > delivery.request->connection->log->log_level) {
         return;
     }
     Arena& arena = delivery.arena;
@@ -50,10 +67,11 @@ void log_outcome(Delivery& delivery, const OutcomeRow& row) noexcept {
         return text.empty() ? text : concat(arena, before, text, std::string_view("\""));
     };
     ngx_str_t line = to_ngx(without_controls(
-        arena, concat(arena, std::string_view("alert "), quoted("\"", answer.alert_key),
-                      std::string_view(answer.alert_key.empty() ? "" : " "), name_of(row),
-                      std::string_view(": "), answer.reason,
-                      quoted(", request id \"", answer.request_id))));
+        arena,
+        concat(arena, std::string_view("alert "), quoted("\"", answer.alert_key),
+               std::string_view(answer.alert_key.empty() ? "" : " "), name_of(row),
+               std::string_view(": "), answer.reason, quoted(", request id \"", answer.request_id),
+               quoted(", body: \"", excerpt_of(delivery, row)))));
     // The outcome is no part of what nginx was doing when it came about.
     ngx_log_t* log = delivery.request->connection->log;
     char* action = log->action;

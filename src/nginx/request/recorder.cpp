@@ -72,14 +72,18 @@ void record_answer(const Delivery& delivery, AnsweredAs answer) noexcept {
     Stats& figures = stats();
     const StatusMs now_ms = status_now_ms();
     count_answer(figures, answer, now_ms);
+    if (answer == AnsweredAs::kRejected) {
+        record_rejected(figures, to_view(delivery.request->connection->addr_text),
+                        delivery.answer.reason, now_ms);
+    }
     if (delivery.alert == nullptr || !is_shown(answer)) {
         return;
     }
-    record_alert(
-        figures,
-        {now_ms, answer, answer == AnsweredAs::kDelivered, ngx_current_msec - delivery.arrived_ms,
-         delivery.alert->bk_biz_id, delivery.alert->bk_biz_name, delivery.event.title_rule,
-         delivery.event.event_status, delivery.answer.code, delivery.answer.request_id});
+    record_alert(figures, {now_ms, answer, answer == AnsweredAs::kDelivered,
+                           ngx_current_msec - delivery.arrived_ms, delivery.alert->bk_biz_id,
+                           delivery.alert->bk_biz_name, delivery.event.title_rule,
+                           delivery.event.event_status, delivery.answer.code,
+                           delivery.answer.request_id, delivery.answer.reason});
 }
 
 void record_push(const Delivery& delivery, ngx_http_request_t* sr) noexcept {
@@ -134,7 +138,7 @@ KeptAlert::KeptAlert(Delivery& delivery) noexcept
 }
 
 void KeptAlert::record(AnsweredAs outcome, std::string_view code, std::string_view request_id,
-                       std::uint64_t delay_ms) const noexcept {
+                       std::string_view reason, std::uint64_t delay_ms) const noexcept {
     AlertFact alert;
     alert.time_ms = status_now_ms();
     alert.outcome = outcome;
@@ -146,6 +150,7 @@ void KeptAlert::record(AnsweredAs outcome, std::string_view code, std::string_vi
     alert.status = status_;
     alert.code = code;
     alert.request_id = request_id;
+    alert.reason = reason;
     record_alert(stats(), alert);
 }
 

@@ -34,7 +34,7 @@ class KeptAlert {
     explicit KeptAlert(Delivery& delivery) noexcept;
 
     void record(AnsweredAs outcome, std::string_view code, std::string_view request_id,
-                std::uint64_t delay_ms) const noexcept;
+                std::string_view reason, std::uint64_t delay_ms) const noexcept;
 
   private:
     std::string biz_id_;

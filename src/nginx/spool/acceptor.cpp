@@ -446,14 +446,14 @@ void Acceptor::hear_of_kept(const PushVerdict& verdict) noexcept {
     const bool is_pushed = verdict.http_status != 0;
     if (verdict.fate == Fate::kWaits) {
         if (is_pushed) {
-            count_replay(stats(), Fate::kWaits);
+            count_replay(stats(), Fate::kWaits, status_now_ms());
         }
     } else {
         const bool is_delivered = verdict.fate == Fate::kDelivered;
-        count_replay(stats(), verdict.fate);
+        count_replay(stats(), verdict.fate, status_now_ms());
         if (found != kept_.end()) {
             found->second.alert.record(is_delivered ? AnsweredAs::kDelivered : AnsweredAs::kRefused,
-                                       verdict.code, verdict.request_id,
+                                       verdict.code, verdict.request_id, verdict.reason,
                                        ngx_current_msec - found->second.arrived_ms);
         }
     }

@@ -559,12 +559,13 @@ void Deliverer::record_end(const DueEvent& event, Fate fate, Delivery* delivery,
         return;  // its caller counts it
     }
     if (fate == Fate::kWaits) {
-        count_replay(stats(), Fate::kWaits);
+        count_replay(stats(), Fate::kWaits, status_now_ms());
         return;
     }
-    count_replay(stats(), fate);
+    count_replay(stats(), fate, status_now_ms());
     KeptAlert(*delivery).record(is_delivered ? AnsweredAs::kDelivered : AnsweredAs::kRefused,
-                                delivery->answer.code, delivery->answer.request_id, delay_ms);
+                                delivery->answer.code, delivery->answer.request_id, reason,
+                                delay_ms);
 }
 
 /// Of a target that the schedule has forgotten nothing is wrong, and it is shown for a day.
