@@ -47,6 +47,12 @@ my @LOCATIONS = (
     [ "client_max_body_size 1; $PASS",                           $REFUSED, $REFUSED, 0 ],
     [ 'return 418;',                                             $REFUSED, $REFUSED, 0 ],
     [ 'error_page 418 = @yes; return 418;',                      $REFUSED, $REFUSED, 0 ],
+    [ 'error_page 418 = @pushes; return 418;',                   $DELIVERED, $REFUSED, 2 ],
+    [ 'error_page 418 = @pushes; set $a b; if ($a) { return 418; } proxy_pass $nothing;', $DELIVERED, $REFUSED, 2 ],
+    [ 'error_page 418 =200 @pushes; return 418;',                $REFUSED, $REFUSED, 0 ],
+    [ 'error_page 418 @pushes; return 418;',                     $REFUSED, $REFUSED, 0 ],
+    [ 'error_page 418 = /elsewhere; return 418;',                $REFUSED, $REFUSED, 0 ],
+    [ 'error_page 418 = @nobody; return 418;',                   $REFUSED, $REFUSED, 0 ],
     [ 'error_page 500 =200 @yes; return 500;',                   $FAILED,  $FAILED,  0 ],
     [ 'return 444;',                                             $REFUSED, $REFUSED, 0 ],
     [ 'return 200;',                                             $FAILED,  $FAILED,  0 ],
@@ -97,6 +103,13 @@ $locations
         }
         location = /no {
             return 403;
+        }
+        location \@pushes {
+            error_page 418 502 = \@yes;
+            proxy_pass %%PUSH_URL%%\$arg_nothing;
+        }
+        location \@nobody {
+            return 418;
         }
         location \@yes {
             $YES

@@ -226,6 +226,34 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) {
     return NGX_OK;
 }
 
+/// True when a named location of the server block has a handler, such as proxy_pass.
+bool has_handler(ngx_http_request_t* r, std::string_view name) noexcept {
+    const auto* server = static_cast<ngx_http_core_srv_conf_t*>(
+        ngx_http_get_module_srv_conf(r, ngx_http_core_module));
+    ngx_http_core_loc_conf_t** location = server->named_locations;
+    while (location != nullptr && *location != nullptr && to_view((*location)->name) != name) {
+        location++;
+    }
+    return location != nullptr && *location != nullptr && (*location)->handler != nullptr;
+}
+
+/// True for `error_page 418 = @name; return 418;` where @name pushes on. Any other error_page makes
+/// another answer of a failure, or has the push lose its method.
+bool leads_on(ngx_http_request_t* r, ngx_int_t status) noexcept {
+    const auto* core = static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+    if (r->upstream != nullptr || r->error_page || r->uri_changes == 0 ||
+        core->error_pages == nullptr) {
+        return false;
+    }
+    const auto* pages = static_cast<ngx_http_err_page_t*>(core->error_pages->elts);
+    const auto* end = pages + core->error_pages->nelts;
+    const auto* page = std::find_if(
+        pages, end, [status](const ngx_http_err_page_t& it) { return it.status == status; });
+    return page != end && page->overwrite == 0 && page->value.lengths == nullptr &&
+           has_handler(r, to_view(page->value.value));
+}
+
 }  // namespace
 
 ngx_int_t on_push_end(ngx_http_request_t* sr, void* data, ngx_int_t rc) {
@@ -234,6 +262,9 @@ ngx_int_t on_push_end(ngx_http_request_t* sr, void* data, ngx_int_t rc) {
     const bool is_still_read = sr->buffered != 0 && (rc == NGX_OK || rc == NGX_AGAIN);
     if (delivery.push.is_judged || is_still_read) {
         return NGX_OK;
+    }
+    if (leads_on(sr, rc)) {
+        return rc;
     }
     stop_listening(delivery);
     delivery.push.time_ms = ngx_current_msec - delivery.push.started_ms;

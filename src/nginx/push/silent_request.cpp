@@ -8,6 +8,9 @@ namespace flashduty {
 
 namespace {
 
+/// NGX_HTTP_LIMIT_REQ_PASSED and NGX_HTTP_LIMIT_CONN_PASSED, which nginx keeps to itself.
+constexpr unsigned kPassedLimit = 1;
+
 void close_other_end(void* data) { (void)ngx_close_socket(*static_cast<ngx_socket_t*>(data)); }
 
 void set_log_request(ngx_connection_t* c, ngx_http_request_t* r) noexcept {
@@ -138,6 +141,10 @@ ngx_http_request_t* make_silent_request(ngx_http_conf_ctx_t* server) noexcept {
     c->data = r;
     r->internal = 1;
     r->logged = 1;
+    // Limits are for callers, and flashduty_rate is the pace of pushes: to limit_req and
+    // limit_conn, which look once at a request and its subrequests, it has passed.
+    r->limit_req_status = kPassedLimit;
+    r->limit_conn_status = kPassedLimit;
     r->http_state = ngx_http_state_e::NGX_HTTP_PROCESS_REQUEST_STATE;
     r->http_version = NGX_HTTP_VERSION_11;
     r->method = NGX_HTTP_POST;
