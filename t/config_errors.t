@@ -7,13 +7,22 @@ use Gateway;
 
 my $LONG_NAME = 'n' x 128;
 
+my $F = 'location /f { proxy_pass http://127.0.0.1; }';
+
 my @GOOD = (
-    [ 'a push and a preview', 'location /a { flashduty_push /f; } location /b { flashduty_preview; }' ],
+    [ 'a push and a preview', "location /a { flashduty_push /f; } location /b { flashduty_preview; } $F" ],
     [ 'a uri with variables', 'location /a { flashduty_push "/f/$host?x=$arg_x"; }' ],
     [ 'a uri that is a variable', 'location /a { flashduty_push $uri; }' ],
-    [ 'a proxy_pass in a location within', 'location /a { flashduty_push /f; location /a/b { proxy_pass http://127.0.0.1; } }' ],
-    [ 'a push in a location within', 'location /a { proxy_pass http://127.0.0.1; location /a/b { flashduty_push /f; } }' ],
-    [ 'an if and a limit_except', 'location /a { flashduty_push /f; if ($host) { set $x 1; } limit_except POST { deny all; } }' ],
+    [ 'a proxy_pass in a location within', "location /a { flashduty_push /f; location /a/b { proxy_pass http://127.0.0.1; } } $F" ],
+    [ 'a push in a location within', "location /a { proxy_pass http://127.0.0.1; location /a/b { flashduty_push /f; } } $F" ],
+    [ 'an if and a limit_except', "location /a { flashduty_push /f; if (\$host) { set \$x 1; } limit_except POST { deny all; } } $F" ],
+    [ 'a uri with arguments', "location /a { flashduty_push /f?a=b; } $F" ],
+    [ 'a uri of a regex location', 'location /a { flashduty_push /f; } location ~ ^/F { proxy_pass http://127.0.0.1; } location ~* ^/F$ { proxy_pass http://127.0.0.1; }' ],
+    [ 'a uri of a prefix location', 'location /a { flashduty_push /some/where/else; } location /some/ { proxy_pass http://127.0.0.1; }' ],
+    [ 'a uri of a location within', 'location /a { flashduty_push /x/y; } location /x/ { flashduty_preview; location = /x/y { proxy_pass http://127.0.0.1; } }' ],
+    [ 'a uri of many locations', join ' ', 'location = /a { flashduty_push /f/k; }', map {"location /f/$_ { proxy_pass http://127.0.0.1; } location = /$_ { return 204; }"} 'b' .. 'z' ],
+    [ 'a uri that a regex takes from one of ours', 'location /a { flashduty_push /a/b; location /a/b { flashduty_preview; } } location ~ ^/a/b$ { proxy_pass http://127.0.0.1; }' ],
+    [ 'a uri with an escape', 'location /a { flashduty_push /no%6ehere; }' ],
     [ 'fields in a server', 'flashduty_title t; flashduty_description d;' ],
     [ 'more of them',       'flashduty_alert_key k; flashduty_event_status Ok;' ],
     [ 'a repeated label', 'flashduty_label a 1; flashduty_label b 2;' ],
@@ -33,6 +42,13 @@ my @BAD = (
     [ 'the key in the uri',       'location /a { flashduty_push /f?integration_key=k; }' ],
     [ 'the key behind others',    'location /a { flashduty_push "/f?a=$host&integration_key=k"; }' ],
     [ 'an unknown variable',      'location /a { flashduty_push /f?$no_such_variable; }', qr/unknown "no_such_variable" variable/ ],
+    [ 'a uri without a location', 'location = /a { flashduty_push /f; }', qr{no location of the server block matches "/f", which "flashduty_push" names in \S+check\.conf:\d+$}m ],
+    [ 'one of other locations', 'location = /a { flashduty_push /f/k; } location /f/kk { proxy_pass http://127.0.0.1; } location = /f { proxy_pass http://127.0.0.1; } location ~ ^/g { proxy_pass http://127.0.0.1; }', qr{no location of the server block matches "/f/k"} ],
+    [ 'a uri that nginx redirects', 'location = /a { flashduty_push /f; } location /f/ { proxy_pass http://127.0.0.1; }', qr{no location of the server block matches "/f"} ],
+    [ 'a uri of its own location', 'location /a { flashduty_push /a; }', qr{"flashduty_push" names "/a" in \S+check\.conf:\d+, a location with a directive of the same module} ],
+    [ 'a uri of a preview', 'location = /a { flashduty_push /b?c=d; } location = /b { flashduty_preview; }', qr{"flashduty_push" names "/b" in } ],
+    [ 'a uri of a status', 'location = /a { flashduty_push /b; } location / { proxy_pass http://127.0.0.1; } location /b { flashduty_status; }', qr{"flashduty_push" names "/b" in } ],
+    [ 'a uri of one of ours by a regex', 'location = /a { flashduty_push /b; } location /b { proxy_pass http://127.0.0.1; } location ~ b { flashduty_preview; }', qr{"flashduty_push" names "/b" in } ],
     [ 'a push twice',             'location /a { flashduty_push /f; flashduty_push /f; }' ],
     [ 'a preview with a value',   'location /a { flashduty_preview on; }' ],
     [ 'a preview in a server',    'flashduty_preview;' ],

@@ -63,7 +63,7 @@ my @LOCATIONS = (
     [ 'proxy_pass $nothing;',                                    $FAILED,  $FAILED,  0 ],
 
     # Where a push gets no further.
-    [ 'flashduty_push /elsewhere;',                              $FAILED, $FAILED, 0 ],
+    [ 'flashduty_push /elsewhere$arg_nothing;',                             $FAILED, $FAILED, 0 ],
     [ 'flashduty_preview;',                                      $FAILED, $FAILED, 0 ],
     [ 'rewrite ^ /elsewhere last;',                              $FAILED, $FAILED, 0 ],
     [ 'try_files /nothing /elsewhere;',                          $FAILED, $FAILED, 0 ],
@@ -72,7 +72,7 @@ my @LOCATIONS = (
 my $number    = 0;
 my $locations = join '', map { $number++; <<"EOC" } @LOCATIONS;
         location = /alert$number {
-            flashduty_push /push$number;
+            flashduty_push /push$number\$arg_nothing;
         }
         location = /push$number {
             internal;

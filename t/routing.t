@@ -44,7 +44,7 @@ my $t = Gateway->new(http => <<'EOC')->plan(31)->start;
             flashduty_push $arg_to;
         }
         location = /literal_nowhere {
-            flashduty_push /no/such/location;
+            flashduty_push /no/such/location$arg_nothing;
         }
 
         location = /two {

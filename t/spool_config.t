@@ -9,7 +9,7 @@ use Gateway;
 use Spool;
 
 my $SPOOL = 'flashduty_spool %%DIR%%/spool/spool.db';
-my $PUSH  = 'location /a { flashduty_push /f; }';
+my $PUSH  = 'location /a { flashduty_push /f; } location /f { proxy_pass http://127.0.0.1; }';
 
 my @GOOD = (
     [ 'a spool',                'flashduty_spool %%DIR%%/spool/spool.db;' ],

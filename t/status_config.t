@@ -10,7 +10,7 @@ my @GOOD = (
     [ 'each format', 'location /a { flashduty_status json; } location /b { flashduty_status prometheus; } '
         . 'location /c { flashduty_status html; } location /d { flashduty_status health; }' ],
     [ 'beside access rules',   'location /s { flashduty_status; allow 127.0.0.1; deny all; auth_basic x; auth_basic_user_file /dev/null; }' ],
-    [ 'a push in a location within', 'location /s { flashduty_status; location /s/b { flashduty_push /f; } }' ],
+    [ 'a push in a location within', 'location /s { flashduty_status; location /s/b { flashduty_push /f; } } location /f { proxy_pass http://127.0.0.1; }' ],
     [ 'an if and a limit_except', 'location /s { flashduty_status; if ($host) { set $x 1; } limit_except GET { deny all; } }' ],
 );
 

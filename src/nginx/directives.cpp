@@ -36,13 +36,6 @@ ngx_http_core_loc_conf_t& core_conf(ngx_conf_t* cf) noexcept {
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
 }
 
-ngx_http_handler_pt handler_of(const LocationConf& conf) noexcept {
-    return conf.is_preview                      ? preview_handler
-           : conf.push_uri != nullptr           ? push_handler
-           : conf.status != StatusFormat::kNone ? status_handler
-                                                : nullptr;
-}
-
 /// Makes the location one of ours.
 char* take_location(ngx_conf_t* cf, LocationConf& conf, ngx_http_handler_pt handler) noexcept {
     if (handler_of(conf) != nullptr) {
@@ -58,6 +51,22 @@ char* take_location(ngx_conf_t* cf, LocationConf& conf, ngx_http_handler_pt hand
     conf.file = cf->conf_file->file.name;
     conf.line = cf->conf_file->line;
     return kConfOk;
+}
+
+/// Notes where the location pushes to, see check_push_uris().
+bool note_push(ngx_conf_t* cf, const LocationConf& conf) noexcept {
+    MainConf& main = main_conf(cf);
+    if (main.push_uris == nullptr) {
+        main.push_uris = ngx_array_create(cf->pool, 4, sizeof(PushUri));
+    }
+    auto* push =
+        main.push_uris == nullptr ? nullptr : static_cast<PushUri*>(ngx_array_push(main.push_uris));
+    if (push == nullptr) {
+        return false;
+    }
+    *push = {&conf, static_cast<ngx_http_core_srv_conf_t*>(
+                        ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module))};
+    return true;
 }
 
 char* set_push(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
@@ -86,7 +95,8 @@ char* set_push(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
     }
     conf.push_uri = static_cast<ngx_http_complex_value_t*>(
         ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t)));
-    if (conf.push_uri == nullptr || compile(cf, uri, conf.push_uri) != NGX_OK) {
+    if (conf.push_uri == nullptr || compile(cf, uri, conf.push_uri) != NGX_OK ||
+        !note_push(cf, conf)) {
         return kConfError;
     }
     return kConfOk;
@@ -262,6 +272,13 @@ void inherit_handler(ngx_conf_t* cf, const LocationConf& outer, LocationConf& co
 }
 
 }  // namespace
+
+ngx_http_handler_pt handler_of(const LocationConf& conf) noexcept {
+    return conf.is_preview                      ? preview_handler
+           : conf.push_uri != nullptr           ? push_handler
+           : conf.status != StatusFormat::kNone ? status_handler
+                                                : nullptr;
+}
 
 ngx_command_t commands[] = {
     {ngx_string("flashduty_push"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, set_push,

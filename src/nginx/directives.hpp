@@ -7,6 +7,11 @@ namespace flashduty {
 
 extern ngx_command_t commands[];
 
+struct LocationConf;
+
+/// The handler of the module that a location has; nullptr when it has none.
+[[nodiscard]] ngx_http_handler_pt handler_of(const LocationConf& conf) noexcept;
+
 void* create_main_conf(ngx_conf_t* cf) noexcept;
 void* create_location_conf(ngx_conf_t* cf) noexcept;
 char* merge_location_conf(ngx_conf_t* cf, void* parent, void* child) noexcept;

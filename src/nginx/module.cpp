@@ -3,6 +3,7 @@
 #include "directives.hpp"
 #include "push/push_answer.hpp"
 #include "push/push_phases.hpp"
+#include "push_uris.hpp"
 #include "request/conf.hpp"
 #include "request/servers.hpp"
 #include "request/stats_zone.hpp"
@@ -30,7 +31,7 @@ ngx_int_t install(ngx_conf_t* cf) {
     if (!is_used) {
         return NGX_OK;
     }
-    if (!flashduty::install_push_phases(cf)) {
+    if (!flashduty::check_push_uris(cf) || !flashduty::install_push_phases(cf)) {
         return NGX_ERROR;
     }
     flashduty::install_push_filters();

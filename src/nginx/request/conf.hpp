@@ -31,6 +31,14 @@ struct SpoolConf {
     ngx_thread_pool_t* threads;
 };
 
+struct LocationConf;
+
+/// One `flashduty_push`.
+struct PushUri {
+    const LocationConf* conf;
+    const ngx_http_core_srv_conf_t* server;
+};
+
 struct MainConf {
     bool is_used;      ///< a location has a handler of ours: the filters are needed
     bool has_bearers;  ///< callers have to show a token somewhere
@@ -38,6 +46,7 @@ struct MainConf {
     bool has_rate;
     Rate rate;
     const SpoolConf* spool;         ///< nullptr: there is none
+    ngx_array_t* push_uris;         ///< of PushUri; nullptr: no location pushes
     const ngx_array_t* servers;     ///< see list_servers(); where a location has a handler of ours
     const ngx_array_t* peer_inits;  ///< with a spool: what each upstream block begins a push with
     ngx_shm_zone_t* stats_zone;     ///< nullptr: nothing is counted
