@@ -12,7 +12,19 @@ use Flashduty;
 use Gateway;
 use Spool;
 
-my $t = Spool->new(spool => 'max_age=2s dead_age=5s')->plan(17)->start;
+my $t = Spool->new(spool => 'max_age=2s dead_age=5s', server => <<'EOC')->plan(18)->start;
+        location = /blueking {
+            flashduty_push /flashduty;
+        }
+        location = /flashduty {
+            internal;
+            proxy_pass %%PUSH_URL%%;
+            proxy_read_timeout %%SHORT%%;
+        }
+        location = /status {
+            flashduty_status json;
+        }
+EOC
 
 sub post {
     my ($key, %change) = @_;
@@ -39,6 +51,7 @@ like($dead[0]{body}, qr/"event_id":"old"/, 'with the body');
 cmp_ok($dead[0]{attempts}, '>=', 1, 'and how often it was tried');
 ok(log_says(qr/\[error\].*alert "old", event $dead[0]{event_id}, is a dead letter: /), 'an error line names it');
 ok(log_says(qr/\[error\].*alert "old", event $dead[1]{event_id}, is a dead letter: /), 'and the other');
+is($t->get('/status')->json->{flashduty_replayed_total}{dead}, 2, 'both are counted');
 
 $t->flashduty->come_back;
 ok($t->is_back(sub { post('new') eq '200 delivered' }), 'what comes next is delivered');

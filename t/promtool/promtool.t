@@ -48,6 +48,6 @@ is(promtool('check metrics', $metrics), '0: ', 'of one that has worked');
 like($metrics, qr/^flashduty_target_up\{target=".*\\"quoted\\""\} 0$/m, '... with a label that needs an escape');
 like(promtool('check metrics', "${metrics}flashduty_more 2\n"), qr/^3: flashduty_more no help text/, 'it would say so');
 
-like(promtool("check rules $EXAMPLES/flashduty.rules.yml"), qr/^0: .*SUCCESS: 7 rules found/s, 'the rules');
+like(promtool("check rules $EXAMPLES/flashduty.rules.yml"), qr/^0: .*SUCCESS: 11 rules found/s, 'the rules');
 like(promtool("test rules $HERE/rules_test.yml"), qr/^0: .*SUCCESS/s, 'fire when they should');
 like(promtool("check config $EXAMPLES/prometheus.yml"), qr/^0: .*SUCCESS: $EXAMPLES\/prometheus\.yml is valid/s, 'the configuration');

@@ -378,6 +378,7 @@ void Deliverer::take_due(Job& job, UnixMs now_ms) noexcept {
 void Deliverer::take_tended(Job& job) noexcept {
     for (const DeadLetter& letter : job.tending.dead) {
         log_dead(letter.alert_key, letter.event_id, letter.reason);
+        count_replay(stats(), Fate::kRefused, status_now_ms());
     }
     for (const DeadLetter& letter : job.tending.deleted) {
         log(NGX_LOG_ERR, "flashduty spool: dead letter of alert \"%s\", event %L, deleted: %s",
