@@ -58,6 +58,10 @@ make install        installs it: DESTDIR=, MODULES_DIR=
 make unit           tests of core, spool and status
 make nginx-tests    t/*.t with real nginx processes
 make compile_commands.json   for clangd and its like
+make deb            the Debian package, for the nginx of this Debian
+make rpm            the RPM, where nginx-mod-devel is
+make image          a container image, an OCI archive
+make dist           a release: tarball, checksum, SBOM
 make clean
 
 Longer ones, see CONTRIBUTING.md:
@@ -70,6 +74,9 @@ make soak           20,000 requests to one nginx under valgrind
 make test-browser   the status page in a real browser
 make test-promtool  metrics and alert rules by Prometheus's own tool
 make compat         t/*.t with the nginx of a source tree, NGINX_SRC=dir
+make compat-all     the same with each tree in TREES=dir
+make test-deb       the package in clean roots of Debian 12 and 13, upgraded under load
+make test-image     an alert through the image; test-kubernetes, test-rpm: what they need
 make bench-core     what the core costs, in instructions, held against what it has cost
 make bench          what a request costs, beside plain nginx, Lua and njs: t/bench/RESULTS.md
 make bench-spool    what the spool takes and gives: t/bench/SPOOL_RESULTS.md
@@ -85,7 +92,7 @@ help:
 run: $(MODULE) | test-packages
 	exec perl conf.example/run/run.pl $(NGINX) $(MODULE)
 
-test: unit nginx-tests
+test: unit nginx-tests test-package
 
 unit: $(UNIT_TESTS)
 	CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 -e '' $(UNIT_TESTS)
@@ -246,6 +253,8 @@ install: $(if $(wildcard $(MODULE)),,$(MODULE))
 
 clean:
 	rm -rf $(BUILD)
+
+include packaging/packaging.mk
 
 # ---------------------------------------------------------------- what is missing
 

@@ -1,0 +1,107 @@
+package Root;
+
+# The root of a fresh Debian, made by mmdebstrap, in which commands run. Its
+# processes share the network with the test, and nothing else.
+
+use strict;
+use warnings;
+
+use File::Path qw(make_path remove_tree);
+
+# suite; folder: where it is to be; packages => [...]
+sub make {
+    my ($class, %root) = @_;
+
+    my $self = bless {%root}, $class;
+    $self->umount;
+    remove_tree($self->{folder});
+    make_path($self->{folder});
+    my @include = @{ $self->{packages} } ? ('--include=' . join ',', @{ $self->{packages} }) : ();
+    $self->must('mmdebstrap', '--quiet', '--variant=minbase', @include, $self->{suite}, $self->{folder});
+    $self->must('cp', '/etc/resolv.conf', "$self->{folder}/etc/resolv.conf");
+    $self->must(qw(mount -t proc proc), "$self->{folder}/proc");
+    return $self;
+}
+
+sub must {
+    my ($self, @command) = @_;
+
+    system(@command) == 0 or die "@command: failed with $?\n";
+    return;
+}
+
+sub path { return "$_[0]{folder}$_[1]" }
+
+# Runs a command of the shell in it; its status, and what it printed.
+sub run {
+    my ($self, $command) = @_;
+
+    open my $pipe, '-|', 'chroot', $self->{folder}, '/usr/bin/env', '-i',
+        'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root', 'DEBIAN_FRONTEND=noninteractive',
+        'LC_ALL=C.UTF-8', '/bin/sh', '-c', "exec 2>&1 </dev/null; $command"
+        or die "cannot run chroot: $!\n";
+    local $/ = undef;
+    my $output = <$pipe> // '';
+    close $pipe;
+    return ($? >> 8, $output);
+}
+
+# The output of a command that succeeds.
+sub output {
+    my ($self, $command) = @_;
+
+    my ($status, $output) = $self->run($command);
+    die "$command: status $status\n$output" if $status;
+    return $output;
+}
+
+sub write_file {
+    my ($self, $name, $text) = @_;
+
+    my $path = $self->path($name);
+    open my $file, '>', $path or die "cannot write $path: $!\n";
+    print {$file} $text or die "cannot write $path: $!\n";
+    close $file or die "cannot write $path: $!\n";
+    return $self;
+}
+
+sub read_file {
+    my ($self, $name) = @_;
+
+    open my $file, '<', $self->path($name) or return '';
+    local $/ = undef;
+    return <$file>;
+}
+
+# Whether services may be started in it by packages.
+sub let_services_start {
+    my ($self, $may) = @_;
+
+    my $policy = '/usr/sbin/policy-rc.d';
+    $self->write_file($policy, "#!/bin/sh\nexit " . ($may ? 104 : 101) . "\n");
+    chmod 0755, $self->path($policy) or die "cannot chmod $policy: $!\n";
+    return $self;
+}
+
+# Files and folders below some places, each with what it is.
+sub files {
+    my ($self, @places) = @_;
+    return split /\n/, $self->output("find @places -printf '%p %y %l\\n' | sort");
+}
+
+sub umount {
+    my ($self) = @_;
+
+    system("mountpoint -q $self->{folder}/proc && umount $self->{folder}/proc");
+    return;
+}
+
+sub DESTROY {
+    my ($self) = @_;
+
+    local ($?, $@);
+    $self->umount;
+    return;
+}
+
+1;
