@@ -19,7 +19,7 @@ my $NGINX  = $ENV{TEST_NGINX_BINARY}     || 'nginx';
 my $MODULE = $ENV{TEST_FLASHDUTY_MODULE} || "$ROOT/build/ngx_http_flashduty_module.so";
 
 plan(skip_all => 'the module is inside the binary') if $ENV{TEST_NGINX_STATIC};
-plan(tests => 20);
+plan(tests => 28);
 
 my $dir  = File::Temp->newdir('run.XXXXXX', TMPDIR => 1);
 my $port = free_port();
@@ -57,6 +57,22 @@ $pid = run('not a url');
 waitpid $pid, 0;
 isnt($?, 0, 'a push URL that is none ends it');
 like(output(), qr/^FLASHDUTY_PUSH_URL must be the push URL/, 'and it says so');
+
+# Push URLs that take events and make no alerts of them.
+my $HOST = 'https://api.flashcat.cloud/event/push/alert';
+for my $case (
+    [ "$HOST/tencent-bk?integration_key=k", qr/^FLASHDUTY_PUSH_URL is that of another kind of integration \(tencent-bk\): .*standard alert event/ ],
+    [ "$HOST/standard",                     qr/^FLASHDUTY_PUSH_URL has no integration key/ ],
+    [ "$HOST/standard?integration_key=",    qr/^FLASHDUTY_PUSH_URL has no integration key/ ],
+    [ "$HOST/standard?integration_key=KEY", qr/^FLASHDUTY_PUSH_URL has the placeholder KEY/ ],
+    )
+{
+    my ($url, $sentence) = @$case;
+    $pid = run($url);
+    waitpid $pid, 0;
+    isnt($?, 0, "$url ends it");
+    like(output(), $sentence, 'and it says what to do');
+}
 
 my $nobody = free_port();
 $pid = run("http://127.0.0.1:$nobody/event/push/alert/standard?integration_key=k");

@@ -29,7 +29,10 @@ binmode STDOUT, ':encoding(UTF-8)';
 binmode STDERR, ':encoding(UTF-8)';
 $| = 1;
 
-check_push_url($push_url) if $is_real;
+if ($is_real) {
+    check_push_url($push_url);
+    warn_of_plain_http($push_url);
+}
 if (port_is_taken()) {
     die "$gateway is in use: stop what listens there, then run this again\n";
 }
@@ -75,6 +78,19 @@ sub check_push_url {
     die "FLASHDUTY_PUSH_URL must be the push URL of a Flashduty integration: "
         . "https://api.flashcat.cloud/event/push/alert/standard?integration_key=...\n"
         unless $url =~ m{^https?://[^\s/"';{}\$\\]+/[^\s"';{}\$\\]*$};
+    my ($kind, $arguments) = $url =~ m{^[^?]*/event/push/alert/([^?]*)(?:\?(.*))?$} or return;
+    die "FLASHDUTY_PUSH_URL is that of another kind of integration ($kind): create one of the kind "
+        . "\"standard alert event\" in Flashduty and take its push URL\n"
+        if $kind ne 'standard';
+    my ($key) = ($arguments // '') =~ /(?:^|&)integration_key=([^&]*)/;
+    die "FLASHDUTY_PUSH_URL has no integration key: take the whole push URL from Flashduty\n"
+        if ($key // '') eq '';
+    die "FLASHDUTY_PUSH_URL has the placeholder KEY: put your integration key in its place\n"
+        if $key eq 'KEY';
+}
+
+sub warn_of_plain_http {
+    my ($url) = @_;
     warn "FLASHDUTY_PUSH_URL is not https: alerts and key travel unencrypted\n"
         unless $url =~ m{^https://};
 }

@@ -327,7 +327,7 @@ std::uint64_t target_key(const TargetName& name) noexcept {
     return mix(mix(0, name.server), name.location) | 1;
 }
 
-void note_push(Stats& stats, std::uint64_t key, const TargetName& name, const PushNote& push,
+bool note_push(Stats& stats, std::uint64_t key, const TargetName& name, const PushNote& push,
                StatusMs now_ms) noexcept {
     Target<StatsWord>& target = target_at(stats, key, name, now_ms);
     const bool is_shared = &target == &stats.other;
@@ -341,7 +341,7 @@ void note_push(Stats& stats, std::uint64_t key, const TargetName& name, const Pu
                 stats.other_key.store(key, kRelaxed);
             }
             note_away(target, true, now_ms);
-            return;
+            return false;
         case Fate::kRefused:
             if (push.is_live) {
                 write_reason(stats, target, name, push.reason);
@@ -351,6 +351,7 @@ void note_push(Stats& stats, std::uint64_t key, const TargetName& name, const Pu
         case Fate::kDelivered:
         case Fate::kCount:
             end_refusals(target);
+            target.doubt.store(index_of(push.doubt), kRelaxed);
             break;
     }
     // A refusal of what the spool has sent is the deliverer's to judge; and of those that share a
@@ -359,6 +360,7 @@ void note_push(Stats& stats, std::uint64_t key, const TargetName& name, const Pu
     if (is_well && (!is_shared || stats.other_key.load(kRelaxed) == key)) {
         note_away(target, false, now_ms);
     }
+    return push.doubt != PushDoubt::kNone && target.was_doubted.exchange(1, kRelaxed) == 0;
 }
 
 void note_nowhere(Stats& stats, const TargetName& name, std::string_view reason,

@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "../core/push_doubt.hpp"
 #include "stats.hpp"
 
 namespace flashduty {
@@ -70,11 +71,12 @@ struct PushNote {
     std::string_view reason;  ///< unless delivered
     std::string_view alert_key;
     bool is_live = true;  ///< pushed without a spool
+    PushDoubt doubt = PushDoubt::kNone;
 };
 
 /// Of a push from the spool that has to wait nothing is noted here: see publish_targets(). `key` is
-/// the target_key() of `name`.
-void note_push(Stats& stats, std::uint64_t key, const TargetName& name, const PushNote& push,
+/// the target_key() of `name`. True for the first delivery there that makes one doubt it.
+bool note_push(Stats& stats, std::uint64_t key, const TargetName& name, const PushNote& push,
                StatusMs now_ms) noexcept;
 
 /// An event has nowhere to go: the uri of its push is empty. `name` is where that uri stands.

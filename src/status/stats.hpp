@@ -112,6 +112,8 @@ struct Target {
     Word next_try_ms;    ///< of one that is away with a spool
     Word is_spooled_to;  ///< the deliverer tells what is known of it
     Word is_nowhere;     ///< it stands for events whose uri is empty, which no spool takes
+    Word doubt;          ///< a PushDoubt: what makes one doubt the last delivery
+    Word was_doubted;    ///< and one that was said of it
     Word refusals;       ///< in a row
     Word
         refused_keys[kRefusedKeys];  ///< stand for the alert keys of those, each different; 0: none

@@ -310,6 +310,10 @@ const REASONS = [
   [/^the push location answered HTTP (\d+), .*/, "推送地址返回 HTTP $1，但不是 Flashduty 的应答，请检查推送地址"],
   [/^(?:the configuration has no location|no location of this server block matches) "(.*?)".*/, "配置中没有 location $1，请加回来"],
   [/^the integration key came out empty in location "(.*?)".*/, "location $1 中的 integration key 为空，未发送"],
+  [/^the push URL is that of another kind .*/, "推送地址属于另一种集成：请在 Flashduty 中选择“标准告警事件”，并使用它的推送地址"],
+  [/^the push URL has no integration key.*/, "推送地址中没有 integration key：请从 Flashduty 复制完整的推送地址"],
+  [/^the push URL has the placeholder .*/, "推送地址中的 integration key 还是占位符 KEY"],
+  [/^Flashduty named no alert .*/, "Flashduty 的应答没有指明告警：推送地址是“标准告警事件”集成的吗？"],
   [/^nginx itself answered HTTP (\d+): .*/, "nginx 自身返回 HTTP $1，请检查 flashduty_push 指向的 location"]
 ];
 const SIGNS = {
@@ -456,7 +460,7 @@ function showTargets(targets) {
     put(name, target.target);
     put(more, [target.since ? T.since(clock(target.since)) : "",
       target.next_try_seconds === null ? "" : T.next + " " + nextTry(target.next_try_seconds),
-      reasonText(target.reason)].filter(Boolean).join(" · "));
+      reasonText(target.reason || target.warning || "")].filter(Boolean).join(" · "));
   });
 }
 

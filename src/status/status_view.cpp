@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "../core/push_doubt.hpp"
 #include "../core/text.hpp"
 
 namespace flashduty {
@@ -40,6 +41,9 @@ TargetView view_of(Arena& arena, const Target<std::uint64_t>& target,
     const std::string_view reason = shown(arena, target.reason);
     view.reason = view.is_up ? std::string_view{} : reason;
     view.refusal = view.is_up && view.refusals != 0 ? reason : std::string_view{};
+    // What another layout may have left is no index.
+    const std::uint64_t doubt = target.doubt < kCountOf<PushDoubt> ? target.doubt : 0;
+    view.warning = sentence_of(static_cast<PushDoubt>(doubt));
     return view;
 }
 

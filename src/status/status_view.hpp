@@ -25,6 +25,7 @@ struct TargetView {
     StatusMs refused_ms = 0;     ///< see Target
     StatusMs refused_since_ms = 0;
     std::string_view reason;   ///< why it is away
+    std::string_view warning;  ///< why its deliveries may not be what they seem
     std::string_view refusal;  ///< the last one, of one that is not away
 };
 

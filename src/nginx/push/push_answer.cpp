@@ -156,7 +156,11 @@ void judge_push(Delivery& delivery, ngx_http_request_t* sr) noexcept {
     delivery.answer.code = cleaned(answer.code);
     delivery.answer.request_id = cleaned(id);
     std::string_view reason;
-    if (verdict != Verdict::kDelivered) {
+    if (verdict == Verdict::kDelivered) {
+        const PushDoubt doubt = doubt_url(url);
+        delivery.push.doubt =
+            doubt == PushDoubt::kNone && !answer.has_alert_key ? PushDoubt::kNoAlertKey : doubt;
+    } else {
         const bool is_read = !delivery.push.end.encoded || verdict != Verdict::kTransient;
         reason = is_read ? cleaned(answer.message) : std::string_view{};
         if (is_blank(reason)) {

@@ -4,6 +4,7 @@
 #include "../../core/blueking_alert.hpp"
 #include "../../core/flashduty_event.hpp"
 #include "../../core/gateway_answer.hpp"
+#include "../../core/push_doubt.hpp"
 #include "../../core/verdict.hpp"
 #include "../base/ngx.hpp"
 #include "../base/pool_arena.hpp"
@@ -43,8 +44,9 @@ struct PushState {
     ngx_log_t* log = nullptr;  ///< see listen_to_log()
     std::string_view trouble;  ///< what nginx has logged went wrong last: a sentence, or empty
     Verdict verdict = Verdict::kTransient;
-    std::string_view reason;       ///< unless delivered: one sentence
-    std::string_view retry_after;  ///< as Flashduty has it; empty where it says nothing
+    PushDoubt doubt = PushDoubt::kNone;  ///< of one that was delivered
+    std::string_view reason;             ///< unless delivered: one sentence
+    std::string_view retry_after;        ///< as Flashduty has it; empty where it says nothing
 };
 
 /// Lives in the request's pool and is never destroyed.

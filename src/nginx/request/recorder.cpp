@@ -90,6 +90,15 @@ void record_push(const Delivery& delivery, ngx_http_request_t* sr) noexcept {
     count_push(stats(), fact_of(delivery, sr), status_now_ms());
 }
 
+void log_doubt(const Delivery& delivery, const TargetName& name) noexcept {
+    const ngx_str_t location = to_ngx(name.location);
+    const ngx_str_t server = to_ngx(name.server);
+    const ngx_str_t doubt = to_ngx(sentence_of(delivery.push.doubt));
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "flashduty target \"%V of server %V\" takes events, but %V", &location, &server,
+                  &doubt);
+}
+
 void record_live_push(const Delivery& delivery) noexcept {
     const Fate fate = delivery.push.verdict == Verdict::kDelivered      ? Fate::kDelivered
                       : delivery.push.verdict == Verdict::kEventRefused ? Fate::kRefused
@@ -102,8 +111,12 @@ void record_live_push(const Delivery& delivery) noexcept {
     if (delivery.push.end.http_status != 0) {  // else nginx has ended it
         const TargetName name = {server_of(delivery.request),
                                  before_key(delivery.request, to_view(delivery.push.uri))};
-        note_push(figures, key_of(delivery.request, name), name,
-                  {fate, delivery.push.reason, delivery.event.alert_key, true}, now_ms);
+        if (note_push(
+                figures, key_of(delivery.request, name), name,
+                {fate, delivery.push.reason, delivery.event.alert_key, true, delivery.push.doubt},
+                now_ms)) {
+            log_doubt(delivery, name);
+        }
     }
 }
 

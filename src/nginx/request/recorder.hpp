@@ -18,6 +18,9 @@ void record_answer(const Delivery& delivery, AnsweredAs answer) noexcept;
 /// A push has ended; `sr` is its request, nullptr when nginx has ended it.
 void record_push(const Delivery& delivery, ngx_http_request_t* sr) noexcept;
 
+/// A warning, once for each target: see note_push().
+void log_doubt(const Delivery& delivery, const TargetName& name) noexcept;
+
 /// The push of a caller that waits for it is judged.
 void record_live_push(const Delivery& delivery) noexcept;
 

@@ -547,10 +547,12 @@ void Deliverer::record_end(const DueEvent& event, Fate fate, Delivery* delivery,
         publish_last_error(stats(), for_log(reason));
     }
     if (is_delivered || is_refused) {
-        note_push(
-            stats(), target_key(name), name,
-            {is_delivered ? Fate::kDelivered : Fate::kRefused, reason, event.alert_key, false},
-            status_now_ms());
+        const PushDoubt doubt = delivery == nullptr ? PushDoubt::kNone : delivery->push.doubt;
+        const PushNote note = {is_delivered ? Fate::kDelivered : Fate::kRefused, reason,
+                               event.alert_key, false, doubt};
+        if (note_push(stats(), target_key(name), name, note, status_now_ms())) {
+            log_doubt(*delivery, name);
+        }
     }
     if (fate == Fate::kWaits) {
         target_texts_[event.target_id].reason = for_log(reason);
