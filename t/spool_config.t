@@ -14,7 +14,7 @@ my $PUSH  = 'location /a { flashduty_push /f; } location /f { proxy_pass http://
 my @GOOD = (
     [ 'a spool',                'flashduty_spool %%DIR%%/spool/spool.db;' ],
     [ 'all its parameters',     "$SPOOL max_size=10m max_age=2h dead_age=7d threads=default;" ],
-    [ 'its smallest size',      "$SPOOL max_size=64k;" ],
+    [ 'its smallest size',      "$SPOOL max_size=1m;" ],
     [ 'a path from the prefix', 'flashduty_spool spool/spool.db;' ],
     [ 'a rate',                 "$SPOOL; flashduty_rate 10r/s 100r/m;" ],
     [ 'one a second',           "$SPOOL; flashduty_rate 1r/s;" ],
@@ -38,7 +38,7 @@ my @BAD = (
     [ 'an unknown parameter',     "$SPOOL max=1g;",        qr/invalid parameter "max=1g"/ ],
     [ 'no size',                  "$SPOOL max_size=;",     qr/max_size=/ ],
     [ 'a bad size',               "$SPOOL max_size=much;", qr/max_size=much/ ],
-    [ 'a size too small',         "$SPOOL max_size=63k;",  qr/max_size=63k/ ],
+    [ 'a size too small',         "$SPOOL max_size=1023k;",  qr/max_size=1023k.*at least 1m/ ],
     [ 'a negative size',          "$SPOOL max_size=-1;",   qr/max_size=-1/ ],
     [ 'no age',                   "$SPOOL max_age=;",      qr/max_age=/ ],
     [ 'an age of nothing',        "$SPOOL max_age=0;",     qr/max_age=0/ ],
@@ -63,7 +63,7 @@ my @BAD = (
     [ 'a rate in a server',       '', 'flashduty_rate off;', qr/not allowed here/ ],
 );
 
-plan(tests => @GOOD + 2 * @BAD + 5);
+plan(tests => @GOOD + 2 * @BAD + 13);
 my $t = Spool->new;
 
 # What nginx -t says of lines in http and in a server.
@@ -90,14 +90,37 @@ for my $case (@BAD) {
 is(join(' ', glob $t->folder . '/*'), '', 'nothing was made by all that');
 
 SKIP: {
-    skip 'only root can give a folder to somebody else', 3 if $> != 0;
+    skip 'only root can give a folder to somebody else', 11 if $> != 0;
 
     chown 65534, -1, $t->folder;
     my ($passed, $output) = check("$SPOOL;");
     ok(!$passed, "a folder that is somebody else's");
     like($output, qr{\[emerg\] .*the folder "\S+/spool" .*does not belong to .*chown root}, 'says whose it must be');
+    chown 65534, 0, $t->folder;
+    chmod 02770, $t->folder;
+    ok((check("$SPOOL;"))[0], 'one that a group of the workers may write will do, too');
+    chmod 02750, $t->folder;
+    ok(!(check("$SPOOL;"))[0], 'but not one that it only may read');
     chown 0, -1, $t->folder;
+    chmod 0777, $t->folder;
+    ($passed, $output) = check("$SPOOL;");
+    ok(!$passed, 'nor one that everybody may write');
+    like($output, qr{\[emerg\] .*the folder "\S+/spool" .*can be written by others}, 'says so');
+    chmod 0700, $t->folder;
     ok((check("$SPOOL;"))[0], 'given back, it will do');
+
+    open my $file, '>', $t->file . '-wal' or die "cannot write: $!\n";
+    close $file;
+    chown 65534, -1, $t->file . '-wal';
+    ($passed, $output) = check("$SPOOL;");
+    ok(!$passed, "a file that is somebody else's");
+    like($output, qr{\[emerg\] "\S+/spool\.db-wal" .*does not belong to .*, root: chown root \S+/spool\.db\*}, 'says whose it must be');
+    unlink $t->file . '-wal';
+    symlink '/nowhere', $t->file . '.guard';
+    ($passed, $output) = check("$SPOOL;");
+    ok(!$passed, 'a link for a file');
+    like($output, qr{\[emerg\] "\S+/spool\.db\.guard" .*is a symbolic link}, 'says so');
+    unlink $t->file . '.guard';
 }
 
 # A path that is taken by something else fails nothing but the spool.

@@ -1,10 +1,15 @@
 #include "spool_directives.hpp"
 
+#include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 
+#include <algorithm>
 #include <limits>
+#include <string>
+#include <vector>
 
 #include "../core/text.hpp"
 #include "../spool/sqlite.hpp"
@@ -35,9 +40,9 @@ char* set_parameter(ngx_conf_t* cf, const ngx_str_t& parameter, SpoolConf& spool
     bool is_sound = false;
     if (take_prefix(value, "max_size=")) {
         spool.max_size_bytes = ngx_parse_offset(&value);
-        constexpr off_t kLeast = 64 * 1024;
+        constexpr off_t kLeast = 1024 * 1024;
         if (spool.max_size_bytes != NGX_ERROR && spool.max_size_bytes < kLeast) {
-            return refuse(cf, "\"%V\" is too small for a spool: at least 64k", &parameter);
+            return refuse(cf, "\"%V\" is too small for a spool: at least 1m", &parameter);
         }
         is_sound = spool.max_size_bytes != NGX_ERROR;
     } else if (take_prefix(value, "max_age=")) {
@@ -57,24 +62,121 @@ char* set_parameter(ngx_conf_t* cf, const ngx_str_t& parameter, SpoolConf& spool
                              &parameter);
 }
 
-struct Owner {
-    uid_t uid;
-    const char* name;  ///< nullptr when it is not known
+/// Who the workers will be.
+struct Workers {
+    uid_t uid = 0;
+    std::string user;
+    std::vector<gid_t> groups;
+
+    [[nodiscard]] bool have(gid_t gid) const noexcept {
+        return std::find(groups.begin(), groups.end(), gid) != groups.end();
+    }
 };
 
-/// Whose the workers will be. `user` may stand behind `http` in the configuration, which nginx
-/// allows and nobody does: then its default is taken.
-Owner worker_user(ngx_conf_t* cf) noexcept {
+std::vector<gid_t> groups_of(const char* user, gid_t gid) noexcept {
+    int count = 64;
+    std::vector<gid_t> groups(static_cast<std::size_t>(count));
+    while (getgrouplist(user, gid, groups.data(), &count) == -1 && count > 0) {
+        groups.resize(static_cast<std::size_t>(count));
+    }
+    groups.resize(static_cast<std::size_t>(std::max(count, 0)));
+    return groups;
+}
+
+/// Not started as root, nginx cannot make them anybody else.
+Workers workers_like_this_process() noexcept {
+    Workers workers;
+    workers.uid = geteuid();
+    const passwd* user = getpwuid(workers.uid);
+    workers.user = user == nullptr ? std::to_string(workers.uid) : user->pw_name;
+    const int count = getgroups(0, nullptr);
+    workers.groups.resize(static_cast<std::size_t>(std::max(count, 0)));
+    if (count > 0 && getgroups(count, workers.groups.data()) < 0) {
+        workers.groups.clear();
+    }
+    workers.groups.push_back(getegid());
+    return workers;
+}
+
+/// `user` may stand behind `http` in the configuration, which nginx allows and nobody does: then
+/// its default is taken.
+Workers workers_of(ngx_conf_t* cf) noexcept {
     if (geteuid() != 0) {
-        return {geteuid(), nullptr};
+        return workers_like_this_process();
     }
     const auto* core =
         reinterpret_cast<ngx_core_conf_t*>(ngx_get_conf(cf->cycle->conf_ctx, ngx_core_module));
+    Workers workers;
     if (core->user != static_cast<ngx_uid_t>(NGX_CONF_UNSET_UINT)) {
-        return {core->user, core->username};
+        workers.uid = core->user;
+        workers.user = core->username;
+        workers.groups = groups_of(core->username, core->group);
+        return workers;
     }
     const passwd* user = getpwnam(NGX_USER);
-    return {user == nullptr ? 0 : user->pw_uid, NGX_USER};
+    const group* their = getgrnam(NGX_GROUP);
+    workers.uid = user == nullptr ? 0 : user->pw_uid;
+    workers.user = NGX_USER;
+    workers.groups = groups_of(NGX_USER, their == nullptr ? 0 : their->gr_gid);
+    return workers;
+}
+
+/// What lies beside a spool, or is it.
+constexpr const char* kFileSuffixes[] = {"",      "-wal",  "-shm",      ".guard",
+                                         ".lock", ".sock", ".unsynced", ".corrupt"};
+
+bool check_files(ngx_conf_t* cf, const SpoolConf& spool, const Workers& workers) noexcept {
+    for (const char* suffix : kFileSuffixes) {
+        const std::string file = std::string(to_view(spool.path)) + suffix;
+        struct stat found;
+        if (lstat(file.c_str(), &found) != 0) {
+            continue;
+        }
+        if (S_ISLNK(found.st_mode)) {
+            ngx_log_error(
+                NGX_LOG_EMERG, cf->log, 0,
+                "\"%s\" of \"flashduty_spool\" is a symbolic link, which is not followed: "
+                "name what it leads to",
+                file.c_str());
+            return false;
+        }
+        if (found.st_uid != workers.uid) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"%s\" of \"flashduty_spool\" does not belong to the user of the "
+                          "workers, %s: chown %s %V*",
+                          file.c_str(), workers.user.c_str(), workers.user.c_str(), &spool.path);
+            return false;
+        }
+    }
+    return true;
+}
+
+/// Why the workers cannot use a folder, or others can; nullptr: it will do.
+const char* fault_of(const struct stat& folder, const Workers& workers) noexcept {
+    const auto may = [&folder](mode_t bits) { return (folder.st_mode & bits) == bits; };
+    if (!S_ISDIR(folder.st_mode)) {
+        return "is no folder of";
+    }
+    if ((folder.st_mode & S_IWOTH) != 0) {
+        return "can be written by others than";
+    }
+    if (folder.st_uid == workers.uid) {
+        return may(S_IWUSR | S_IXUSR) ? nullptr : "cannot be written by";
+    }
+    return workers.have(folder.st_gid) && may(S_IWGRP | S_IXGRP) ? nullptr : "does not belong to";
+}
+
+void warn_of_memory(ngx_conf_t* cf, const ngx_str_t& folder, const char* name) noexcept {
+    constexpr unsigned long kTmpfs = 0x01021994, kRamfs = 0x858458F6;
+    struct statfs system;
+    if (statfs(name, &system) == 0 && (static_cast<unsigned long>(system.f_type) == kTmpfs ||
+                                       static_cast<unsigned long>(system.f_type) == kRamfs)) {
+        ngx_log_error(
+            NGX_LOG_WARN, cf->log, 0,
+            "the folder \"%V\" of \"flashduty_spool\" lies in memory: what waits there is "
+            "lost with the machine's next start",
+            &folder);
+    }
 }
 
 }  // namespace
@@ -167,23 +269,29 @@ bool check_spool(ngx_conf_t* cf) noexcept {
         return false;
     }
     *ngx_cpymem(name, folder.data, folder.len) = '\0';
+    const auto* path_of_folder = reinterpret_cast<const char*>(name);
     struct stat found;
-    const Owner owner = worker_user(cf);
-    const char* user = owner.name == nullptr ? "the user that runs nginx" : owner.name;
-    if (stat(reinterpret_cast<const char*>(name), &found) != 0) {
+    const Workers workers = workers_of(cf);
+    const char* user = workers.user.c_str();
+    if (stat(path_of_folder, &found) != 0) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, ngx_errno,
                       "the folder \"%V\" of \"flashduty_spool\" cannot be found: make it, and give "
                       "it to %s with mode 700",
                       &folder, user);
         return false;
     }
-    if (!S_ISDIR(found.st_mode) || found.st_uid != owner.uid) {
+    const char* fault = fault_of(found, workers);
+    if (fault != nullptr) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "the folder \"%V\" of \"flashduty_spool\" does not belong to the user of the "
-                      "workers: chown %s, chmod 700",
-                      &folder, user);
+                      "the folder \"%V\" of \"flashduty_spool\" %s the user of the workers, %s: "
+                      "chown %s, chmod 700",
+                      &folder, fault, user, user);
         return false;
     }
+    if (!check_files(cf, spool, workers)) {
+        return false;
+    }
+    warn_of_memory(cf, folder, path_of_folder);
     return true;
 }
 

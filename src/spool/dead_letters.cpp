@@ -82,6 +82,9 @@ constexpr char kSinceOf1[] =
     "UPDATE alert SET since_ms = (SELECT accepted_ms FROM event WHERE event_id = ?1)"
     " WHERE first_id = ?1 AND alert_id = (SELECT alert_id FROM event WHERE event_id = ?1)";
 
+/// None is deleted before it has been dead for that long: somebody must be able to see it.
+constexpr UnixMs kLeastDeadMs = 3'600'000;
+
 using Ids = std::vector<std::int64_t>;
 
 bool has(const Ids& ids, std::int64_t id) noexcept {
@@ -118,7 +121,8 @@ void look_for_old(Connection& connection, const Limits& limits, UnixMs now_ms, c
                   Chores& chores) noexcept {
     const std::string reason = "not delivered within " + duration(limits.max_age_ms);
     // What is of 1.0.0 gets its age first.
-    if (!chores.of_1.empty() || now_ms < connection.number(kSpareTime)) {
+    if (!chores.of_1.empty() || now_ms < connection.number(kSpareTime) ||
+        has_no_room_for_dead(connection, limits, now_ms)) {
         return;
     }
     Query rows = connection.query(kTooOld, now_ms - limits.max_age_ms,
@@ -139,7 +143,8 @@ void look_for_surplus(Connection& connection, const Limits& limits, UnixMs now_m
     Query rows = connection.query(kOldestDead, kStep);
     while (rows.next()) {
         const bool is_old = rows.number(3) < now_ms - limits.dead_age_ms;
-        if (!is_old && bytes <= limits.dead_bytes) {
+        const bool is_young = rows.number(3) > now_ms - kLeastDeadMs;
+        if (is_young || (!is_old && bytes <= limits.dead_bytes)) {
             return;
         }
         bytes -= rows.number(4);
@@ -251,6 +256,13 @@ void supersede_older(Connection& connection, std::int64_t target_id, std::string
     const std::int64_t newer = connection.number(kFirstNewer, target_id, alert_key, accepted_ms);
     connection.run(kSupersede, target_id, alert_key,
                    newer == 0 ? connection.number(kNextId) : newer);
+}
+
+bool has_no_room_for_dead(Connection& connection, const Limits& limits, UnixMs now_ms) noexcept {
+    constexpr char kHasOld[] =
+        "SELECT EXISTS (SELECT 1 FROM dead INDEXED BY dead_age WHERE dead_ms <= ?)";
+    return connection.number("SELECT dead_bytes FROM counter") >= limits.dead_bytes &&
+           connection.number(kHasOld, now_ms - kLeastDeadMs) == 0;
 }
 
 Chores look_for_chores(Connection& connection, const KeptClock& clock, const Limits& limits,

@@ -28,6 +28,10 @@ struct Limits {
     std::int64_t dead_bytes = 0;
 };
 
+/// Whether dead letters take all that they may and none of them may be deleted yet.
+[[nodiscard]] bool has_no_room_for_dead(Connection& connection, const Limits& limits,
+                                        UnixMs now_ms) noexcept;
+
 /// What is to be tended, some of it at a time: only looked for, as there mostly is nothing.
 struct Chores {
     std::vector<DeadLetter> too_old;    ///< of what waits

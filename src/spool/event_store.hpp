@@ -94,11 +94,13 @@ struct Tended {
     std::vector<DeadLetter> deleted;  ///< dead letters that made room or were too old
     std::size_t requeued = 0;         ///< dead letters that wait again, as an operator asked for
     std::vector<std::int64_t> requeued_targets;  ///< each once
+    /// What a reader keeps in the log before the database, if that is a lot; at most once a minute.
+    std::uint64_t held_wal_bytes = 0;
     bool has_more = false;
 };
 
 struct StoreSize {
-    std::uint64_t used_bytes = 0;  ///< the pages in use
+    std::uint64_t used_bytes = 0;  ///< the pages in use, and the log before the database
     std::uint64_t waiting = 0;     ///< events
     std::uint64_t dead = 0;        ///< dead letters
     UnixMs oldest_ms = 0;          ///< when the first that waits was accepted; 0: none waits
@@ -158,6 +160,10 @@ class EventStore {
                                              Tended& tended) noexcept = 0;
 
     [[nodiscard]] virtual StoreStatus size(StoreSize& size) noexcept = 0;
+
+    /// Events that the last settle() should have made dead letters: there was no room for these,
+    /// and none that may be deleted, so they wait.
+    [[nodiscard]] virtual std::vector<std::int64_t> take_postponed() noexcept = 0;
 
     /// Why the last call that was not kOk was not: a sentence for the log, of one line.
     [[nodiscard]] virtual std::string_view error() const noexcept = 0;

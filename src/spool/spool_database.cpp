@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <limits>
@@ -22,6 +23,16 @@ using std::chrono::steady_clock;
 /// sooner, so that mostly nobody who waits for an answer waits for that too.
 constexpr int kDelivererFrames = 1000;
 constexpr int kOthersFrames = 4000;
+
+/// A WAL that is there already lets a full disk settle something still.
+constexpr std::int64_t kWalBytes = 32 * 1024 * 1024;
+/// In a small spool the WAL takes no more of it than one of so many parts, where it can.
+constexpr std::int64_t kWalPart = 8;
+constexpr std::int64_t kFrameBytes = 4096 + 24;
+
+constexpr char kPages[] = "PRAGMA page_count";
+constexpr char kFreePages[] = "PRAGMA freelist_count";
+constexpr char kPageSize[] = "PRAGMA page_size";
 
 constexpr std::int64_t kNone = std::numeric_limits<std::int64_t>::max();
 
@@ -146,9 +157,7 @@ bool use_wal(Connection& connection) noexcept {
     connection.script(
         "PRAGMA synchronous = FULL;"
         "PRAGMA cache_size = -4096;"
-        "PRAGMA mmap_size = 0;"
-        // A WAL that is there already lets a full disk settle something still.
-        "PRAGMA journal_size_limit = 33554432;");
+        "PRAGMA mmap_size = 0;");
     return is_wal;
 }
 
@@ -191,7 +200,12 @@ StoreStatus SpoolDatabase::end(Access access, StoreStatus status) noexcept {
     }
     if (connection_.failed()) {
         status = judge(access == Access::kWrite ? Doing::kWriting : Doing::kReading);
-        return access == Access::kWrite && status == StoreStatus::kFull ? make_room() : status;
+        return access == Access::kWrite && status == StoreStatus::kFull
+                   ? make_room(SQLITE_CHECKPOINT_PASSIVE)
+                   : status;
+    }
+    if (access == Access::kWrite && status == StoreStatus::kFull && files_.wal_bytes() > 0) {
+        return make_room(SQLITE_CHECKPOINT_TRUNCATE);
     }
     return access == Access::kWrite && status == StoreStatus::kOk ? checkpoint() : status;
 }
@@ -201,7 +215,9 @@ StoreStatus SpoolDatabase::checkpoint() noexcept {
     if (frames < checkpointed_) {
         checkpointed_ = 0;  // it has begun anew
     }
-    if (frames - checkpointed_ < (options_.may_set_aside ? kDelivererFrames : kOthersFrames)) {
+    const std::int64_t part = static_cast<std::int64_t>(options_.max_bytes) / kWalPart;
+    const std::int64_t most = options_.may_set_aside ? kDelivererFrames : kOthersFrames;
+    if (frames - checkpointed_ < std::min(most, part / kFrameBytes)) {
         return StoreStatus::kOk;
     }
     checkpointed_ = frames;
@@ -213,14 +229,35 @@ StoreStatus SpoolDatabase::checkpoint() noexcept {
 }
 
 /// The WAL may have taken all the room there was. It begins anew once the database has what it
-/// holds, which mostly takes no more room: what leaves makes some there.
-StoreStatus SpoolDatabase::make_room() noexcept {
-    made_room_ = connection_.checkpoint(SQLITE_CHECKPOINT_PASSIVE);
+/// holds, which mostly takes no more room: what leaves makes some there. On a full disk it keeps
+/// its own.
+StoreStatus SpoolDatabase::make_room(int mode) noexcept {
+    connection_.wait_until(steady_clock::now());
+    made_room_ = connection_.checkpoint(mode);
+    wait_from_now();
     if (connection_.failed() && status_of(connection_.code()) != StoreStatus::kFull) {
         return judge(Doing::kCheckpoint);
     }
     connection_.forgive();
     return StoreStatus::kFull;
+}
+
+std::uint64_t SpoolDatabase::used_bytes() noexcept {
+    const std::int64_t pages = connection_.number(kPages) - connection_.number(kFreePages);
+    return static_cast<std::uint64_t>(pages * connection_.number(kPageSize)) + files_.wal_bytes();
+}
+
+StoreStatus SpoolDatabase::empty_wal(std::uint64_t& held_bytes) noexcept {
+    StoreStatus status = lock();
+    status = status == StoreStatus::kOk ? repair() : status;
+    if (status == StoreStatus::kOk) {
+        connection_.wait_until(steady_clock::now());
+        (void)connection_.checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+        status = connection_.failed() ? judge(Doing::kCheckpoint) : StoreStatus::kOk;
+        held_bytes = files_.wal_bytes();
+    }
+    files_.unlock();
+    return status;
 }
 
 void SpoolDatabase::wait_from_now() noexcept {
@@ -431,6 +468,9 @@ StoreStatus SpoolDatabase::configure(Connection& connection) noexcept {
     if (!use_wal(connection)) {
         return refuse(StoreStatus::kFailed, "cannot have a WAL where it is");
     }
+    const std::int64_t part = static_cast<std::int64_t>(options_.max_bytes) / kWalPart;
+    connection.script(
+        ("PRAGMA journal_size_limit = " + std::to_string(std::min(kWalBytes, part))).c_str());
     switch (bring_up_to_date(connection)) {
         case SchemaState::kNewer:
             return refuse(StoreStatus::kNewer, "was made by a newer version of the gateway");

@@ -31,6 +31,7 @@ class SpoolDatabase {
         std::int64_t queue_ms = 10'000;  ///< and for those who use the spool too
         bool may_set_aside = false;      ///< else leaves a mark for one that may
         const char* vfs = nullptr;       ///< SQLite's by that name; the usual one
+        std::uint64_t max_bytes = std::uint64_t{1} << 30;  ///< more is not to be in it
         SpoolClock clock{};
     };
 
@@ -56,6 +57,14 @@ class SpoolDatabase {
         queue_ms_ = options_.queue_ms;
         return status;
     }
+
+    /// In a `work`: the pages in use and the WAL. A `work` that finds too much of it gives kFull;
+    /// it is done again when room could be made.
+    [[nodiscard]] std::uint64_t used_bytes() noexcept;
+    [[nodiscard]] std::uint64_t wal_bytes() const noexcept { return files_.wal_bytes(); }
+    /// Copies all of the WAL into the database and gives its room back; what is left of it when a
+    /// reader is in the way is `held_bytes`.
+    [[nodiscard]] StoreStatus empty_wal(std::uint64_t& held_bytes) noexcept;
 
     /// In a `work`: the clock of the times in the database.
     [[nodiscard]] const KeptClock& clock() const noexcept { return clock_; }
@@ -91,7 +100,7 @@ class SpoolDatabase {
     StoreStatus begin(Access access) noexcept;
     StoreStatus end(Access access, StoreStatus status) noexcept;
     StoreStatus checkpoint() noexcept;
-    StoreStatus make_room() noexcept;
+    StoreStatus make_room(int mode) noexcept;
 
     // Under the lock:
     StoreStatus lock() noexcept;

@@ -159,6 +159,12 @@ int SpoolFiles::sync_folder() const noexcept {
     return error;
 }
 
+std::uint64_t SpoolFiles::wal_bytes() const noexcept {
+    struct stat info;
+    return ::lstat((path_ + "-wal").c_str(), &info) == 0 ? static_cast<std::uint64_t>(info.st_size)
+                                                         : 0;
+}
+
 bool SpoolFiles::has(Mark mark) const noexcept { return exists(name_of(mark)); }
 
 std::string SpoolFiles::read(Mark mark) const noexcept {

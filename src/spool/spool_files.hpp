@@ -63,6 +63,8 @@ class SpoolFiles {
     /// process.
     [[nodiscard]] int create() const noexcept;
     [[nodiscard]] int sync_folder() const noexcept;
+    /// What SQLite has not put into the database yet takes that much room.
+    [[nodiscard]] std::uint64_t wal_bytes() const noexcept;
 
     [[nodiscard]] bool has(Mark mark) const noexcept;
     [[nodiscard]] std::string read(Mark mark) const noexcept;

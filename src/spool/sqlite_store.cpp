@@ -27,6 +27,8 @@ constexpr char kEvent[] =
 constexpr char kNotTaken[] =
     "UPDATE event SET attempts = attempts + 1, tried_ms = ?2, last_error = ?3,"
     " refusal = CASE WHEN ?4 THEN ?3 ELSE refusal END WHERE event_id = ?1";
+/// What could not become a dead letter is tried again then.
+constexpr UnixMs kUntilRoomMs = 60'000;
 /// So many tries of an event are kept.
 constexpr std::int64_t kMostAttempts = 10;
 constexpr char kAttempt[] =
@@ -42,16 +44,13 @@ constexpr char kBack[] =
     "UPDATE alert INDEXED BY alert_held SET due_ms = 0"
     " WHERE target_id = ? AND due_ms > 0 AND due_ms >= ?";
 
-constexpr char kPages[] = "PRAGMA page_count";
-constexpr char kFreePages[] = "PRAGMA freelist_count";
-constexpr char kPageSize[] = "PRAGMA page_size";
 constexpr char kCounters[] = "SELECT waiting, dead FROM counter";
 constexpr char kOldest[] = "SELECT min(accepted_ms) FROM event";
 
-std::uint64_t used_bytes(Connection& connection) noexcept {
-    const std::int64_t pages = connection.number(kPages) - connection.number(kFreePages);
-    return static_cast<std::uint64_t>(pages * connection.number(kPageSize));
-}
+/// Less than this is no trouble.
+constexpr std::uint64_t kLongWalBytes = 64 * 1024 * 1024;
+/// How often somebody looks whether a reader keeps it.
+constexpr UnixMs kWalLookMs = 60'000;
 
 std::int64_t target_of(Connection& connection, const NewEvent& event) noexcept {
     const std::int64_t known = connection.number(kTarget, event.server, event.location);
@@ -120,25 +119,31 @@ void note_attempt(Connection& connection, const KeptClock& clock,
     connection.run(kForgetAttempts, settlement.event_id, kMostAttempts);
 }
 
-void settle_one(Connection& connection, const KeptClock& clock,
+/// False when it should have become a dead letter, and waits for there to be room for one.
+bool settle_one(Connection& connection, const KeptClock& clock, const Limits& limits,
                 const Settlement& settlement) noexcept {
     const UnixMs settled_ms = clock.to_kept(settlement.settled_ms);
     switch (settlement.fate) {
         case Fate::kDelivered:
             take_delivered(connection, settlement.event_id, settled_ms);
-            return;
+            return true;
         case Fate::kWaits:
             note_attempt(connection, clock, settlement);
             connection.run(kHold, settlement.event_id,
                            settlement.due_ms == 0 ? 0 : clock.to_kept(settlement.due_ms),
                            settled_ms);
-            return;
+            return true;
         case Fate::kRefused:
         case Fate::kCount:
-            note_attempt(connection, clock, settlement);
-            bury(connection, settlement.event_id, settled_ms, settlement.reason);
-            return;
+            break;
     }
+    note_attempt(connection, clock, settlement);
+    if (has_no_room_for_dead(connection, limits, settled_ms)) {
+        connection.run(kHold, settlement.event_id, settled_ms + kUntilRoomMs, settled_ms);
+        return false;
+    }
+    bury(connection, settlement.event_id, settled_ms, settlement.reason);
+    return true;
 }
 
 }  // namespace
@@ -146,7 +151,7 @@ void settle_one(Connection& connection, const KeptClock& clock,
 SqliteStore::SqliteStore(SqliteStoreOptions options, bool may_set_aside) noexcept
     : options_(std::move(options)),
       database_({options_.path, options_.busy_ms, options_.queue_ms, may_set_aside, options_.vfs,
-                 options_.clock}) {}
+                 options_.max_size_bytes, options_.clock}) {}
 
 StoreStatus SqliteStore::append(const std::vector<NewEvent>& events,
                                 std::vector<Appended>& appended) noexcept {
@@ -160,10 +165,8 @@ StoreStatus SqliteStore::append(const std::vector<NewEvent>& events,
     return database_.write(
         [&](Connection& connection) {
             appended.clear();
-            if (used_bytes(connection) >= options_.max_size_bytes) {
-                return database_.refuse(
-                    StoreStatus::kFull,
-                    "holds " + std::to_string(options_.max_size_bytes) + " bytes, its max_size");
+            if (database_.used_bytes() >= options_.max_size_bytes) {
+                return refuse_full();
             }
             for (const NewEvent& event : events) {
                 appended.push_back(add(connection, database_.clock(), event));
@@ -171,6 +174,17 @@ StoreStatus SqliteStore::append(const std::vector<NewEvent>& events,
             return StoreStatus::kOk;
         },
         queue_ms);
+}
+
+StoreStatus SqliteStore::refuse_full() noexcept {
+    std::string reason =
+        "holds " + std::to_string(options_.max_size_bytes) + " bytes, its max_size";
+    const std::uint64_t wal_bytes = database_.wal_bytes();
+    if (wal_bytes >= options_.max_size_bytes / 2) {
+        reason += ": " + std::to_string(wal_bytes) +
+                  " of them in its \"-wal\", which a reader keeps from being copied back";
+    }
+    return database_.refuse(StoreStatus::kFull, reason);
 }
 
 StoreStatus SqliteStore::targets(std::vector<std::int64_t>& target_ids) noexcept {
@@ -221,11 +235,19 @@ StoreStatus SqliteStore::probe(std::int64_t target_id, UnixMs now_ms,
     return status;
 }
 
+Limits SqliteStore::limits() const noexcept {
+    return {options_.max_age_ms, options_.dead_age_ms,
+            static_cast<std::int64_t>(options_.max_size_bytes / 2)};
+}
+
 StoreStatus SqliteStore::settle(const std::vector<Settlement>& settlements,
                                 const std::vector<std::int64_t>& back) noexcept {
     return database_.write([&](Connection& connection) {
+        postponed_.clear();
         for (const Settlement& settlement : settlements) {
-            settle_one(connection, database_.clock(), settlement);
+            if (!settle_one(connection, database_.clock(), limits(), settlement)) {
+                postponed_.push_back(settlement.event_id);
+            }
         }
         for (const std::int64_t target_id : back) {
             connection.run(kBack, target_id, kUntilBack);
@@ -248,8 +270,16 @@ StoreStatus SqliteStore::supersede(const std::vector<DeliveredKey>& keys) noexce
 StoreStatus SqliteStore::expire(UnixMs now_ms, const std::vector<std::int64_t>& busy,
                                 Tended& tended) noexcept {
     tended = {};
-    const Limits limits = {options_.max_age_ms, options_.dead_age_ms,
-                           static_cast<std::int64_t>(options_.max_size_bytes / 2)};
+    std::uint64_t held_bytes = 0;
+    if (now_ms >= next_wal_look_ms_ && database_.wal_bytes() >= kLongWalBytes) {
+        const StoreStatus emptied = database_.empty_wal(held_bytes);
+        if (emptied != StoreStatus::kOk) {
+            return emptied;
+        }
+        next_wal_look_ms_ = now_ms + kWalLookMs;
+        tended.held_wal_bytes = held_bytes >= kLongWalBytes ? held_bytes : 0;
+    }
+    const Limits limits = this->limits();
     Chores chores;
     UnixMs kept_ms = 0;
     const StoreStatus status = database_.read([&](Connection& connection) {
@@ -271,6 +301,7 @@ StoreStatus SqliteStore::expire(UnixMs now_ms, const std::vector<std::int64_t>& 
         return StoreStatus::kOk;
     });
     if (written == StoreStatus::kOk) {
+        done.held_wal_bytes = tended.held_wal_bytes;
         tended = std::move(done);
     }
     return written;
@@ -279,7 +310,7 @@ StoreStatus SqliteStore::expire(UnixMs now_ms, const std::vector<std::int64_t>& 
 StoreStatus SqliteStore::size(StoreSize& size) noexcept {
     return database_.read([&](Connection& connection) {
         size = {};
-        size.used_bytes = used_bytes(connection);
+        size.used_bytes = database_.used_bytes();
         const UnixMs oldest_ms = connection.number(kOldest);
         size.oldest_ms = oldest_ms == 0 ? 0 : database_.clock().from_kept(oldest_ms);
         Query counters = connection.query(kCounters);

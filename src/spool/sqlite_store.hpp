@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "dead_letters.hpp"
 #include "event_store.hpp"
 #include "spool_database.hpp"
 
@@ -49,9 +50,18 @@ class SqliteStore final : public EventStore {
 
     [[nodiscard]] std::string take_notice() noexcept override { return database_.take_notice(); }
 
+    [[nodiscard]] std::vector<std::int64_t> take_postponed() noexcept override {
+        return std::exchange(postponed_, {});
+    }
+
   private:
+    [[nodiscard]] Limits limits() const noexcept;
+    StoreStatus refuse_full() noexcept;
+
     SqliteStoreOptions options_;
     SpoolDatabase database_;
+    std::vector<std::int64_t> postponed_;
+    UnixMs next_wal_look_ms_ = 0;
     UnixMs looked_ms_ = 0;  ///< for events of workers of 1.0.0, by the clock of the database
 };
 

@@ -22,13 +22,13 @@ sub new {
     return bless { gateway => $gateway, name => $name // 'ledger', sent => 0, told => {} }, $class;
 }
 
-# Sends an alert of its own key; the verdict.
+# Sends an alert of its own key, which may be padded; the verdict.
 sub post {
-    my ($self, %change) = @_;
+    my ($self) = @_;
 
     my $id = "$self->{name}-" . ++$self->{sent};
     my $verdict
-        = $self->{gateway}->post('/blueking', alert(event => { id => $id, event_id => $id }))->verdict;
+        = $self->{gateway}->post('/blueking', alert(event => { id => $id, event_id => $id }, padding => 'x' x ($self->{padding} // 0)))->verdict;
     $self->note($id, $verdict);
     return $verdict;
 }

@@ -488,16 +488,83 @@ void dead_letters_take_at_most_half_of_max_size(void**) {
         NewEvent event = new_event("a");
         event.body.assign(20'000, 'b');
         ids.push_back(append(store, {event})[0].event_id);
-        settle(store, due_of(store, "a"), flashduty::Fate::kRefused, kNow + i, 0, "refused");
+        settle(store, due_of(store, "a"), flashduty::Fate::kRefused, kNow + i * 10 * kMinute, 0,
+               "refused");
     }
-    const Tended tended = expire(store, kNow + kSecond);
+    const UnixMs later_ms = kNow + 6 * kHour;
+    const Tended tended = expire(store, later_ms);
+    in_shell(folder.spool(), "PRAGMA wal_checkpoint(TRUNCATE)");
     assert_int_equal(tended.deleted.size(), 14);
     for (std::size_t i = 0; i < tended.deleted.size(); i++) {
         assert_true(tended.deleted[i].event_id == ids[i]);
     }
     assert_int_equal(size_of(store).dead, 16);
     assert_true(size_of(store).used_bytes <= 400'000 + 120'000);
-    assert_true(expire(store, kNow + kSecond).deleted.empty());
+    assert_true(expire(store, later_ms).deleted.empty());
+}
+
+void no_dead_letter_is_deleted_within_an_hour_of_its_death(void**) {
+    TempFolder folder;
+    SqliteStoreOptions options = options_of(folder);
+    options.max_size_bytes = 1 << 20;
+    options.dead_age_ms = kSecond;
+    SqliteStore store(options, true);
+    NewEvent event = new_event("a");
+    event.body.assign(40'000, 'b');
+    event.accepted_ms = kNow - 23 * kHour;
+    std::size_t dead = 0;
+    for (; store.take_postponed().empty(); dead++) {
+        assert_int_equal(append(store, {event}).size(), 1);
+        refuse(store, due_of(store, "a"), "refused");
+    }
+    assert_int_equal(size_of(store).dead, dead - 1);
+    assert_true((dead - 1) * 45'056 >= options.max_size_bytes / 2);
+    assert_true((dead - 2) * 45'056 < options.max_size_bytes / 2);
+    // What should have died waits, whatever it should have died of.
+    assert_int_equal(size_of(store).waiting, 1);
+    assert_text(due_keys(store, kNow + kMinute - 1), "");
+    assert_text(due_keys(store, kNow + kMinute), "a");
+    append(store, {new_event("b", "Warning", kNow - 25 * kHour)});
+    Tended tended = expire(store, kNow + kHour - 1);
+    assert_true(tended.dead.empty() && tended.deleted.empty() && !tended.has_more);
+    // An hour later all are old enough, and those who wait are dead.
+    tended = expire(store, kNow + kHour + 1);
+    assert_int_equal(tended.deleted.size(), dead - 1);
+    assert_int_equal(expire(store, kNow + kHour + 1).dead.size(), tended.dead.size() == 2 ? 0 : 2);
+    assert_int_equal(size_of(store).waiting, 0);
+    assert_int_equal(size_of(store).dead, 2);
+}
+
+void max_size_counts_the_wal_and_makes_room_in_it(void**) {
+    TempFolder folder;
+    SqliteStoreOptions options = options_of(folder);
+    options.max_size_bytes = 2 << 20;
+    SqliteStore store(options, true);
+    NewEvent event = new_event("a");
+    event.body.assign(50'000, 'b');
+    Shell reader(folder.spool());
+    append(store, {event});
+    reader.run("BEGIN");
+    assert_text(reader.run("SELECT count(*) FROM event"), "1");
+    StoreStatus status = StoreStatus::kOk;
+    std::vector<Appended> appended;
+    int count = 0;
+    for (; status == StoreStatus::kOk && count < 1000; count++) {
+        status = store.append({event}, appended);
+        deliver(store, due_of(store, "a"));
+    }
+    assert_status(status, kFull);
+    assert_true(store.error().find("a reader keeps") != std::string_view::npos);
+    assert_true(size_of(store).used_bytes >= options.max_size_bytes);
+    assert_true(std::filesystem::file_size(folder.spool() + "-wal") < 3 << 20);
+    reader.run("COMMIT");
+    assert_status(store.append({event}, appended), kOk);
+    assert_true(size_of(store).used_bytes < options.max_size_bytes / 2);
+    // Without a reader that goes on for ever.
+    for (int i = 0; i < 200; i++) {
+        assert_status(store.append({event}, appended), kOk);
+        deliver(store, due_of(store, "a"));
+    }
 }
 
 // ---------------------------------------------------------------- sending dead letters again
@@ -675,6 +742,7 @@ void size_counts_what_waits_and_what_is_dead(void**) {
     assert_true(size.oldest_ms == kNow - 5);
     assert_true(size.used_bytes >= empty.used_bytes + 90'000);
     deliver(store, due_of(store, "b"));
+    in_shell(folder.spool(), "PRAGMA wal_checkpoint(TRUNCATE)");
     assert_true(size_of(store).used_bytes < size.used_bytes - 90'000);
 }
 
@@ -727,6 +795,8 @@ int main() {
         cmocka_unit_test(nothing_is_written_when_there_is_nothing_to_tend),
         cmocka_unit_test(dead_letters_are_deleted_when_they_are_too_old),
         cmocka_unit_test(dead_letters_take_at_most_half_of_max_size),
+        cmocka_unit_test(no_dead_letter_is_deleted_within_an_hour_of_its_death),
+        cmocka_unit_test(max_size_counts_the_wal_and_makes_room_in_it),
         cmocka_unit_test(a_marked_dead_letter_waits_again_in_its_old_place),
         cmocka_unit_test(a_dead_letter_of_a_key_of_which_nothing_waits_can_be_sent_again),
         cmocka_unit_test(what_is_delivered_supersedes_the_older_dead_letters_of_its_key),

@@ -389,6 +389,9 @@ class Sequence {
         std::int64_t bytes = static_cast<std::int64_t>(order.size()) * 4096;
         Ids ids;
         for (const auto& [dead_ms, id] : order) {
+            if (dead_ms > now_ms_ - kHour) {
+                break;
+            }
             if (dead_ms >= now_ms_ - kDeadAge && bytes <= kMaxBytes / 2) {
                 break;
             }

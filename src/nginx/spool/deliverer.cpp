@@ -88,6 +88,17 @@ void log_dead(std::string_view alert_key, std::int64_t event_id, std::string_vie
         for_log(alert_key).c_str(), event_id, for_log(why).c_str());
 }
 
+/// Those of `pushed` that the store had no room for as dead letters.
+template <class Pushed>
+void postpone(std::vector<Pushed>& pushed, const std::vector<std::int64_t>& event_ids) noexcept {
+    for (Pushed& one : pushed) {
+        const std::int64_t event_id = one.settlement.event_id;
+        if (std::find(event_ids.begin(), event_ids.end(), event_id) != event_ids.end()) {
+            one.settlement.fate = one.verdict.fate = Fate::kWaits;
+        }
+    }
+}
+
 }  // namespace
 
 /// An event on its way. Lives as long as its request, which points into it.
@@ -127,6 +138,13 @@ Deliverer::Deliverer(std::unique_ptr<EventStore> store, const Options& options,
     look_.set<&Deliverer::run>(*this, true);
     retry_.set<&Deliverer::run>(*this, false);
     log(NGX_LOG_NOTICE, "flashduty spool: this process delivers");
+    listen();
+    run();
+}
+
+Deliverer::~Deliverer() = default;
+
+void Deliverer::listen() noexcept {
     server_ = LineServer::listen(
         options_.socket_path,
         {[](void* self, std::unique_ptr<Line> line) noexcept {
@@ -139,10 +157,16 @@ Deliverer::Deliverer(std::unique_ptr<EventStore> store, const Options& options,
           [](void* self, Line& line) noexcept { static_cast<Deliverer*>(self)->on_line_end(line); },
           this},
          this});
-    run();
 }
 
-Deliverer::~Deliverer() = default;
+void Deliverer::listen_where_missing() noexcept {
+    ngx_file_info_t info;
+    if (!is_leaving_ && ngx_link_info(options_.socket_path.c_str(), &info) == NGX_FILE_ERROR &&
+        ngx_errno == NGX_ENOENT) {
+        server_.reset();
+        listen();
+    }
+}
 
 // ---------------------------------------------------------------- lines
 
@@ -281,6 +305,7 @@ void Deliverer::work() noexcept {
             settlements.push_back(pushed.settlement);
         }
         job.settled = keep(store_->settle(settlements, job.back));
+        postpone(job.pushed, store_->take_postponed());
     }
     if (job.is_tending) {
         job.tended = keep(store_->expire(job.now_ms, job.busy_events, job.tending));
@@ -383,6 +408,12 @@ void Deliverer::take_tended(Job& job) noexcept {
     for (const DeadLetter& letter : job.tending.deleted) {
         log(NGX_LOG_ERR, "flashduty spool: dead letter of alert \"%s\", event %L, deleted: %s",
             for_log(letter.alert_key).c_str(), letter.event_id, for_log(letter.reason).c_str());
+    }
+    if (job.tending.held_wal_bytes != 0) {
+        log(NGX_LOG_WARN,
+            "flashduty spool: a reader keeps %uL MB in its \"-wal\" from being copied back and the "
+            "disk fills: end its transaction, sqlite3's for instance",
+            job.tending.held_wal_bytes >> 20);
     }
     if (job.tending.requeued != 0) {
         log(NGX_LOG_NOTICE, "flashduty spool: %uz dead letters wait again", job.tending.requeued);

@@ -40,6 +40,12 @@ class Deliverer {
     Deliverer(const Deliverer&) = delete;
     Deliverer& operator=(const Deliverer&) = delete;
 
+    /// Begins nothing more and is done once what is under way is settled.
+    void leave() noexcept;
+
+    /// When its socket is gone: workers that come cannot find it.
+    void listen_where_missing() noexcept;
+
   private:
     struct Push;
     struct Job;
@@ -69,6 +75,7 @@ class Deliverer {
     };
 
     // Lines.
+    void listen() noexcept;
     void on_line(std::unique_ptr<Line> line) noexcept;
     void on_line_end(Line& line) noexcept;
     void on_woken(Line& line, std::string_view message) noexcept;
@@ -99,7 +106,6 @@ class Deliverer {
                     UnixMs now_ms) noexcept;
     void show_targets() noexcept;
 
-    void leave() noexcept;
     [[nodiscard]] bool is_done() const noexcept;
 
     Options options_;

@@ -1,11 +1,10 @@
 #include "worker.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
-
+#include <cerrno>
 #include <memory>
 #include <string>
 
+#include "../../spool/deliverer_lock.hpp"
 #include "../../spool/sqlite_store.hpp"
 #include "../request/conf.hpp"
 #include "acceptor.hpp"
@@ -16,11 +15,11 @@ namespace flashduty {
 
 namespace {
 
-/// Whoever holds the lock of this file is the deliverer.
-constexpr std::string_view kLockSuffix = ".lock";
-
 /// How often a worker without a line to the deliverer tries for one, or to become it.
 constexpr ngx_msec_t kElectionMs = 100;
+
+/// How often the deliverer looks whether its lock and its socket are still there.
+constexpr ngx_msec_t kLookMs = 1000;
 
 /// One worker's part in the spool.
 class SpoolWorker {
@@ -34,7 +33,9 @@ class SpoolWorker {
                          static_cast<SpoolWorker*>(self)->wake(woken);
                      },
                      this},
-                    clock_) {
+                    clock_),
+          lock_(path_) {
+        look_.set<&SpoolWorker::look_at_files>(*this, true);
         election_.set<&SpoolWorker::elect>(*this, true);
         elect();
     }
@@ -86,28 +87,48 @@ class SpoolWorker {
         }
     }
 
-    /// The kernel lets it go when this process dies, however that comes about.
     bool take_lock() noexcept {
-        if (lock_ == -1) {
-            const std::string path = path_ + std::string(kLockSuffix);
-            lock_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
-        }
-        const bool is_taken = lock_ != -1 && flock(lock_, LOCK_EX | LOCK_NB) == 0;
-        const bool can_take = is_taken || (lock_ != -1 && ngx_errno == EWOULDBLOCK);
+        const int error = lock_.take();
+        const bool can_take = error == 0 || error == EWOULDBLOCK;
         if (!can_take && !has_complained_) {
-            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_errno,
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, error,
                           "flashduty spool: this process cannot deliver, \"%V%s\" cannot be locked",
-                          &conf_.spool->path, kLockSuffix.data());
+                          &conf_.spool->path, DelivererLock::kSuffix.data());
         }
         has_complained_ = !can_take;
-        return is_taken;
+        if (lock_.has_met_other() && !has_met_other_) {
+            complain_of_lock("another process still delivers");
+        }
+        has_met_other_ = lock_.has_met_other();
+        return error == 0;
     }
 
-    void give_up_lock() noexcept {
-        if (lock_ != -1) {
-            (void)close(lock_);
-            lock_ = -1;
+    void complain_of_lock(const char* what) noexcept {
+        ngx_log_error(
+            NGX_LOG_CRIT, ngx_cycle->log, 0,
+            "flashduty spool: \"%V%s\" was removed or replaced under the running gateway, "
+            "%s: leave it alone",
+            &conf_.spool->path, DelivererLock::kSuffix.data(), what);
+    }
+
+    /// While this process delivers: whether it still is the only one, and can be found.
+    void look_at_files() noexcept {
+        if (deliverer_ == nullptr) {
+            return;
         }
+        switch (lock_.look()) {
+            case DelivererLock::State::kHeld:
+                break;
+            case DelivererLock::State::kRestored:
+                complain_of_lock("this process still delivers");
+                break;
+            case DelivererLock::State::kLost:
+                complain_of_lock("this process leaves it to another one to deliver");
+                deliverer_->leave();
+                return;
+        }
+        deliverer_->listen_where_missing();
+        look_.start(kLookMs);
     }
 
     void on_done() noexcept {
@@ -118,7 +139,7 @@ class SpoolWorker {
     void stop_delivering() noexcept {
         line_.reset();
         deliverer_.reset();
-        give_up_lock();
+        lock_.give_up();
         elect();
     }
 
@@ -163,12 +184,14 @@ class SpoolWorker {
     SpoolClock clock_;
     SqliteStoreFactory stores_;
     Acceptor acceptor_;
-    int lock_ = -1;
+    DelivererLock lock_;
     bool has_complained_ = false;  ///< that it cannot be taken by anybody
+    bool has_met_other_ = false;   ///< and that another one's file was removed
     std::unique_ptr<Deliverer> deliverer_;
     std::unique_ptr<Line> line_;
     Timer election_;
     Timer is_done_;
+    Timer look_;
 };
 
 /// Of a worker process; nullptr in all others, and where there is no spool.
