@@ -50,10 +50,24 @@ void end_process(ngx_cycle_t* cycle) {
     flashduty::SpareRooms::drop();
 }
 
+/// With `master_process off` nginx does not start its modules again after a reload, and throws the
+/// old configuration away some time later: the spool would go on with that. nginx itself would
+/// serve no one any more; refused, it goes on as it was.
+/// Refused before any module has taken part in it.
+void* begin_main_conf(ngx_conf_t* cf) {
+    if (!flashduty::is_spool_running()) {
+        return flashduty::create_main_conf(cf);
+    }
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "nginx with \"master_process off\" and \"flashduty_spool\" cannot be reloaded, "
+                  "restart it");
+    return nullptr;
+}
+
 ngx_http_module_t module_context = {
     flashduty::add_variables,         // preconfiguration
     install,                          // postconfiguration
-    flashduty::create_main_conf,      // create main configuration
+    begin_main_conf,                  // create main configuration
     nullptr,                          // init main configuration
     nullptr,                          // create server configuration
     nullptr,                          // merge server configuration

@@ -12,6 +12,9 @@ namespace flashduty {
 
 namespace {
 
+/// How soon what could not be accepted is tried again: nobody says when a descriptor is free.
+constexpr ngx_msec_t kAcceptAgainMs = 100;
+
 // Keeps the borders of messages, and tells at once when the other process is gone.
 constexpr int kSocketType = SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC;
 
@@ -101,6 +104,7 @@ void Line::on_readable(ngx_event_t* event) {
 LineServer::LineServer(ngx_connection_t* connection, const Listener& listener) noexcept
     : connection_(connection), listener_(listener) {
     connection_->data = this;
+    retry_.set<&LineServer::accept_all>(*this, true);
     connection_->idle = 1;  // nginx calls the handler when the worker is told to leave
 }
 
@@ -133,22 +137,35 @@ std::unique_ptr<LineServer> LineServer::listen(std::string_view path,
 
 void LineServer::on_readable(ngx_event_t* event) {
     auto* c = static_cast<ngx_connection_t*>(event->data);
-    const Listener listener = static_cast<LineServer*>(c->data)->listener_;
+    LineServer& server = *static_cast<LineServer*>(c->data);
     if (c->close) {
-        listener.on_leaving(listener.owner);
+        server.listener_.on_leaving(server.listener_.owner);
         return;
     }
+    server.accept_all();
+}
+
+/// An event tells of new lines only: one that is left where it waits would wait for ever.
+void LineServer::accept_all() noexcept {
     for (;;) {
-        const ngx_socket_t socket = accept4(c->fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (socket == static_cast<ngx_socket_t>(-1)) {
-            break;
+        const ngx_socket_t socket =
+            accept4(connection_->fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (socket != static_cast<ngx_socket_t>(-1)) {
+            std::unique_ptr<Line> line = Line::adopt(socket, listener_.line);
+            if (line != nullptr) {
+                listener_.on_line(listener_.owner, std::move(line));
+            }
+            continue;
         }
-        std::unique_ptr<Line> line = Line::adopt(socket, listener.line);
-        if (line != nullptr) {
-            listener.on_line(listener.owner, std::move(line));
+        if (ngx_socket_errno == NGX_EINTR || ngx_socket_errno == NGX_ECONNABORTED) {
+            continue;
         }
+        if (ngx_socket_errno != NGX_EAGAIN) {
+            retry_.start(kAcceptAgainMs);
+        }
+        break;
     }
-    (void)ngx_handle_read_event(event, 0);
+    (void)ngx_handle_read_event(connection_->read, 0);
 }
 
 }  // namespace flashduty

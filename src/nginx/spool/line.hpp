@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "../base/ngx.hpp"
+#include "../base/timer.hpp"
 
 namespace flashduty {
 
@@ -63,9 +64,11 @@ class LineServer {
   private:
     LineServer(ngx_connection_t* connection, const Listener& listener) noexcept;
     static void on_readable(ngx_event_t* event);
+    void accept_all() noexcept;
 
     ngx_connection_t* connection_;
     Listener listener_;
+    Timer retry_;
 };
 
 }  // namespace flashduty

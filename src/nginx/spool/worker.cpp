@@ -214,6 +214,8 @@ void stop_spool(ngx_cycle_t*) {
     worker = nullptr;
 }
 
+bool is_spool_running() noexcept { return worker != nullptr; }
+
 void spool(Delivery& delivery) noexcept { worker->accept(delivery); }
 
 }  // namespace flashduty

@@ -9,6 +9,9 @@ namespace flashduty {
 ngx_int_t start_spool(ngx_cycle_t* cycle);
 void stop_spool(ngx_cycle_t* cycle);
 
+/// True between these two, in this process.
+[[nodiscard]] bool is_spool_running() noexcept;
+
 /// Writes the event of `delivery` down and answers its caller, by and by. Pushes it live when that
 /// cannot be done.
 void spool(Delivery& delivery) noexcept;
