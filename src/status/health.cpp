@@ -38,19 +38,57 @@ StatusMs down_since(const StatusView& view, const TargetView& target) noexcept {
     return target.is_up && is_refusing(view, target) ? target.refused_since_ms : target.since_ms;
 }
 
-/// The one that is down for longest, of those whose events a spool takes or of all others; nullptr
-/// when none is.
-const TargetView* find_down(const StatusView& view, bool is_nowhere) noexcept {
-    const TargetView* found = nullptr;
+/// Whether the reason of one matters more than that of another: what somebody can act on, and then
+/// what concerns most alerts. What is left of an old configuration comes last.
+bool matters_more(const TargetView& a, const TargetView& b) noexcept {
+    const auto rank = [](const TargetView& target) {
+        return target.blame == Blame::kStray ? 0 : target.blame == Blame::kNobody ? 1 : 2;
+    };
+    if (rank(a) != rank(b)) {
+        return rank(a) > rank(b);
+    }
+    return a.held != b.held ? a.held > b.held : a.since_ms < b.since_ms;
+}
+
+/// Those that are down, of those whose events a spool takes or of all others.
+struct Down {
+    const TargetView* first = nullptr;   ///< what matters most; nullptr: none is down
+    const TargetView* second = nullptr;  ///< the next that has another reason
+    std::size_t alike = 0;               ///< others with the reason of the first
+    std::size_t count = 0;
+    StatusMs since_ms = 0;  ///< when the first of them went down
+};
+
+template <class Visit>
+void visit_down(const StatusView& view, bool is_nowhere, Visit visit) noexcept {
     for (std::size_t i = 0; i < view.target_count; i++) {
         const TargetView& target = view.targets[i];
-        const bool is_first =
-            found == nullptr || down_since(view, target) < down_since(view, *found);
-        if (target.is_nowhere == is_nowhere && is_down(view, target) && is_first) {
-            found = &target;
+        if (target.is_nowhere == is_nowhere && is_down(view, target)) {
+            visit(target);
         }
     }
-    return found;
+}
+
+Down find_down(const StatusView& view, bool is_nowhere) noexcept {
+    Down down;
+    visit_down(view, is_nowhere, [&](const TargetView& target) {
+        const bool is_first = down.first == nullptr || matters_more(target, *down.first);
+        down.first = is_first ? &target : down.first;
+        const StatusMs since_ms = down_since(view, target);
+        down.since_ms = down.count == 0 ? since_ms : std::min(down.since_ms, since_ms);
+        down.count++;
+    });
+    visit_down(view, is_nowhere, [&](const TargetView& target) {
+        if (&target == down.first) {
+            return;
+        }
+        if (target.reason == down.first->reason && target.refusal == down.first->refusal) {
+            down.alike++;
+        } else if (down.second == nullptr || matters_more(target, *down.second)) {
+            down.second = &target;
+        }
+    });
+    return down;
 }
 
 /// Since when nothing is known to be wrong.
@@ -66,34 +104,60 @@ StatusMs well_since(const StatusView& view) noexcept {
     return since_ms;
 }
 
-/// What is wrong with a target, by its name where there are several.
-std::string_view reason_of(Arena& arena, const StatusView& view, const TargetView& down) noexcept {
+/// What is wrong with a target, by its name where there are several; and how many others have the
+/// same.
+std::string_view reason_of(Arena& arena, const StatusView& view, const TargetView& down,
+                           std::size_t alike) noexcept {
     const std::string_view reason =
         down.is_up ? concat(arena, decimal(arena, down.refusals),
                             std::string_view(" events in a row were refused: "), down.refusal)
                    : down.reason;
-    const bool is_named = view.target_count > 1 && down.name != kOtherTargets;
-    return is_named ? concat(arena, down.name, std::string_view(": "), reason) : reason;
-}
-
-Health failing(Arena& arena, const StatusView& view, const TargetView& down) noexcept {
-    return {State::kFailing, reason_of(arena, view, down), down_since(view, down)};
-}
-
-Health health_with_spool(Arena& arena, const StatusView& view, const TargetView* down) noexcept {
-    const SpoolFigures<std::uint64_t>& spool = view.figures->spool;
-    if (has_trouble(view, SpoolUser::kAcceptor)) {
-        // A balancer that sends no more alerts must be told at some time that one may be taken.
-        if (down != nullptr && spool.trouble_seen_ms + kFailedForMs > view.context.now_ms) {
-            return {State::kFailing, reason_of(arena, view, *down),
-                    std::max(down->since_ms, spool.trouble_since_ms)};
-        }
-        if (down == nullptr) {
-            return {State::kDelivering, view.trouble, spool.trouble_since_ms};
-        }
+    if (view.target_count == 1 || down.name == kOtherTargets) {
+        return reason;
     }
-    if (down != nullptr) {
-        return {State::kSpooling, reason_of(arena, view, *down), down->since_ms};
+    const std::string_view others = alike == 0
+                                        ? std::string_view{}
+                                        : concat(arena, std::string_view(" and "),
+                                                 decimal(arena, alike), std::string_view(" more"));
+    return concat(arena, down.name, others, std::string_view(": "), reason);
+}
+
+/// What is wrong with the targets: the two reasons that matter most.
+std::string_view reason_of(Arena& arena, const StatusView& view, const Down& down) noexcept {
+    const std::string_view first = reason_of(arena, view, *down.first, down.alike);
+    if (down.second == nullptr) {
+        return first;
+    }
+    const std::size_t left = down.count - down.alike - 2;
+    const std::string_view rest =
+        left == 0 ? std::string_view{}
+                  : concat(arena, std::string_view("; "), decimal(arena, left),
+                           std::string_view(left == 1 ? " more target is away"
+                                                      : " more targets are away"));
+    return concat(arena, first, std::string_view("; "), reason_of(arena, view, *down.second, 0),
+                  rest);
+}
+
+/// Both, where the spool has trouble, too.
+std::string_view with_trouble(Arena& arena, const StatusView& view,
+                              std::string_view reason) noexcept {
+    return view.trouble_brief.empty()
+               ? reason
+               : concat(arena, view.trouble_brief, std::string_view(", and "), reason);
+}
+
+Health health_with_spool(Arena& arena, const StatusView& view, const Down& down) noexcept {
+    const SpoolFigures<std::uint64_t>& spool = view.figures->spool;
+    const bool takes_nothing = has_trouble(view, SpoolUser::kAcceptor);
+    if (down.first != nullptr) {
+        // A balancer that sends no more alerts must be told at some time that one may be taken.
+        const bool is_failing = takes_nothing && is_recent(view, spool.trouble_seen_ms);
+        return {is_failing ? State::kFailing : State::kSpooling,
+                with_trouble(arena, view, reason_of(arena, view, down)),
+                is_failing ? std::max(down.since_ms, spool.trouble_since_ms) : down.since_ms};
+    }
+    if (takes_nothing) {
+        return {State::kDelivering, view.trouble, spool.trouble_since_ms};
     }
     if (has_trouble(view, SpoolUser::kDeliverer)) {
         return {State::kSpooling, view.trouble, spool.trouble_since_ms};
@@ -108,16 +172,22 @@ Health health_with_spool(Arena& arena, const StatusView& view, const TargetView*
 }  // namespace
 
 Health health_of(Arena& arena, const StatusView& view) noexcept {
-    const TargetView* nowhere = find_down(view, true);
-    if (nowhere != nullptr) {
-        return failing(arena, view, *nowhere);
+    const Down nowhere = find_down(view, true);
+    const Down down = find_down(view, false);
+    if (nowhere.first != nullptr) {
+        const std::string_view reason = reason_of(arena, view, nowhere);
+        const bool is_all = down.first == nullptr;
+        return {State::kFailing,
+                is_all
+                    ? reason
+                    : concat(arena, reason, std::string_view("; "), reason_of(arena, view, down)),
+                nowhere.since_ms};
     }
-    const TargetView* down = find_down(view, false);
     if (view.context.has_spool) {
         return health_with_spool(arena, view, down);
     }
-    if (down != nullptr) {
-        return failing(arena, view, *down);
+    if (down.first != nullptr) {
+        return {State::kFailing, reason_of(arena, view, down), down.since_ms};
     }
     return {State::kDelivering, {}, well_since(view)};
 }

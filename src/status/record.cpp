@@ -1,5 +1,7 @@
 #include "record.hpp"
 
+#include <algorithm>
+
 namespace flashduty {
 
 namespace {
@@ -123,7 +125,8 @@ bool is_forgotten(const Target<StatsWord>& target, StatusMs now_ms) noexcept {
 void clear(Target<StatsWord>& target) noexcept {
     for (StatsWord* word : {&target.is_away, &target.since_ms, &target.pushed_ms, &target.failed_ms,
                             &target.next_try_ms, &target.is_spooled_to, &target.is_nowhere,
-                            &target.refusals, &target.refused_ms, &target.refused_since_ms}) {
+                            &target.refusals, &target.refused_ms, &target.refused_since_ms,
+                            &target.blame, &target.held, &target.told}) {
         word->store(0, kRelaxed);
     }
     for (StatsWord& refused : target.refused_keys) {
@@ -188,6 +191,9 @@ void write_reason(const Stats& stats, Target<StatsWord>& target, const TargetNam
 }
 
 void note_away(Target<StatsWord>& target, bool is_away, StatusMs now_ms) noexcept {
+    if (!is_away) {
+        target.held.store(0, kRelaxed);
+    }
     target.failed_ms.store(is_away ? now_ms : 0, kRelaxed);
     if (is_away != (target.is_away.load(kRelaxed) != 0)) {
         target.since_ms.store(now_ms, kRelaxed);
@@ -327,8 +333,22 @@ std::uint64_t target_key(const TargetName& name) noexcept {
     return mix(mix(0, name.server), name.location) | 1;
 }
 
-bool note_push(Stats& stats, std::uint64_t key, const TargetName& name, const PushNote& push,
-               StatusMs now_ms) noexcept {
+const Target<StatsWord>* find_target(const Stats& stats, std::uint64_t key) noexcept {
+    std::size_t place = (key >> 32) % kTargets;
+    for (std::size_t i = 0; i < kTargets; i++, place = (place + 1) % kTargets) {
+        const std::uint64_t found = stats.target_keys[place].load(kRelaxed);
+        if (found == key) {
+            return &stats.targets[place];
+        }
+        if (found == 0) {
+            break;
+        }
+    }
+    return stats.other_key.load(kRelaxed) == key ? &stats.other : nullptr;
+}
+
+PushNews note_push(Stats& stats, std::uint64_t key, const TargetName& name, const PushNote& push,
+                   StatusMs now_ms) noexcept {
     Target<StatsWord>& target = target_at(stats, key, name, now_ms);
     const bool is_shared = &target == &stats.other;
     if (push.is_live) {
@@ -340,8 +360,9 @@ bool note_push(Stats& stats, std::uint64_t key, const TargetName& name, const Pu
             if (is_shared) {
                 stats.other_key.store(key, kRelaxed);
             }
+            target.blame.store(static_cast<std::uint64_t>(push.blame), kRelaxed);
             note_away(target, true, now_ms);
-            return false;
+            return {};
         case Fate::kRefused:
             if (push.is_live) {
                 write_reason(stats, target, name, push.reason);
@@ -357,10 +378,32 @@ bool note_push(Stats& stats, std::uint64_t key, const TargetName& name, const Pu
     // A refusal of what the spool has sent is the deliverer's to judge; and of those that share a
     // place, one that is well says nothing of the one that has failed.
     const bool is_well = push.is_live || push.fate == Fate::kDelivered;
-    if (is_well && (!is_shared || stats.other_key.load(kRelaxed) == key)) {
-        note_away(target, false, now_ms);
+    if (!is_well || (is_shared && stats.other_key.load(kRelaxed) != key)) {
+        return {};
     }
-    return push.doubt != PushDoubt::kNone && target.was_doubted.exchange(1, kRelaxed) == 0;
+    const StatusMs since_ms = target.since_ms.load(kRelaxed);
+    note_away(target, false, now_ms);
+    PushNews news;
+    news.is_doubted =
+        push.doubt != PushDoubt::kNone && target.was_doubted.exchange(1, kRelaxed) == 0;
+    news.is_back = push.fate == Fate::kDelivered && target.told.exchange(0, kRelaxed) != 0;
+    news.away_since_ms = since_ms;
+    return news;
+}
+
+bool is_news(Stats& stats, const TargetName& name, std::string_view reason,
+             StatusMs now_ms) noexcept {
+    // A count at its start grows from push to push.
+    while (!reason.empty() && reason[0] >= '0' && reason[0] <= '9') {
+        reason.remove_prefix(1);
+    }
+    const std::uint64_t key = target_key(name);
+    const std::uint64_t told = mix(key, reason) | 1;
+    return target_at(stats, key, name, now_ms).told.exchange(told, kRelaxed) != told;
+}
+
+void count_held(Stats& stats, std::uint64_t key, const TargetName& name, StatusMs now_ms) noexcept {
+    add(target_at(stats, key, name, now_ms).held, 1);
 }
 
 void note_nowhere(Stats& stats, const TargetName& name, std::string_view reason,
@@ -372,10 +415,13 @@ void note_nowhere(Stats& stats, const TargetName& name, std::string_view reason,
 
 // ---------------------------------------------------------------- the spool
 
-bool begin_trouble(Stats& stats, SpoolUser user, std::string_view reason,
+bool begin_trouble(Stats& stats, SpoolUser user, std::string_view brief, std::string_view reason,
                    StatusMs now_ms) noexcept {
     const auto bit = static_cast<std::uint64_t>(user);
     write_reason(stats.spool.trouble_reason, reason);
+    SealWriter<kBriefWords> writer;
+    writer.text(brief, kBriefBytes);
+    writer.seal(stats.spool.trouble_brief);
     stats.spool.trouble_seen_ms.store(now_ms, kRelaxed);
     const bool is_first = stats.spool.trouble.fetch_or(bit, kRelaxed) == 0;
     if (is_first) {
@@ -418,7 +464,13 @@ void publish(Stats& stats, Target<StatsWord>& target, const TargetFact& fact,
         return;
     }
     write_reason(stats, target, fact.name, fact.reason);
-    target.since_ms.store(fact.since_ms, kRelaxed);
+    const StatusMs before_ms = target.since_ms.load(kRelaxed);
+    const bool was_away = target.is_away.load(kRelaxed) != 0 && before_ms != 0;
+    const StatusMs since_ms = !fact.is_away ? std::max(before_ms, fact.since_ms)
+                              : was_away    ? std::min(before_ms, fact.since_ms)
+                                            : fact.since_ms;
+    target.since_ms.store(since_ms, kRelaxed);
+    target.blame.store(static_cast<std::uint64_t>(fact.blame), kRelaxed);
     target.next_try_ms.store(fact.is_away ? fact.next_try_ms : 0, kRelaxed);
     target.is_away.store(fact.is_away ? 1 : 0, kRelaxed);
 }
@@ -429,6 +481,8 @@ void forget(Target<StatsWord>& target, StatusMs now_ms) noexcept {
         return;
     }
     target.next_try_ms.store(0, kRelaxed);
+    target.held.store(0, kRelaxed);
+    target.told.store(0, kRelaxed);
     if (target.is_away.exchange(0, kRelaxed) != 0) {
         target.since_ms.store(now_ms, kRelaxed);
     }
@@ -444,8 +498,12 @@ const TargetFact& worse_of(const TargetFact& a, const TargetFact& b) noexcept {
 
 }  // namespace
 
-void publish_targets(Stats& stats, const TargetFact* targets, std::size_t count,
+void publish_targets(Stats& stats, const TargetFact* targets, std::size_t count, StatusMs begun_ms,
                      StatusMs now_ms) noexcept {
+    const bool is_new = begun_ms + kNewDelivererMs > now_ms;
+    const auto may_be_away = [is_new](const Target<StatsWord>& target) {
+        return is_new && target.is_away.load(kRelaxed) != 0;
+    };
     bool is_known[kTargets] = {};
     const TargetFact* other = nullptr;
     for (std::size_t i = 0; i < count; i++) {
@@ -459,13 +517,14 @@ void publish_targets(Stats& stats, const TargetFact* targets, std::size_t count,
         publish(stats, target, fact, now_ms);
     }
     for (std::size_t i = 0; i < kTargets; i++) {
-        if (!is_known[i]) {
+        if (!is_known[i] && !may_be_away(stats.targets[i])) {
             forget(stats.targets[i], now_ms);
         }
     }
-    if (other == nullptr) {
+    if (other == nullptr && !may_be_away(stats.other)) {
         forget(stats.other, now_ms);
-    } else {
+    } else if (other != nullptr) {
+        stats.other_key.store(target_key(other->name), kRelaxed);
         publish(stats, stats.other, *other, now_ms);
     }
 }

@@ -65,6 +65,9 @@ struct TargetName {
 /// Stands for the name, in all workers.
 [[nodiscard]] std::uint64_t target_key(const TargetName& name) noexcept;
 
+/// The place of a target; nullptr when it has none, or that of others tells of another one.
+[[nodiscard]] const Target<StatsWord>* find_target(const Stats& stats, std::uint64_t key) noexcept;
+
 /// What a push says of its target.
 struct PushNote {
     Fate fate = Fate::kDelivered;
@@ -72,12 +75,28 @@ struct PushNote {
     std::string_view alert_key;
     bool is_live = true;  ///< pushed without a spool
     PushDoubt doubt = PushDoubt::kNone;
+    Blame blame = Blame::kNobody;
+};
+
+/// What of a push the log is to say.
+struct PushNews {
+    bool is_doubted = false;     ///< the first delivery there that makes one doubt it
+    bool is_back = false;        ///< the log has said that the target is away
+    StatusMs away_since_ms = 0;  ///< with is_back
 };
 
 /// Of a push from the spool that has to wait nothing is noted here: see publish_targets(). `key` is
-/// the target_key() of `name`. True for the first delivery there that makes one doubt it.
-bool note_push(Stats& stats, std::uint64_t key, const TargetName& name, const PushNote& push,
-               StatusMs now_ms) noexcept;
+/// the target_key() of `name`.
+PushNews note_push(Stats& stats, std::uint64_t key, const TargetName& name, const PushNote& push,
+                   StatusMs now_ms) noexcept;
+
+/// True when the log is to say why that target takes nothing: not again what it has said already,
+/// be it in another process.
+[[nodiscard]] bool is_news(Stats& stats, const TargetName& name, std::string_view reason,
+                           StatusMs now_ms) noexcept;
+
+/// An alert that could not go to that target at once: the more, the more its reason matters.
+void count_held(Stats& stats, std::uint64_t key, const TargetName& name, StatusMs now_ms) noexcept;
 
 /// An event has nowhere to go: the uri of its push is empty. `name` is where that uri stands.
 void note_nowhere(Stats& stats, const TargetName& name, std::string_view reason,
@@ -90,8 +109,9 @@ inline void count_commit(Stats& stats) noexcept {
 }
 
 /// Somebody cannot use the spool. True for the first who says so.
-[[nodiscard]] bool begin_trouble(Stats& stats, SpoolUser user, std::string_view reason,
-                                 StatusMs now_ms) noexcept;
+/// `brief` is a short form of the reason, to stand beside another one: `the spool's disk is full`.
+[[nodiscard]] bool begin_trouble(Stats& stats, SpoolUser user, std::string_view brief,
+                                 std::string_view reason, StatusMs now_ms) noexcept;
 
 /// They can. True when somebody could not before, and nobody is left who cannot.
 [[nodiscard]] bool end_trouble(Stats& stats, SpoolUser user, StatusMs now_ms) noexcept;
@@ -115,10 +135,16 @@ struct TargetFact {
     StatusMs since_ms = 0;
     StatusMs next_try_ms = 0;
     std::string_view reason;
+    Blame blame = Blame::kNobody;
 };
 
-/// By the deliverer: all targets that it knows. Those that one before it knew count as back.
-void publish_targets(Stats& stats, const TargetFact* targets, std::size_t count,
+/// A deliverer that has begun lately does not know yet what another one knew before it.
+inline constexpr std::uint64_t kNewDelivererMs = 10 * kSecondMs;
+
+/// By the deliverer, which began at `begun_ms`: all targets that it knows. Those that one before it
+/// knew count as back when it has had time to find out. One that was away then and is now, was all
+/// the time.
+void publish_targets(Stats& stats, const TargetFact* targets, std::size_t count, StatusMs begun_ms,
                      StatusMs now_ms) noexcept;
 
 }  // namespace flashduty

@@ -94,9 +94,18 @@ inline constexpr std::size_t kMinutes = 60;
 
 inline constexpr std::size_t kTargetNameBytes = 192;
 inline constexpr std::size_t kReasonBytes = 320;
+inline constexpr std::size_t kBriefBytes = 80;
 
 inline constexpr std::size_t kNameWords = 1 + kTargetNameBytes / sizeof(std::uint64_t);
 inline constexpr std::size_t kReasonWords = 1 + kReasonBytes / sizeof(std::uint64_t);
+inline constexpr std::size_t kBriefWords = 1 + kBriefBytes / sizeof(std::uint64_t);
+
+/// Who can do something about a target that is away.
+enum class Blame : std::uint64_t {
+    kNobody,    ///< it passes
+    kOperator,  ///< key, licence, URL, configuration
+    kStray,  ///< an operator, too, but it concerns only what came before the configuration changed
+};
 
 /// So many refusals of different alert keys in a row say that the next event is refused, too.
 inline constexpr std::size_t kRefusedKeys = 3;
@@ -119,6 +128,9 @@ struct Target {
         refused_keys[kRefusedKeys];  ///< stand for the alert keys of those, each different; 0: none
     Word refused_ms;        ///< when the last of so many different ones was refused; 0: not so many
     Word refused_since_ms;  ///< when they were so many
+    Word blame;             ///< why it is away: a Blame
+    Word held;              ///< so many alerts could not go there at once since it is away
+    Word told;              ///< stands for the reason that the log has of it; 0: it has none
     Sealed<Word, kNameWords> name;
     Sealed<Word, kReasonWords> reason;  ///< why it is away, or refuses
 };
@@ -150,6 +162,7 @@ struct SpoolFigures {
     Word trouble;
     Word trouble_since_ms;
     Word trouble_seen_ms;  ///< when somebody could not use it, the last time
+    Sealed<Word, kBriefWords> trouble_brief;
     Sealed<Word, kReasonWords> trouble_reason;
     Sealed<Word, kReasonWords> last_error;  ///< of the last push that failed
 };

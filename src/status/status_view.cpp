@@ -38,6 +38,8 @@ TargetView view_of(Arena& arena, const Target<std::uint64_t>& target,
     view.refusals = target.refusals;
     view.refused_ms = target.refused_ms;
     view.refused_since_ms = target.refused_since_ms;
+    view.blame = static_cast<Blame>(target.blame);
+    view.held = target.held;
     const std::string_view reason = shown(arena, target.reason);
     view.reason = view.is_up ? std::string_view{} : reason;
     view.refusal = view.is_up && view.refusals != 0 ? reason : std::string_view{};
@@ -174,6 +176,7 @@ StatusView view_status(Arena& arena, const Stats& stats, const StatusContext& co
     read_all_alerts(arena, view);
     if (figures->spool.trouble != 0) {
         view.trouble = shown(arena, figures->spool.trouble_reason);
+        view.trouble_brief = shown(arena, figures->spool.trouble_brief);
     }
     view.last_error = shown(arena, figures->spool.last_error);
     return view;

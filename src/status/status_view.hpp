@@ -24,6 +24,8 @@ struct TargetView {
     std::uint64_t refusals = 0;  ///< in a row
     StatusMs refused_ms = 0;     ///< see Target
     StatusMs refused_since_ms = 0;
+    Blame blame = Blame::kNobody;
+    std::uint64_t held = 0;    ///< alerts that could not go there at once since it is away
     std::string_view reason;   ///< why it is away
     std::string_view warning;  ///< why its deliveries may not be what they seem
     std::string_view refusal;  ///< the last one, of one that is not away
@@ -64,6 +66,7 @@ struct StatusView {
     std::size_t target_count = 0;
     const AlertView* alerts = nullptr;  ///< the newest first
     std::size_t alert_count = 0;
+    std::string_view trouble_brief;
     std::string_view trouble;     ///< why the spool cannot be used; empty when it can
     std::string_view last_error;  ///< of the last push from the spool that failed
 };

@@ -19,7 +19,7 @@ struct HealthBoard : Board {
 
     void deliver(bool is_away, StatusMs at_ms) {
         const TargetFact fact = {kTarget, is_away, kNow - 60'000, kNow + 1000, "it hangs"};
-        publish_targets(stats, &fact, 1, at_ms);
+        publish_targets(stats, &fact, 1, kNow - kHourMs, at_ms);
         publish_spool(stats, {}, at_ms);
     }
 
@@ -140,47 +140,52 @@ void what_can_be_written_down_is_not_lost(void**) {
 void a_spool_that_takes_nothing_is_named_while_the_target_is_well(void**) {
     HealthBoard board(true);
     board.deliver(false, kNow);
-    assert_true(begin_trouble(board.stats, SpoolUser::kAcceptor, "the disk is full", kNow));
+    assert_true(trouble_begins(board.stats, SpoolUser::kAcceptor, "the disk is full", kNow));
     assert_text(board.health(), says("delivering", "the disk is full", kNow));
 }
 
 void neither_spool_nor_target_is_failing(void**) {
     HealthBoard board(true);
-    assert_true(begin_trouble(board.stats, SpoolUser::kAcceptor, "the disk is full", kNow));
+    assert_true(trouble_begins(board.stats, SpoolUser::kAcceptor, "the disk is full", kNow));
     board.deliver(true, kNow);
-    assert_text(board.health(), says("failing", "it hangs", kNow));
+    assert_text(board.health(), says("failing", "the spool is ill, and it hangs", kNow));
     assert_true(end_trouble(board.stats, SpoolUser::kAcceptor, kNow));
     assert_text(board.health(), says("spooling", "it hangs", kNow - 60'000));
 }
 
 void a_spool_that_nobody_has_tried_for_long_may_take_the_next(void**) {
     HealthBoard board(true);
-    assert_true(begin_trouble(board.stats, SpoolUser::kAcceptor, "locked", kNow));
+    assert_true(trouble_begins(board.stats, SpoolUser::kAcceptor, "locked", kNow));
     board.deliver(true, kNow + 30'000);
-    assert_text(board.health(kNow + 29'999), says("failing", "it hangs", kNow));
-    assert_text(board.health(kNow + 30'000), says("spooling", "it hangs", kNow - 60'000));
-    assert_false(begin_trouble(board.stats, SpoolUser::kAcceptor, "locked", kNow + 30'000));
-    assert_text(board.health(kNow + 31'000), says("failing", "it hangs", kNow));
+    assert_text(board.health(kNow + 29'999),
+                says("failing", "the spool is ill, and it hangs", kNow));
+    assert_text(board.health(kNow + 30'000),
+                says("spooling", "the spool is ill, and it hangs", kNow - 60'000));
+    assert_false(trouble_begins(board.stats, SpoolUser::kAcceptor, "locked", kNow + 30'000));
+    assert_text(board.health(kNow + 31'000),
+                says("failing", "the spool is ill, and it hangs", kNow));
 }
 
 void what_a_deliverer_without_its_store_knows_of_a_target_is_old(void**) {
     HealthBoard board(true);
     board.deliver(true, kNow);
-    assert_true(begin_trouble(board.stats, SpoolUser::kAcceptor, "broken", kNow));
-    assert_false(begin_trouble(board.stats, SpoolUser::kDeliverer, "broken", kNow));
+    assert_true(trouble_begins(board.stats, SpoolUser::kAcceptor, "broken", kNow));
+    assert_false(trouble_begins(board.stats, SpoolUser::kDeliverer, "broken", kNow));
     assert_text(board.health(), says("delivering", "broken", kNow));
     board.push(false, kNow + 1000);
-    assert_text(board.health(kNow + 2000), says("failing", "nobody there", kNow));
+    assert_text(board.health(kNow + 2000),
+                says("failing", "the spool is ill, and nobody there", kNow));
     assert_text(board.health(kNow + 40'000), says("delivering", "broken", kNow));
 }
 
 void a_push_past_the_spool_that_failed_is_not_forgotten_by_a_deliverer_without_work(void**) {
     HealthBoard board(true);
     board.deliver(false, kNow);
-    assert_true(begin_trouble(board.stats, SpoolUser::kAcceptor, "the disk is full", kNow));
+    assert_true(trouble_begins(board.stats, SpoolUser::kAcceptor, "the disk is full", kNow));
     board.push(false, kNow + 1000);
     board.deliver(false, kNow + 1500);
-    assert_text(board.health(kNow + 2000), says("failing", "nobody there", kNow + 1000));
+    assert_text(board.health(kNow + 2000),
+                says("failing", "the spool is ill, and nobody there", kNow + 1000));
     board.deliver(false, kNow + 31'000);
     assert_text(board.health(kNow + 31'000), says("delivering", "the disk is full", kNow));
     board.push(false, kNow + 40'000);
@@ -192,7 +197,7 @@ void a_push_past_the_spool_that_failed_is_not_forgotten_by_a_deliverer_without_w
 void a_deliverer_that_cannot_read_the_spool_delivers_nothing(void**) {
     HealthBoard board(true);
     board.deliver(false, kNow);
-    assert_true(begin_trouble(board.stats, SpoolUser::kDeliverer, "I/O error", kNow));
+    assert_true(trouble_begins(board.stats, SpoolUser::kDeliverer, "I/O error", kNow));
     assert_text(board.health(), says("spooling", "I/O error", kNow));
 }
 
@@ -204,15 +209,131 @@ void a_deliverer_that_is_gone_is_missed(void**) {
                 says("spooling", "no worker pushes what waits in the spool", kNow));
 }
 
+// ---------------------------------------------------------------- what is said first
+
+/// Two targets are away with a spool; of the first, which passes, more alerts are held.
+struct TwoAway : HealthBoard {
+    explicit TwoAway(Blame blame) : HealthBoard(true) {
+        for (int i = 0; i < 43; i++) {
+            count_held(stats, target_key(kTarget), kTarget, kNow);
+        }
+        count_held(stats, target_key(kOther), kOther, kNow);
+        facts[1].blame = blame;
+        publish_targets(stats, facts, 2, kNow - kHourMs, kNow);
+        publish_spool(stats, {}, kNow);
+    }
+
+    TargetFact facts[2] = {{kTarget, true, kNow - 5000, kNow + 1000, "it hangs", Blame::kNobody},
+                           {kOther, true, kNow - 60'000, kNow + 1000, "no such key", {}}};
+};
+
+void what_can_be_acted_on_comes_first_and_both_are_said(void**) {
+    assert_text(TwoAway(Blame::kOperator).health(),
+                says("spooling", "gateway /other: no such key; gateway /flashduty: it hangs",
+                     kNow - 60'000));
+}
+
+void then_what_concerns_most_alerts(void**) {
+    assert_text(TwoAway(Blame::kNobody).health(),
+                says("spooling", "gateway /flashduty: it hangs; gateway /other: no such key",
+                     kNow - 60'000));
+}
+
+void a_location_that_is_gone_hides_no_other_reason(void**) {
+    assert_text(TwoAway(Blame::kStray).health(),
+                says("spooling", "gateway /flashduty: it hangs; gateway /other: no such key",
+                     kNow - 60'000));
+}
+
+void one_reason_of_many_targets_is_said_once(void**) {
+    HealthBoard board(true);
+    std::vector<std::string> names;
+    std::vector<TargetFact> facts;
+    for (int i = 0; i < 9; i++) {
+        names.push_back("/" + std::to_string(i));
+    }
+    for (const std::string& name : names) {
+        const bool is_other = name > "/6";
+        facts.push_back({{"s", name},
+                         true,
+                         kNow,
+                         kNow,
+                         is_other ? std::string_view(name) : "it hangs",
+                         Blame::kNobody});
+    }
+    publish_targets(board.stats, facts.data(), facts.size(), kNow - kHourMs, kNow);
+    publish_spool(board.stats, {}, kNow);
+    assert_text(
+        board.health(),
+        says("spooling", "s /0 and 6 more: it hangs; s /7: /7; 1 more target is away", kNow));
+}
+
+void callers_hear_why_their_events_wait(void**) {
+    TwoAway board(Blame::kOperator);
+    const auto why = [&](const TargetName& name) {
+        return std::string(why_it_waits(board.arena, board.stats, target_key(name)));
+    };
+    assert_text(why(kOther), "no such key");
+    assert_text(why({"gateway", "/third"}), "");
+    assert_true(trouble_begins(board.stats, SpoolUser::kDeliverer, "broken", kNow));
+    assert_text(why(kOther), "the spool is ill, and no such key");
+    assert_text(why({"gateway", "/third"}), "the spool is ill");
+    assert_text(std::string(with_trouble(board.arena, board.stats, "it hangs")),
+                "the spool is ill, and it hangs");
+}
+
+// ---------------------------------------------------------------- over a reload
+
+void a_target_that_stays_away_is_away_since_it_went(void**) {
+    HealthBoard board(true);
+    TargetFact fact = {kTarget, true, kNow - 60'000, kNow + 1000, "it hangs", Blame::kNobody};
+    publish_targets(board.stats, &fact, 1, kNow - kHourMs, kNow);
+    publish_spool(board.stats, {}, kNow);
+    assert_true(is_news(board.stats, kTarget, "it hangs", kNow));
+    publish_targets(board.stats, nullptr, 0, kNow + 500, kNow + 1000);  // the next deliverer
+    assert_text(board.health(kNow + 1000), says("spooling", "it hangs", kNow - 60'000));
+    fact.since_ms = kNow + 1200;
+    publish_targets(board.stats, &fact, 1, kNow + 500, kNow + 1200);
+    assert_text(board.health(kNow + 1200), says("spooling", "it hangs", kNow - 60'000));
+    assert_false(is_news(board.stats, kTarget, "it hangs", kNow + 1200));
+    assert_true(is_news(board.stats, kTarget, "no such key", kNow + 1300));
+    const PushNews back = note_push(board.stats, target_key(kTarget), kTarget,
+                                    {Fate::kDelivered, {}, "key", false, {}, {}}, kNow + 2000);
+    assert_true(back.is_back);
+    assert_int_equal(back.away_since_ms, kNow - 60'000);
+    assert_text(board.health(kNow + 2000), says("delivering", "", kNow + 2000));
+    publish_targets(board.stats, nullptr, 0, kNow + 500, kNow + 2100);
+    assert_false(note_push(board.stats, target_key(kTarget), kTarget,
+                           {Fate::kDelivered, {}, "key", false, {}, {}}, kNow + 2000)
+                     .is_back);
+}
+
+void one_of_which_the_next_deliverer_never_hears_is_back_in_time(void**) {
+    HealthBoard board(true);
+    board.deliver(true, kNow);
+    publish_targets(board.stats, nullptr, 0, kNow, kNow + 9999);
+    publish_spool(board.stats, {}, kNow + 9999);
+    assert_text(board.health(kNow + 9999), says("spooling", "it hangs", kNow - 60'000));
+    publish_targets(board.stats, nullptr, 0, kNow, kNow + 10'000);
+    assert_text(board.health(kNow + 10'000), says("delivering", "", kNow + 10'000));
+}
+
+void a_count_that_grows_is_no_news(void**) {
+    HealthBoard board(true);
+    assert_true(is_news(board.stats, kTarget, "9 events are refused: x", kNow));
+    assert_false(is_news(board.stats, kTarget, "10 events are refused: x", kNow));
+    assert_true(is_news(board.stats, kTarget, "10 events are refused: y", kNow));
+}
+
 void trouble_is_told_once(void**) {
     HealthBoard board(true);
     assert_false(end_trouble(board.stats, SpoolUser::kAcceptor, kNow));
-    assert_true(begin_trouble(board.stats, SpoolUser::kAcceptor, "first", kNow));
-    assert_false(begin_trouble(board.stats, SpoolUser::kAcceptor, "second", kNow));
-    assert_false(begin_trouble(board.stats, SpoolUser::kDeliverer, "third", kNow));
+    assert_true(trouble_begins(board.stats, SpoolUser::kAcceptor, "first", kNow));
+    assert_false(trouble_begins(board.stats, SpoolUser::kAcceptor, "second", kNow));
+    assert_false(trouble_begins(board.stats, SpoolUser::kDeliverer, "third", kNow));
     assert_false(end_trouble(board.stats, SpoolUser::kAcceptor, kNow));
     assert_true(end_trouble(board.stats, SpoolUser::kDeliverer, kNow));
-    assert_true(begin_trouble(board.stats, SpoolUser::kDeliverer, "again", kNow));
+    assert_true(trouble_begins(board.stats, SpoolUser::kDeliverer, "again", kNow));
 }
 
 }  // namespace
@@ -237,6 +358,14 @@ int main() {
             a_push_past_the_spool_that_failed_is_not_forgotten_by_a_deliverer_without_work),
         cmocka_unit_test(a_deliverer_that_cannot_read_the_spool_delivers_nothing),
         cmocka_unit_test(a_deliverer_that_is_gone_is_missed),
+        cmocka_unit_test(what_can_be_acted_on_comes_first_and_both_are_said),
+        cmocka_unit_test(then_what_concerns_most_alerts),
+        cmocka_unit_test(a_location_that_is_gone_hides_no_other_reason),
+        cmocka_unit_test(one_reason_of_many_targets_is_said_once),
+        cmocka_unit_test(callers_hear_why_their_events_wait),
+        cmocka_unit_test(a_target_that_stays_away_is_away_since_it_went),
+        cmocka_unit_test(one_of_which_the_next_deliverer_never_hears_is_back_in_time),
+        cmocka_unit_test(a_count_that_grows_is_no_news),
         cmocka_unit_test(trouble_is_told_once),
     };
     return run("health", tests);

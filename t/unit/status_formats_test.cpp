@@ -62,7 +62,7 @@ void a_spool_is_usable_while_nobody_has_trouble_with_it(void**) {
     assert_true(board.prometheus().find("flashduty_spool_usable") == std::string::npos);
     assert_holds(board.prometheus(true), std::string("\nflashduty_spool_usable 1\n"));
     for (const SpoolUser user : {SpoolUser::kAcceptor, SpoolUser::kDeliverer}) {
-        assert_true(begin_trouble(board.stats, user, "the disk is full", kNow));
+        assert_true(trouble_begins(board.stats, user, "the disk is full", kNow));
         assert_holds(board.prometheus(true), std::string("\nflashduty_spool_usable 0\n"));
         assert_true(end_trouble(board.stats, user, kNow));
     }
@@ -134,7 +134,7 @@ void no_text_breaks_out_of_json_or_a_label(void**) {
         record_rejected(board.stats, text, text, kNow - 1);
         push_to(board.stats, {text, text}, false, text, kNow);
         publish_last_error(board.stats, text);
-        assert_true(begin_trouble(board.stats, SpoolUser::kAcceptor, text, kNow));
+        assert_true(trouble_begins(board.stats, SpoolUser::kAcceptor, text, kNow));
         assert_true(is_json(board.json()));
         assert_true(
             is_json(std::string(write_health(board.arena, health_of(board.arena, board.view())))));

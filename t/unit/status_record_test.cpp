@@ -311,13 +311,13 @@ void of_the_deliverer_s_targets_the_worst_of_the_rest_is_told(void**) {
     const TargetFact facts[] = {{{"s", "/a"}, false, kNow, 0, {}},
                                 {{"s", "/b"}, true, kNow - 9000, kNow + 4500, "refused"},
                                 {{"s", "/c"}, true, kNow - 5000, kNow + 1500, "later"}};
-    publish_targets(board.stats, facts, 3, kNow);
+    publish_targets(board.stats, facts, 3, kNow - kHourMs, kNow);
     const StatusView view = board.view();
     const TargetView other = view.targets[kTargets];
     assert_text(other.name, "other");
     assert_text(other.reason, "s /b: refused");
     assert_int_equal(other.since_ms, kNow - 9000);
-    publish_targets(board.stats, facts, 1, kNow);
+    publish_targets(board.stats, facts, 1, kNow - kHourMs, kNow);
     assert_true(board.view().targets[kTargets].is_up);
 }
 
@@ -365,12 +365,12 @@ void the_deliverer_says_which_targets_there_are(void**) {
     Board board;
     const TargetFact facts[] = {{{"s", "/a"}, true, kNow - 9000, kNow + 4500, "refused"},
                                 {{"s", "/b"}, false, 0, 0, {}}};
-    publish_targets(board.stats, facts, 2, kNow);
+    publish_targets(board.stats, facts, 2, kNow - kHourMs, kNow);
     assert_holds(board.json(kNow, true),
                  R"("targets":[{"target":"s /a","up":false,"since":1790000031,)"
                  R"("next_try_seconds":4.5,"reason":"refused"},{"target":"s /b","up":true,)"
                  R"("since":0,"next_try_seconds":null,"reason":""}],)");
-    publish_targets(board.stats, facts + 1, 1, kNow);
+    publish_targets(board.stats, facts + 1, 1, kNow - kHourMs, kNow);
     assert_holds(board.json(kNow, true), R"("flashduty_target_up":{"s /a":1,"s /b":1})");
     assert_int_equal(board.view().targets[0].since_ms, kNow);
     assert_int_equal(board.view().targets[0].next_try_ms, 0);

@@ -3,6 +3,7 @@
 
 #include "health.hpp"
 #include "prometheus.hpp"
+#include "reasons.hpp"
 #include "record.hpp"
 #include "status_json.hpp"
 #include "support.hpp"
@@ -45,6 +46,12 @@ inline void refuse_at(flashduty::Stats& stats, const flashduty::TargetName& targ
                       std::string_view alert_key, flashduty::StatusMs now_ms) {
     flashduty::note_push(stats, flashduty::target_key(target), target,
                          {flashduty::Fate::kRefused, "title too long", alert_key, true}, now_ms);
+}
+
+/// Its brief form is `the spool is ill`.
+inline bool trouble_begins(flashduty::Stats& stats, flashduty::SpoolUser user,
+                           std::string_view reason, flashduty::StatusMs now_ms) {
+    return flashduty::begin_trouble(stats, user, "the spool is ill", reason, now_ms);
 }
 
 /// What stands in `text` from `start` on, as long as `expected` is.

@@ -2,6 +2,7 @@
 
 #include "../../core/enum_table.hpp"
 #include "../request/answer.hpp"
+#include "../request/conf.hpp"
 #include "../request/recorder.hpp"
 #include "push.hpp"
 
@@ -34,7 +35,10 @@ void push_live(Delivery& delivery, const DeliveredHook& on_delivered) noexcept {
         if (judged.push.verdict == Verdict::kSlowDown) {
             judged.retry_after = judged.push.retry_after.empty() ? "1" : judged.push.retry_after;
         }
-        settle(judged, outcome_of(judged.push.verdict), judged.push.reason);
+        const bool is_past_spool = main_conf(judged.request).spool != nullptr &&
+                                   judged.push.verdict != Verdict::kDelivered;
+        settle(judged, outcome_of(judged.push.verdict),
+               is_past_spool ? with_spool_trouble(judged, judged.push.reason) : judged.push.reason);
         if (judged.push.verdict == Verdict::kDelivered &&
             judged.push.on_delivered.call != nullptr) {
             judged.push.on_delivered.call(judged.push.on_delivered.owner, judged);

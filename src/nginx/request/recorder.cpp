@@ -1,5 +1,6 @@
 #include "recorder.hpp"
 
+#include "../../status/reasons.hpp"
 #include "conf.hpp"
 #include "servers.hpp"
 #include "stats_zone.hpp"
@@ -25,6 +26,37 @@ std::uint64_t key_of(ngx_http_request_t* r, const TargetName& name) noexcept {
         conf.target_key = key;
     }
     return key;
+}
+
+TargetName target_of(const Delivery& delivery) noexcept {
+    return {server_of(delivery.request), before_key(delivery.request, to_view(delivery.push.uri))};
+}
+
+struct BriefRow {
+    StoreStatus status;
+    std::string_view brief;
+};
+
+/// What is wrong with a spool, to stand beside another reason.
+constexpr BriefRow kBriefs[] = {
+    {StoreStatus::kBusy, "the spool is locked by another program"},
+    {StoreStatus::kStalled, "the spool's disk stalls"},
+    {StoreStatus::kReadOnly, "the spool cannot be written"},
+    {StoreStatus::kNewer, "the spool was made by a newer version of the gateway"},
+    {StoreStatus::kCorrupt, "the spool is damaged"},
+};
+
+std::string_view brief_of(StoreStatus status, std::string_view error) noexcept {
+    if (status == StoreStatus::kFull) {
+        return error.find("max_size") == std::string_view::npos ? "the spool's disk is full"
+                                                                : "the spool is full";
+    }
+    for (const BriefRow& row : kBriefs) {
+        if (row.status == status) {
+            return row.brief;
+        }
+    }
+    return "the spool's disk fails";
 }
 
 PushFact fact_of(const Delivery& delivery, ngx_http_request_t* sr) noexcept {
@@ -79,6 +111,11 @@ void record_answer(const Delivery& delivery, AnsweredAs answer) noexcept {
     if (delivery.alert == nullptr || !is_shown(answer)) {
         return;
     }
+    const bool is_held = answer == AnsweredAs::kSpooled || answer == AnsweredAs::kFailed;
+    if (is_held && delivery.push.uri.len != 0) {
+        const TargetName name = target_of(delivery);
+        count_held(figures, key_of(delivery.request, name), name, now_ms);
+    }
     record_alert(figures, {now_ms, answer, answer == AnsweredAs::kDelivered,
                            ngx_current_msec - delivery.arrived_ms, delivery.alert->bk_biz_id,
                            delivery.alert->bk_biz_name, delivery.event.title_rule,
@@ -109,15 +146,36 @@ void record_live_push(const Delivery& delivery) noexcept {
         count_delivery(figures, ngx_current_msec - delivery.arrived_ms, now_ms);
     }
     if (delivery.push.end.http_status != 0) {  // else nginx has ended it
-        const TargetName name = {server_of(delivery.request),
-                                 before_key(delivery.request, to_view(delivery.push.uri))};
-        if (note_push(
-                figures, key_of(delivery.request, name), name,
-                {fate, delivery.push.reason, delivery.event.alert_key, true, delivery.push.doubt},
-                now_ms)) {
+        const TargetName name = target_of(delivery);
+        PushNote note;
+        note.fate = fate;
+        note.reason = delivery.push.reason;
+        note.alert_key = delivery.event.alert_key;
+        note.doubt = delivery.push.doubt;
+        note.blame = blame_of(delivery);
+        if (note_push(figures, key_of(delivery.request, name), name, note, now_ms).is_doubted) {
             log_doubt(delivery, name);
         }
     }
+}
+
+Blame blame_of(const Delivery& delivery) noexcept {
+    if (delivery.push.has_no_location) {
+        return delivery.push.is_from_spool ? Blame::kStray : Blame::kOperator;
+    }
+    const ngx_http_request_t* push = delivery.push.request;
+    const bool was_sent = push != nullptr && push->upstream != nullptr && !delivery.push.has_no_key;
+    const bool is_passing = delivery.push.verdict != Verdict::kAccountAtFault &&
+                            delivery.push.verdict != Verdict::kEventRefused;
+    return was_sent && is_passing ? Blame::kNobody : Blame::kOperator;
+}
+
+std::string_view why_it_waits(Delivery& delivery) noexcept {
+    return why_it_waits(delivery.arena, stats(), key_of(delivery.request, target_of(delivery)));
+}
+
+std::string_view with_spool_trouble(Delivery& delivery, std::string_view reason) noexcept {
+    return with_trouble(delivery.arena, stats(), reason);
 }
 
 void record_nowhere(const Delivery& delivery, std::string_view reason) noexcept {
@@ -130,7 +188,7 @@ void record_nowhere(const Delivery& delivery, std::string_view reason) noexcept 
 void note_spool(SpoolUser user, StoreStatus status, const std::string& error) noexcept {
     const StatusMs now_ms = status_now_ms();
     if (status != StoreStatus::kOk) {
-        if (begin_trouble(stats(), user, error, now_ms)) {
+        if (begin_trouble(stats(), user, brief_of(status, error), error, now_ms)) {
             ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
                           "flashduty spool cannot be used, what it does not take is pushed without "
                           "it: %s",

@@ -24,6 +24,17 @@ void log_doubt(const Delivery& delivery, const TargetName& name) noexcept;
 /// The push of a caller that waits for it is judged.
 void record_live_push(const Delivery& delivery) noexcept;
 
+/// Who can do something about a push that was not taken.
+[[nodiscard]] Blame blame_of(const Delivery& delivery) noexcept;
+
+/// Why the event of `delivery` waits, as far as all workers know: its target is away, the spool has
+/// trouble; empty where nothing is known to be wrong. In the delivery's arena.
+[[nodiscard]] std::string_view why_it_waits(Delivery& delivery) noexcept;
+
+/// `reason`, after what is wrong with the spool where it has trouble.
+[[nodiscard]] std::string_view with_spool_trouble(Delivery& delivery,
+                                                  std::string_view reason) noexcept;
+
 /// There is no push, for its uri is empty.
 void record_nowhere(const Delivery& delivery, std::string_view reason) noexcept;
 

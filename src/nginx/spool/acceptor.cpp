@@ -37,6 +37,16 @@ constexpr std::size_t kMostTold = 1000;
 constexpr int kLastTellings = 5;
 
 constexpr std::string_view kWritten = "the event is on disk and will be delivered";
+constexpr std::string_view kBehind = "an earlier event of this alert waits";
+
+/// What a caller is told whose event waits: every answer says why, as far as that is known.
+/// `reason` is what the deliverer has to say of it.
+std::string_view written(Delivery& delivery, std::string_view reason) noexcept {
+    const bool is_own = !reason.empty() && reason != kBehind;
+    std::string_view why = is_own ? with_spool_trouble(delivery, reason) : why_it_waits(delivery);
+    why = why.empty() ? reason : why;
+    return why.empty() ? kWritten : concat(delivery.arena, kWritten, std::string_view(": "), why);
+}
 
 /// So many at most are remembered whose verdict may still come.
 constexpr std::size_t kMostKept = 256;
@@ -152,7 +162,7 @@ void Acceptor::on_request_end(void* data) {
                "nginx ended the request before the event was written down");
         return;
     }
-    settle(delivery, Outcome::kSpooled, kWritten);
+    settle(delivery, Outcome::kSpooled, written(delivery, {}));
     waiter->acceptor->keep(*waiter);
     waiter->acceptor->waiters_.erase(waiter->event_id);
 }
@@ -352,13 +362,7 @@ void Acceptor::take_written(Entry& entry, const Appended& appended) noexcept {
     waiter.target_id = appended.target_id;
     waiters_.emplace(appended.event_id, std::move(entry.waiter));
     if (appended.has_elder) {
-        hear({appended.event_id,
-              Fate::kWaits,
-              0,
-              0,
-              {},
-              {},
-              "an earlier event of this alert waits"});
+        hear({appended.event_id, Fate::kWaits, 0, 0, {}, {}, std::string(kBehind)});
     } else if (waiter.has_waited) {
         answer_late(waiter);
     }
@@ -424,8 +428,7 @@ void Acceptor::hear(const PushVerdict& verdict) noexcept {
         case Fate::kCount:
             break;
     }
-    answer(delivery, Outcome::kSpooled,
-           why.empty() ? kWritten : concat(delivery.arena, kWritten, std::string_view(": "), why));
+    answer(delivery, Outcome::kSpooled, written(delivery, why));
 }
 
 void Acceptor::answer_late(Waiter& waiter) noexcept {

@@ -457,11 +457,13 @@ void Deliverer::push(DueEvent&& event, UnixMs now_ms) noexcept {
                    event.target_id, event.attempts + 1);
     TargetText& text =
         target_texts_
-            .try_emplace(event.target_id, TargetText{event.server, event.location, {}, 0, 0})
+            .try_emplace(event.target_id,
+                         TargetText{event.server, event.location, {}, Blame::kNobody, 0, 0})
             .first->second;
     text.pushed_ms = now_ms;
     ngx_http_conf_ctx_t* server = find_server(*options_.servers, event.server);
     if (server == nullptr) {
+        text.blame = Blame::kStray;
         end_push(event, Fate::kWaits, nullptr,
                  "the configuration has no server block \"" + for_log(event.server) +
                      "\" any more: bring it back, or the event becomes a dead letter");
@@ -514,7 +516,13 @@ void Deliverer::end_push(const DueEvent& event, Fate fate, Delivery* delivery,
     const Schedule::Ended ended = schedule_.ended(
         event.target_id, event.alert_id, fate,
         delivery == nullptr ? 0 : retry_after_ms(delivery->push.retry_after), now_ms);
-    log_change(event, ended.change, reason, now_ms);
+    if (delivery != nullptr) {
+        target_texts_[event.target_id].blame = blame_of(*delivery);
+    }
+    const bool is_refused = delivery != nullptr && delivery->push.verdict == Verdict::kEventRefused;
+    if (fate == Fate::kWaits) {
+        log_away(event, ended.change, is_refused, reason, now_ms);
+    }
     record_end(event, fate, delivery, reason, now_ms);
     if (ended.change.kind != TargetChange::Kind::kNone) {
         show_targets();
@@ -549,18 +557,28 @@ void Deliverer::end_push(const DueEvent& event, Fate fate, Delivery* delivery,
     run();
 }
 
-void Deliverer::log_change(const DueEvent& event, const TargetChange& change,
-                           const std::string& reason, UnixMs now_ms) noexcept {
-    if (change.kind == TargetChange::Kind::kAway) {
-        log(NGX_LOG_ERR,
-            "flashduty target \"%s\" is away, its events wait in the spool, next try in %L ms: %s",
-            target_name(event).c_str(),
-            std::max<UnixMs>(schedule_.next_probe_ms(event.target_id) - now_ms, 0),
-            for_log(reason).c_str());
-    } else if (change.kind == TargetChange::Kind::kBack) {
-        log(NGX_LOG_NOTICE, "flashduty target \"%s\" is back after %L s",
-            target_name(event).c_str(), (now_ms - change.since_ms) / 1000);
+/// What the log has not said yet, this process or another: a target that went away, or has another
+/// reason now.
+void Deliverer::log_away(const DueEvent& event, const TargetChange& change, bool is_refused,
+                         const std::string& reason, UnixMs now_ms) noexcept {
+    const UnixMs next_probe_ms = schedule_.next_probe_ms(event.target_id);
+    const bool is_away = next_probe_ms != 0;
+    const std::string why = for_log(reason);
+    if ((!is_away && !is_refused) ||
+        !is_news(stats(), {event.server, event.location}, why, status_now_ms())) {
+        return;
     }
+    if (!is_away) {
+        log(NGX_LOG_ERR, "flashduty target \"%s\" takes no event, they wait in the spool: %s",
+            target_name(event).c_str(), why.c_str());
+        return;
+    }
+    const bool is_first = change.kind == TargetChange::Kind::kAway;
+    log(NGX_LOG_ERR,
+        is_first ? "flashduty target \"%s\" is away, its events wait in the spool, next try in %L "
+                   "ms: %s"
+                 : "flashduty target \"%s\" is still away, next try in %L ms: %s",
+        target_name(event).c_str(), std::max<UnixMs>(next_probe_ms - now_ms, 0), why.c_str());
 }
 
 // ---------------------------------------------------------------- what is to be seen
@@ -578,11 +596,20 @@ void Deliverer::record_end(const DueEvent& event, Fate fate, Delivery* delivery,
         publish_last_error(stats(), for_log(reason));
     }
     if (is_delivered || is_refused) {
-        const PushDoubt doubt = delivery == nullptr ? PushDoubt::kNone : delivery->push.doubt;
-        const PushNote note = {is_delivered ? Fate::kDelivered : Fate::kRefused, reason,
-                               event.alert_key, false, doubt};
-        if (note_push(stats(), target_key(name), name, note, status_now_ms())) {
+        PushNote note;
+        note.fate = is_delivered ? Fate::kDelivered : Fate::kRefused;
+        note.reason = reason;
+        note.alert_key = event.alert_key;
+        note.is_live = false;
+        note.doubt = delivery == nullptr ? PushDoubt::kNone : delivery->push.doubt;
+        const PushNews news = note_push(stats(), target_key(name), name, note, status_now_ms());
+        if (news.is_doubted) {
             log_doubt(*delivery, name);
+        }
+        if (news.is_back) {
+            log(NGX_LOG_NOTICE, "flashduty target \"%s\" is back after %L s",
+                target_name(event).c_str(),
+                static_cast<std::int64_t>(status_now_ms() - news.away_since_ms) / 1000);
         }
     }
     if (fate == Fate::kWaits) {
@@ -626,10 +653,11 @@ void Deliverer::show_targets() noexcept {
         fact.name = {text.server, text.location};
         fact.since_ms = to_status(clock_, text.since_ms);
         fact.reason = text.reason;
+        fact.blame = text.blame;
         facts.push_back(fact);
         ++at;
     }
-    publish_targets(stats(), facts.data(), facts.size(), status_now_ms());
+    publish_targets(stats(), facts.data(), facts.size(), begun_ms_, status_now_ms());
 }
 
 // ---------------------------------------------------------------- the end

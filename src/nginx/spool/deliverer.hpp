@@ -13,6 +13,7 @@
 #include "../../spool/schedule.hpp"
 #include "../base/thread_job.hpp"
 #include "../request/delivery.hpp"
+#include "../request/stats_zone.hpp"
 #include "line.hpp"
 
 namespace flashduty {
@@ -55,6 +56,7 @@ class Deliverer {
         std::string server;
         std::string location;
         std::string reason;  ///< why the last push that failed did
+        Blame blame;
         UnixMs pushed_ms;
         UnixMs since_ms;  ///< see TargetState
     };
@@ -98,8 +100,8 @@ class Deliverer {
     void on_judged(Push& push, Delivery& delivery) noexcept;
     void end_push(const DueEvent& event, Fate fate, Delivery* delivery,
                   const std::string& reason) noexcept;
-    void log_change(const DueEvent& event, const TargetChange& change, const std::string& reason,
-                    UnixMs now_ms) noexcept;
+    void log_away(const DueEvent& event, const TargetChange& change, bool is_refused,
+                  const std::string& reason, UnixMs now_ms) noexcept;
 
     // What is to be seen.
     void record_end(const DueEvent& event, Fate fate, Delivery* delivery, const std::string& reason,
@@ -125,6 +127,7 @@ class Deliverer {
     ThreadJob job_;
     Timer look_;
     Timer retry_;  ///< keeps a leaving worker until its last outcome is written down
+    const StatusMs begun_ms_ = status_now_ms();
     UnixMs next_tending_ms_ = 0;
     UnixMs not_before_ms_ = 0;    ///< the store could not be used
     unsigned failures_ = 0;       ///< of the store, one after the other
