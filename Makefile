@@ -259,7 +259,7 @@ include packaging/packaging.mk
 # ---------------------------------------------------------------- what is missing
 
 PACKAGES_build = $(BUILD_PACKAGES)
-PACKAGES_test := libcmocka-dev perl ca-certificates sqlite3
+PACKAGES_test := libcmocka-dev perl ca-certificates sqlite3 libfaketime
 PACKAGES_valgrind := valgrind
 # An npm that came with nodejs does as well as Debian's.
 PACKAGES_browser = chromium nodejs $(if $(shell command -v npm),,npm) fonts-roboto-unhinted \

@@ -16,6 +16,7 @@
 #include "base/conf_tools.hpp"
 #include "request/conf.hpp"
 #include "spool/line.hpp"
+#include "spool/worker.hpp"
 
 namespace flashduty {
 
@@ -223,6 +224,7 @@ char* set_spool(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
         spool->threads = ngx_thread_pool_add(cf, nullptr);
     }
     conf.spool = spool;
+    name_instance();
     return spool->threads == nullptr ? kConfError : kConfOk;
 #endif
 }

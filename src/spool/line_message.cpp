@@ -11,6 +11,7 @@ namespace {
 // The first byte of a message says what it is; a change of what follows takes another one.
 constexpr char kWokenTag = 'W';
 constexpr char kVerdictTag = 'V';
+constexpr char kIntroductionTag = 'I';
 
 constexpr std::size_t kMaxTextBytes = 4 * 1024;
 static_assert(3 * kMaxTextBytes + sizeof(PushVerdict) < kMaxLineMessageBytes);
@@ -70,6 +71,34 @@ bool take_fate(std::string_view& message, Fate& fate) {
 }
 
 }  // namespace
+
+std::uint64_t server_mark(std::string_view server) noexcept {
+    std::uint64_t hash = 14695981039346656037U;  // FNV-1a
+    for (const char c : server) {
+        hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
+    }
+    return hash;
+}
+
+std::string write_introduction(const Introduction& introduction) {
+    std::string message(1, kIntroductionTag);
+    put(message, introduction.instance);
+    for (const std::uint64_t server : introduction.servers) {
+        put(message, server);
+    }
+    return message.size() > kMaxLineMessageBytes ? std::string() : message;
+}
+
+bool read_introduction(std::string_view message, Introduction& introduction) {
+    if (!take_tag(message, kIntroductionTag) || !take(message, introduction.instance)) {
+        return false;
+    }
+    introduction.servers.clear();
+    for (std::uint64_t server = 0; take(message, server);) {
+        introduction.servers.push_back(server);
+    }
+    return true;
+}
 
 std::vector<std::string> write_woken(const std::vector<Woken>& woken) {
     std::vector<std::string> messages;

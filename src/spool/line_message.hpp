@@ -31,6 +31,21 @@ struct PushVerdict {
     std::string reason;
 };
 
+/// From the deliverer, first of all: which nginx it belongs to, and which servers that knows.
+struct Introduction {
+    std::uint64_t instance = 0;          ///< the same over reloads
+    std::vector<std::uint64_t> servers;  ///< see server_mark()
+};
+
+/// Stands for a server's name.
+[[nodiscard]] std::uint64_t server_mark(std::string_view server) noexcept;
+
+/// Of servers that do not fit nothing is said; empty then.
+[[nodiscard]] std::string write_introduction(const Introduction& introduction);
+
+/// False when it is none.
+[[nodiscard]] bool read_introduction(std::string_view message, Introduction& introduction);
+
 /// As many messages as it takes.
 [[nodiscard]] std::vector<std::string> write_woken(const std::vector<Woken>& woken);
 

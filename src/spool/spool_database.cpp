@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "salvage.hpp"
 #include "schema.hpp"
 
 namespace flashduty {
@@ -50,6 +51,8 @@ struct Unsynced {
 };
 
 constexpr char kNextId[] = "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'event' AND seq > 0";
+
+constexpr std::string_view kCorruptName = "corrupt";
 
 constexpr std::string_view kOfCommit = "commit ";
 constexpr std::string_view kOfCheckpoint = "checkpoint ";
@@ -351,7 +354,7 @@ void SpoolDatabase::give_up_corrupt(std::string_view reason) noexcept {
         return;
     }
     if (options_.may_set_aside) {
-        set_aside("corrupt", reason);
+        set_aside(kCorruptName, reason);
     } else {
         (void)files_.put(SpoolFiles::Mark::kCorrupt, text_of(identity_));
         error_ = error + ", the deliverer will set it aside";
@@ -370,6 +373,32 @@ void SpoolDatabase::set_aside(std::string_view why, std::string_view reason) noe
     owes_mark_ = false;
     began_anew_ = true;
     note("was set aside as \"" + to + "\": " + std::string(reason));
+    if (why == kCorruptName && !is_taking_over_) {
+        is_taking_over_ = true;
+        take_over(to);
+        is_taking_over_ = false;
+    }
+}
+
+/// What can be read of a damaged one goes on in a new one.
+void SpoolDatabase::take_over(const std::string& damaged) noexcept {
+    if (open() != StoreStatus::kOk) {
+        return;  // as it may be later: what is in it stays
+    }
+    Connection from;
+    from.open(damaged, options_.vfs);
+    connection_.run("BEGIN IMMEDIATE");
+    const Salvaged salvaged = salvage(from, connection_);
+    connection_.run("COMMIT");
+    if (connection_.failed()) {
+        (void)judge(Doing::kWriting);
+        note("can take over nothing from it: " + std::string(error_));
+        return;
+    }
+    clock_.open(connection_);
+    note("goes on with what could be read from it: " + std::to_string(salvaged.events) +
+         " events that wait and " + std::to_string(salvaged.dead) + " dead letters, " +
+         std::to_string(salvaged.lost) + " could not be read");
 }
 
 /// For the log: what the spool's path did or met with.
@@ -409,7 +438,7 @@ StoreStatus SpoolDatabase::repair() noexcept {
             (void)files_.remove(SpoolFiles::Mark::kCorrupt);  // it spoke of another one
         } else if (options_.may_set_aside) {
             connection_.close();
-            set_aside("corrupt", "a worker has found it damaged");
+            set_aside(kCorruptName, "a worker has found it damaged");
         } else {
             return refuse(StoreStatus::kCorrupt, "is damaged, the deliverer will set it aside");
         }

@@ -114,6 +114,7 @@ class SpoolDatabase {
     StoreStatus begin_anew() noexcept;
     bool make_new(const std::string& path) noexcept;
     void set_aside(std::string_view why, std::string_view reason) noexcept;
+    void take_over(const std::string& damaged) noexcept;
     void give_up_corrupt(std::string_view reason) noexcept;
     void mark_unsynced(bool of_checkpoint) noexcept;
     void close_replaced() noexcept;
@@ -130,8 +131,9 @@ class SpoolDatabase {
     SpoolFiles files_;
     Connection connection_;
     KeptClock clock_;
-    FileIdentity identity_;    ///< of the file that is open
-    int checkpointed_ = 0;     ///< frames of the WAL
+    FileIdentity identity_;  ///< of the file that is open
+    int checkpointed_ = 0;   ///< frames of the WAL
+    bool is_taking_over_ = false;
     bool began_anew_ = false;  ///< the file that was found damaged is no longer there
     bool made_room_ = false;   ///< on a disk that was found full
     bool lost_lock_ = false;   ///< before it could commit

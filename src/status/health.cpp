@@ -159,7 +159,7 @@ Health health_with_spool(Arena& arena, const StatusView& view, const Down& down)
     if (takes_nothing) {
         return {State::kDelivering, view.trouble, spool.trouble_since_ms};
     }
-    if (has_trouble(view, SpoolUser::kDeliverer)) {
+    if (has_trouble(view, SpoolUser::kDeliverer) || has_trouble(view, SpoolUser::kStranger)) {
         return {State::kSpooling, view.trouble, spool.trouble_since_ms};
     }
     const StatusMs tended_ms = std::max(spool.tended_ms, view.figures->started_ms);

@@ -83,12 +83,13 @@ void list_spool(MetricSink& sink, const StatusView& view) noexcept {
     list_one(sink, {"flashduty_spool_commits_total", kCounter, "Synced commits to the spool.", {}},
              Digits(spool.commits));
     if (view.context.has_spool) {
-        list_one(sink,
-                 {"flashduty_spool_usable",
-                  kGauge,
-                  "Whether events can be written down and read back.",
-                  {}},
-                 spool.trouble == 0 ? "1" : "0");
+        list_one(
+            sink,
+            {"flashduty_spool_usable",
+             kGauge,
+             "Whether events can be written down and read back.",
+             {}},
+            (spool.trouble & ~static_cast<std::uint64_t>(SpoolUser::kStranger)) == 0 ? "1" : "0");
     }
 }
 

@@ -149,7 +149,8 @@ inline constexpr std::uint64_t kForgetTargetMs = kDayMs;
 inline constexpr std::uint64_t kFailedForMs = 30 * kSecondMs;
 
 /// Who cannot use the spool, as bits of SpoolFigures::trouble.
-enum class SpoolUser : std::uint64_t { kAcceptor = 1, kDeliverer = 2 };
+/// kStranger: nobody, but another nginx delivers from it that has other server blocks.
+enum class SpoolUser : std::uint64_t { kAcceptor = 1, kDeliverer = 2, kStranger = 4 };
 
 template <class Word>
 struct SpoolFigures {

@@ -314,6 +314,94 @@ void damage_that_shows_later_is_set_aside_by_the_deliverer(void**) {
     assert_true(!deliverers.take_notice().empty());
 }
 
+/// Each page in turn but the first, which says what all others are.
+void one_page_that_cannot_be_read_takes_only_what_lies_on_it(void**) {
+    TempFolder folder;
+    const std::string sound = folder.path() + "/sound.db";
+    {
+        SqliteStore store(options_of(folder), true);
+        for (int i = 0; i < 120; i++) {
+            NewEvent event = new_event("key" + std::to_string(i % 40));
+            event.body.assign(300, 'b');
+            append(store, {event});
+        }
+        for (const char* key : {"key1", "key2"}) {
+            refuse(store, due_of(store, key));
+        }
+        deliver(store, due_of(store, "key2"));
+        retry(store, due_of(store, "key3"), kNow + kHour);
+    }
+    in_shell(folder.spool(), "PRAGMA wal_checkpoint(TRUNCATE)");
+    std::filesystem::rename(folder.spool(), sound);
+    const std::size_t pages = std::filesystem::file_size(sound) / 4096;
+    std::size_t mostly = 0, all = 0;
+    for (std::size_t page = 1; page < pages; page++) {
+        std::filesystem::copy_file(sound, folder.spool());
+        overwrite(folder.spool(), page * 4096, 4096);
+        SqliteStore store(options_of(folder), true);
+        for (int i = 0; i < 3; i++) {
+            // What is not looked at is not found damaged.
+            (void)append_one(store, "new");
+            (void)due_keys(store, kNow);
+            Tended tended;
+            (void)store.expire(kNow + 30 * kHour, {}, tended);
+            (void)store.expire(kNow + 3000 * kHour, {}, tended);
+        }
+        const std::string notice = store.take_notice();
+        const std::size_t at = notice.find("could be read from it: ");
+        if (at != std::string::npos) {
+            all++;
+            const auto saved = static_cast<std::size_t>(
+                std::strtol(notice.c_str() + notice.find(": ", at) + 2, nullptr, 10));
+            mostly += saved >= 80 ? 1 : 0;
+            Shell shell(folder.spool());
+            assert_text(shell.run("PRAGMA integrity_check"), "ok");
+            assert_text(shell.run("SELECT waiting = (SELECT count(*) FROM event) AND"
+                                  " dead = (SELECT count(*) FROM dead) FROM counter"),
+                        "1");
+        }
+        for (const std::string& name : folder.names_with("spool.db")) {
+            std::filesystem::remove(folder.path() + "/" + name);
+        }
+    }
+    print_message("# %zu of %zu pages were found damaged, most of 117 events saved of %zu\n", all,
+                  pages, mostly);
+    assert_true(all > pages / 3);
+    // All but those that say where others are.
+    assert_true(mostly >= all * 3 / 4);
+}
+
+void what_was_saved_goes_on_as_it_was(void**) {
+    TempFolder folder;
+    std::vector<Appended> appended;
+    {
+        SqliteStore store(options_of(folder), true);
+        appended = append(store, {new_event("a"), new_event("a", "Ok"), new_event("b"),
+                                  new_event("c"), new_event("c")});
+        retry(store, due_of(store, "b"), kNow + kMinute);
+        refuse(store, due_of(store, "c"));
+        deliver(store, due_of(store, "c"));
+    }
+    struct stat info = {};
+    assert_int_equal(::stat(folder.spool().c_str(), &info), 0);
+    std::ofstream(folder.spool() + ".corrupt")
+        << std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino);
+    SqliteStore store(options_of(folder), true);
+    assert_text(due_keys(store, kNow), "a");
+    const std::string notice = store.take_notice();
+    assert_true(notice.find("3 events that wait and 1 dead letters, 0 could not be read") !=
+                std::string::npos);
+    const DueEvent event = due_of(store, "a");
+    assert_true(event.event_id == appended[0].event_id);
+    assert_true(event.target_id == appended[0].target_id);
+    assert_text(event.event, new_event("a").event);
+    assert_text(due_keys(store, kNow + kMinute), "a b");
+    assert_text(in_shell(folder.spool(), "SELECT state FROM dead_letters"), "superseded");
+    deliver(store, event);
+    assert_true(due_of(store, "a").event_id == appended[1].event_id);
+    assert_true(append(store, {new_event("d")})[0].event_id > appended[4].event_id);
+}
+
 void a_mark_of_damage_does_not_concern_another_file(void**) {
     TempFolder folder;
     SqliteStore store(options_of(folder), true);
@@ -867,6 +955,8 @@ int main() {
         test(two_that_are_set_aside_have_two_names),
         test(a_store_that_may_not_set_aside_leaves_that_to_one_that_may),
         test(damage_that_shows_later_is_set_aside_by_the_deliverer),
+        test(one_page_that_cannot_be_read_takes_only_what_lies_on_it),
+        test(what_was_saved_goes_on_as_it_was),
         test(a_mark_of_damage_does_not_concern_another_file),
         test(a_lock_of_another_program_makes_it_busy),
         test(one_who_queues_for_another_process_of_the_gateway_gives_up_in_time),

@@ -114,4 +114,13 @@ ngx_http_conf_ctx_t* find_server(const ngx_array_t& servers, std::string_view na
     return server == nullptr ? nullptr : server->conf->ctx;
 }
 
+std::vector<std::string_view> server_names(const ngx_array_t& servers) noexcept {
+    std::vector<std::string_view> names;
+    const auto* list = static_cast<Server*>(servers.elts);
+    for (ngx_uint_t i = 0; i < servers.nelts; i++) {
+        names.push_back(to_view(list[i].name));
+    }
+    return names;
+}
+
 }  // namespace flashduty

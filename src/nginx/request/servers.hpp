@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "../base/ngx.hpp"
 
@@ -16,5 +17,8 @@ namespace flashduty {
 /// The configuration of the server block of that name; nullptr when there is none any more.
 [[nodiscard]] ngx_http_conf_ctx_t* find_server(const ngx_array_t& servers,
                                                std::string_view name) noexcept;
+
+/// All names that they go by.
+[[nodiscard]] std::vector<std::string_view> server_names(const ngx_array_t& servers) noexcept;
 
 }  // namespace flashduty

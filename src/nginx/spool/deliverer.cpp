@@ -172,6 +172,9 @@ void Deliverer::listen_where_missing() noexcept {
 
 void Deliverer::on_line(std::unique_ptr<Line> line) noexcept {
     Line* key = line.get();
+    if (!options_.introduction.empty()) {
+        line->send(options_.introduction);
+    }
     lines_.emplace(key, std::move(line));
 }
 

@@ -25,7 +25,8 @@ class Deliverer {
         const ngx_array_t* servers;
         ngx_thread_pool_t* threads;
         std::string socket_path;
-        SpoolClock clock;  ///< the store's
+        SpoolClock clock;          ///< the store's
+        std::string introduction;  ///< what a line begins with
     };
 
     /// For whom it is: is told when the deliverer has nothing left to do and may go.

@@ -2,11 +2,15 @@
 
 #include <cerrno>
 #include <memory>
+#include <random>
+#include <set>
 #include <string>
 
 #include "../../spool/deliverer_lock.hpp"
 #include "../../spool/sqlite_store.hpp"
 #include "../request/conf.hpp"
+#include "../request/servers.hpp"
+#include "../request/stats_zone.hpp"
 #include "acceptor.hpp"
 #include "deliverer.hpp"
 #include "line.hpp"
@@ -20,6 +24,12 @@ constexpr ngx_msec_t kElectionMs = 100;
 
 /// How often the deliverer looks whether its lock and its socket are still there.
 constexpr ngx_msec_t kLookMs = 1000;
+
+/// For how long another nginx delivers before it counts as one that stays.
+constexpr ngx_msec_t kStrangerMs = 5000;
+
+/// This nginx, over reloads: a master keeps it, and its workers come from it.
+std::uint64_t instance = 0;
 
 /// One worker's part in the spool.
 class SpoolWorker {
@@ -36,6 +46,7 @@ class SpoolWorker {
                     clock_),
           lock_(path_) {
         look_.set<&SpoolWorker::look_at_files>(*this, true);
+        stranger_.set<&SpoolWorker::complain_of_stranger>(*this, true);
         election_.set<&SpoolWorker::elect>(*this, true);
         elect();
     }
@@ -75,6 +86,7 @@ class SpoolWorker {
             options.servers = conf_.servers;
             options.threads = conf_.spool->threads;
             options.clock = clock_;
+            options.introduction = write_introduction(introduction());
             options.socket_path = path_ + std::string(kSocketSuffix);
             deliverer_ = std::make_unique<Deliverer>(
                 stores_.make(StoreUser::kDeliverer), options,
@@ -153,8 +165,11 @@ class SpoolWorker {
             path_ + std::string(kSocketSuffix),
             {[](void* self, Line&, std::string_view message) noexcept {
                  PushVerdict verdict;
+                 Introduction deliverers;
                  if (read_verdict(message, verdict)) {
                      static_cast<SpoolWorker*>(self)->acceptor_.hear(verdict);
+                 } else if (read_introduction(message, deliverers)) {
+                     static_cast<SpoolWorker*>(self)->meet(deliverers);
                  }
              },
              [](void* self, Line&) noexcept { static_cast<SpoolWorker*>(self)->on_line_end(); },
@@ -164,8 +179,55 @@ class SpoolWorker {
 
     void on_line_end() noexcept {
         line_.reset();
+        stranger_.stop();
         // Not at once: a deliverer without a connection to spare ends each line that comes in.
         election_.start(kElectionMs);
+    }
+
+    [[nodiscard]] Introduction introduction() const noexcept {
+        Introduction introduction;
+        introduction.instance = instance;
+        for (const std::string_view server : server_names(*conf_.servers)) {
+            introduction.servers.push_back(server_mark(server));
+        }
+        return introduction;
+    }
+
+    /// Another nginx may be about to take over from this one, or to be taken over by it: only one
+    /// that stays is complained of.
+    void meet(const Introduction& deliverers) noexcept {
+        difference_ = deliverers.instance == instance ? std::string() : difference_to(deliverers);
+        if (!difference_.empty()) {
+            stranger_.start(kStrangerMs);
+        } else if (end_trouble(stats(), SpoolUser::kStranger, status_now_ms())) {
+            ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                          "flashduty spool: who delivers from it knows all server blocks");
+        }
+    }
+
+    /// Empty when both know the same servers.
+    [[nodiscard]] std::string difference_to(const Introduction& deliverers) const noexcept {
+        const std::set<std::uint64_t> theirs(deliverers.servers.begin(), deliverers.servers.end());
+        std::size_t common = 0;
+        for (const std::string_view server : server_names(*conf_.servers)) {
+            if (theirs.count(server_mark(server)) == 0) {
+                return "it does not know the server block \"" + std::string(server) +
+                       "\", whose alerts wait";
+            }
+            common++;
+        }
+        return common < theirs.size() ? "it has server blocks that this one does not know" : "";
+    }
+
+    void complain_of_stranger() noexcept {
+        const std::string reason = "another nginx delivers from the same spool, and " +
+                                   difference_ +
+                                   ": give each a spool of its own, or both the same servers";
+        if (begin_trouble(stats(), SpoolUser::kStranger,
+                          "another nginx delivers from the same spool", reason, status_now_ms())) {
+            ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0, "flashduty spool \"%V\": %s",
+                          &conf_.spool->path, reason.c_str());
+        }
     }
 
     void wake(const std::vector<Woken>& woken) noexcept {
@@ -192,12 +254,21 @@ class SpoolWorker {
     Timer election_;
     Timer is_done_;
     Timer look_;
+    Timer stranger_;
+    std::string difference_;  ///< between this nginx and the one that delivers
 };
 
 /// Of a worker process; nullptr in all others, and where there is no spool.
 SpoolWorker* worker = nullptr;
 
 }  // namespace
+
+void name_instance() noexcept {
+    std::random_device random;
+    while (instance == 0) {
+        instance = (static_cast<std::uint64_t>(random()) << 32) | random();
+    }
+}
 
 ngx_int_t start_spool(ngx_cycle_t* cycle) {
     const bool is_worker = ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE;

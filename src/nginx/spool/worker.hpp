@@ -5,6 +5,9 @@
 
 namespace flashduty {
 
+/// To be called in the process that all workers come from, which has a name from then on.
+void name_instance() noexcept;
+
 /// Hooks of nginx: as a worker starts, and before it ends.
 ngx_int_t start_spool(ngx_cycle_t* cycle);
 void stop_spool(ngx_cycle_t* cycle);
