@@ -19,7 +19,7 @@ my $NOT_REACHED = 'Flashduty could not be reached: ';
 my %WAYS = (
     plain    => 'proxy_pass http://127.0.0.1:%%PEER%%/event/push/alert/standard?integration_key=%%KEY%%;',
     nobody   => 'proxy_pass http://127.0.0.1:%%NOBODY%%/event/push/alert/standard?integration_key=%%KEY%%;',
-    deaf     => 'proxy_pass http://127.0.0.1:%%DEAF%%/event/push/alert/standard?integration_key=%%KEY%%;',
+    deaf     => 'proxy_connect_timeout %%SHORT%%; proxy_pass http://127.0.0.1:%%DEAF%%/event/push/alert/standard?integration_key=%%KEY%%;',
     tls      => 'proxy_pass https://api.flashcat.cloud/event/push/alert/standard?integration_key=%%KEY%%;',
     no_tls   => 'proxy_pass https://127.0.0.1:%%READY%%/event/push/alert/standard?integration_key=%%KEY%%;',
     named    => 'proxy_pass http://api.flashcat.cloud:%%PEER%%/event/push/alert/standard?integration_key=$key;',
@@ -53,7 +53,6 @@ sub http_with {
         server_name localhost;
         error_log %%DIR%%/pushes.log $level;
         resolver 127.0.0.1:@{[ $dns->port ]} ipv6=off;
-        proxy_connect_timeout %%SHORT%%;
         proxy_read_timeout %%SHORT%%;
         proxy_ssl_verify on;
         proxy_ssl_server_name on;
