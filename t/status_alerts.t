@@ -33,7 +33,7 @@ my $t = Gateway->new(peers => ['OTHER'], server => <<'EOC')->plan(46);
         location = /flashduty {
             internal;
             proxy_pass %%PUSH_URL%%;
-            proxy_read_timeout 1s;
+            proxy_read_timeout %%SHORT%%;
         }
         location = /nobody_there {
             internal;
