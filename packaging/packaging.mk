@@ -30,13 +30,16 @@ deb: | deb-packages
 	cd $(BUILD)/deb && lintian --allow-root --fail-on warning $(DEB_NAME)_*.changes
 	@ls $(BUILD)/deb/*.deb
 
-# The package in clean roots of Debian 12 and 13: built, installed, upgraded under load, purged. A
-# quarter of an hour.
-PACKAGES_test-deb := mmdebstrap
+# The package in clean roots of Debian 12 and 13: built, installed, upgraded under load, purged; and
+# where systemd runs nginx. A quarter of an hour.
+PACKAGES_test-deb := mmdebstrap systemd-container
 SUITES ?= bookworm trixie
 
 test-deb: | test-packages test-deb-packages
 	TEST_SUITES='$(SUITES)' TEST_ROOTS=$(BUILD)/roots prove -v -It/lib t/package/debian.t
+	for suite in $(SUITES); do \
+	    TEST_SUITE=$$suite TEST_ROOTS=$(BUILD)/roots prove -v -It/lib t/package/systemd.t || exit 1; \
+	done
 
 # A release: what is committed, in a tarball that comes out the same wherever it is made, with its
 # checksum and its SBOM.

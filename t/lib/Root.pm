@@ -8,6 +8,8 @@ use warnings;
 
 use File::Path qw(make_path remove_tree);
 
+use Gateway;
+
 # suite; folder: where it is to be; packages => [...]
 sub make {
     my ($class, %root) = @_;
@@ -36,10 +38,11 @@ sub path { return "$_[0]{folder}$_[1]" }
 sub run {
     my ($self, $command) = @_;
 
-    open my $pipe, '-|', 'chroot', $self->{folder}, '/usr/bin/env', '-i',
+    my @enter = $self->{init} ? ('nsenter', '--all', '--target', $self->{init}) : ('chroot', $self->{folder});
+    open my $pipe, '-|', @enter, '/usr/bin/env', '-i',
         'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root', 'DEBIAN_FRONTEND=noninteractive',
         'LC_ALL=C.UTF-8', '/bin/sh', '-c', "exec 2>&1 </dev/null; $command"
-        or die "cannot run chroot: $!\n";
+        or die "cannot run @enter: $!\n";
     local $/ = undef;
     my $output = <$pipe> // '';
     close $pipe;
@@ -89,6 +92,51 @@ sub files {
     return split /\n/, $self->output("find @places -printf '%p %y %l\\n' | sort");
 }
 
+# Boots it, with systemd as its first process; log: a file. Its network is the
+# machine's.
+sub boot {
+    my ($self, $log) = @_;
+
+    $self->umount;
+    my $pid = fork // die "cannot fork: $!\n";
+    if (!$pid) {
+        open STDIN,  '<', '/dev/null' or die "cannot read /dev/null: $!\n";
+        open STDOUT, '>', $log        or die "cannot write $log: $!\n";
+        open STDERR, '>&', \*STDOUT   or die "cannot write $log: $!\n";
+        exec qw(systemd-nspawn --register=no --keep-unit --boot -D), $self->{folder}
+            or die "cannot run systemd-nspawn: $!\n";
+    }
+    $self->{nspawn} = $pid;
+    return eventually { $self->{init} = init_of($pid) };
+}
+
+# The first process of a container, once it is systemd.
+sub init_of {
+    my ($pid) = @_;
+
+    for my $child (split ' ', read_line("/proc/$pid/task/$pid/children")) {
+        return $child if read_line("/proc/$child/comm") eq "systemd\n";
+    }
+    return;
+}
+
+sub read_line {
+    my ($name) = @_;
+
+    open my $file, '<', $name or return '';
+    return readline($file) // '';
+}
+
+sub shut_down {
+    my ($self) = @_;
+
+    my $pid = delete $self->{nspawn} or return;
+    kill 'TERM', $pid;    # systemd-nspawn has systemd power off
+    waitpid $pid, 0;
+    delete $self->{init};
+    return;
+}
+
 sub umount {
     my ($self) = @_;
 
@@ -100,6 +148,7 @@ sub DESTROY {
     my ($self) = @_;
 
     local ($?, $@);
+    $self->shut_down;
     $self->umount;
     return;
 }

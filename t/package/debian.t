@@ -9,16 +9,10 @@ use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use Test::More;
 
-use BlueKing;
-use Client;
 use Flashduty;
 use Gateway;
-use Ledger;
-use Load;
+use Packaged;
 use Root;
-
-use constant NAME  => 'libnginx-mod-http-flashduty';
-use constant SPOOL => '/var/lib/nginx/flashduty';
 
 my @SUITES = split ' ', $ENV{TEST_SUITES} || 'bookworm trixie';
 my $ROOTS  = $ENV{TEST_ROOTS} || die "TEST_ROOTS is not set\n";
@@ -28,19 +22,12 @@ plan(skip_all => 'only root can make the root of a Debian') if $> != 0;
 plan(tests => 29 * @SUITES);
 
 my $root;
-my $peer;
-my $port;
-
-# What the test's machinery asks of a gateway.
-sub new       { return bless {}, $_[0] }
-sub flashduty { return $peer }
-sub post      { return Client->connect($port)->request('POST', $_[1], $_[2], 'Content-Type' => 'application/json', Connection => 'close') }
 
 # The package of the sources as they are, and of a version after that.
 sub build {
     my ($suite) = @_;
 
-    my @built = sort grep { !/dbgsym/ } glob "$ROOTS/$suite-build/*.deb";
+    my @built = Packaged->built($ROOTS, $suite);
     if ($ENV{TEST_BUILT} && @built == 2) {
         pass("$suite: built before");
         return @built;
@@ -61,54 +48,8 @@ sub build {
     my $changes = '0,/^Changes with nginx-flashduty [^ ]*/s//Changes with nginx-flashduty 99.0.0/';
     $builder->output("cd /src && sed -i '$version' src/nginx/base/version.hpp && sed -i '$changes' CHANGES");
     $builder->output('cd /src && make deb && mv build/deb/*.deb /');
-    return sort grep { !/dbgsym/ } glob "$ROOTS/$suite-build/*.deb";
+    return Packaged->built($ROOTS, $suite);
 }
-
-sub configuration {
-    my $peer_port = $peer->port;
-    return <<"EOC";
-flashduty_spool ${\SPOOL}/spool.db;
-flashduty_rate off;
-
-upstream flashduty {
-    server 127.0.0.1:$peer_port max_fails=0;
-    keepalive 8;
-}
-
-server {
-    listen 127.0.0.1:$port;
-
-    location = /blueking {
-        flashduty_push /flashduty;
-        client_max_body_size 10m;
-    }
-    location = /status {
-        flashduty_status;
-    }
-    location = /flashduty {
-        internal;
-        proxy_pass http://flashduty/event/push/alert/standard?integration_key=key;
-        include flashduty_proxy.conf;
-    }
-}
-EOC
-}
-
-sub dpkg {
-    my ($option, $what) = @_;
-
-    my ($status, $output) = $root->run("dpkg $option $what");
-    note($output);
-    return ($status, $output);
-}
-
-# The version of the code that answers.
-sub serving {
-    my $page = eval { Client->connect($port)->request('GET', '/status', undef, Connection => 'close')->body } // '';
-    return $page =~ /^flashduty_build_info\{version="([\d.]+)"/m ? $1 : '';
-}
-
-sub waiting { return $root->output('sqlite3 -readonly ' . SPOOL . "/spool.db 'SELECT count(*) FROM event'") + 0 }
 
 sub nginx {
     my ($action) = @_;
@@ -121,28 +62,11 @@ sub nginx {
 sub is_installed_as_its_siblings_are {
     my $link = readlink $root->path('/etc/nginx/modules-enabled/50-mod-http-flashduty.conf');
     is($link, '/usr/share/nginx/modules-available/mod-http-flashduty.conf', 'it is enabled');
-    is($root->output('stat -c "%U %G %a" ' . SPOOL), "www-data www-data 700\n", 'the folder of the spool is there');
-    my $docs = $root->output('ls /usr/share/doc/' . NAME . ' /usr/share/doc/' . NAME . '/examples');
+    is($root->output('stat -c "%U %G %a" ' . Packaged::SPOOL), "www-data www-data 700\n", 'the folder of the spool is there');
+    my $docs = $root->output('ls /usr/share/doc/' . Packaged::NAME . ' /usr/share/doc/' . Packaged::NAME . '/examples');
     like($docs, qr/README\.md\nREADME\.zh-CN\.md\n/, 'with both manuals');
     like($docs, qr/^minimal\.conf$/m,                'and the examples');
-    like($root->output('dpkg-query -W -f \'${Depends}\' ' . NAME), qr/nginx-abi-\S+/, "it is bound to nginx's ABI");
-    return;
-}
-
-sub upgraded_under_load {
-    my ($new, $version) = @_;
-
-    my $gateway = main->new;
-    my $load    = Load->start(port => $port, uri => '/blueking', rate => 200, alerts => 2_000, log => "$ROOTS/load");
-    my $ledger  = Ledger->new($gateway, 'none');
-    ok($load->goes_on(100), 'alerts come, 200 a second');
-    is((dpkg('-i', $new))[0], 0, 'an upgrade in the middle of that');
-    ok((eventually { serving() eq $version }), 'takes effect') or diag('serving ' . serving());
-    ok($load->goes_on(400), 'alerts go on being answered');
-    note($ledger->note_load($load));
-    is($ledger->broken, '', 'what was promised is in Flashduty');
-    my @bad = grep { !/^(?:200 delivered|202 spooled)$/ } values %{ $ledger->{told} };
-    is(join(', ', @bad), '', 'and every alert was answered 2xx');
+    like($root->output('dpkg-query -W -f \'${Depends}\' ' . Packaged::NAME), qr/nginx-abi-\S+/, "it is bound to nginx's ABI");
     return;
 }
 
@@ -150,56 +74,54 @@ for my $suite (@SUITES) {
     my ($old, $new) = build($suite);
     $root = Root->make(suite => $suite, folder => "$ROOTS/$suite", packages => [qw(nginx sqlite3 ca-certificates)]);
     my @PLACES = qw(/etc /usr/lib/nginx /usr/lib/tmpfiles.d /usr/share/doc /usr/share/nginx /var/lib/nginx);
-    $peer = Flashduty->start(lenient => 1);
-    $port = Gateway::held_port()->sockport;
+    my $gateway = Packaged->new(root => $root, log => "$ROOTS/load");
     $root->let_services_start(0);
     $root->output('rm -f /etc/nginx/sites-enabled/default');
     system('cp', $_, $root->path('/')) == 0 or die "cannot copy $_\n" for $old, $new;
     s{^.*/}{/} for $old, $new;
     $root->output("apt-get -q update && apt-get -qy install --no-install-recommends \$(dpkg-deb -f $old Depends | tr ',' '\\n' | sed 's/(.*//' | grep -v nginx-abi)");
-    # nginx makes folders of its own when it starts first.
-    $root->let_services_start(1);
-    nginx($_) for qw(start stop);
-    $root->let_services_start(0);
+    # nginx makes folders of its own.
+    $root->write_file('/etc/nginx/conf.d/own.conf', "server { listen 127.0.0.1:${\$gateway->port}; }\n");
+    $root->output('nginx -t && rm /etc/nginx/conf.d/own.conf');
     my @before = $root->files(@PLACES);
 
-    is((dpkg('-i', $old))[0], 0, "$suite: installed");
+    is(($gateway->dpkg('-i', $old))[0], 0, "$suite: installed");
     my ($version) = $old =~ /_([\d.]+)-/;
     is_installed_as_its_siblings_are();
-    $root->write_file('/etc/nginx/conf.d/flashduty.conf', configuration());
+    $gateway->configure;
     is(($root->run('nginx -t'))[0], 0, 'the configuration holds');
     $root->let_services_start(1);
     is(nginx('start'),                                    0,               'nginx starts');
-    ok((eventually { serving() eq $version }), "and has version $version");
-    is(main->new->post('/blueking', alert())->verdict, '200 delivered', 'an alert is delivered');
+    ok($gateway->serves($version), "and has version $version");
+    is($gateway->alert_is, '200 delivered', 'an alert is delivered');
 
-    upgraded_under_load($new, '99.0.0');
+    $gateway->is_upgraded_under_load($new, '99.0.0');
 
     # What does not hold is not tried.
     $root->write_file('/etc/nginx/conf.d/bad.conf', "nonsense;\n");
-    my ($status, $output) = dpkg('-i', $new);
+    my ($status, $output) = $gateway->dpkg('-i', $new);
     is($status, 0, 'an upgrade beside a configuration that does not hold');
     like($output, qr/goes on with the module it has/, 'says so');
-    is(main->new->post('/blueking', alert())->verdict, '200 delivered', 'and nginx goes on');
+    is($gateway->alert_is, '200 delivered', 'and nginx goes on');
     unlink $root->path('/etc/nginx/conf.d/bad.conf');
 
     # Removed while something waits.
-    $peer->answer(html(503));
-    is(main->new->post('/blueking', alert(event => { id => 'waits', event_id => 'waits' }))->verdict, '202 spooled', 'an alert waits');
-    is((dpkg('--purge', NAME))[0], 0, 'the package is purged, and nginx still uses the spool');
-    ok(-e $root->path(SPOOL . '/spool.db'), 'which is left');
+    $gateway->flashduty->answer(html(503));
+    is($gateway->alert_is('waits'), '202 spooled', 'an alert waits');
+    is(($gateway->dpkg('--purge', Packaged::NAME))[0], 0, 'the package is purged, and nginx still uses the spool');
+    ok(-e $root->path(Packaged::SPOOL . '/spool.db'), 'which is left');
     is(nginx('stop'), 0, 'nginx stops');
-    is(waiting(),     1, 'the alert waits on');
-    dpkg('-i', $new);
-    $peer->answer(taken());
+    is($gateway->waiting, 1, 'the alert waits on');
+    $gateway->dpkg('-i', $new);
+    $gateway->flashduty->answer(taken());
     nginx('start');
-    ok((eventually { grep { $_->[1] && $_->[2] eq 'waits' } $peer->arrivals }), 'installed again, it delivers the alert');
-    ok((eventually { waiting() == 0 }), 'and nothing waits any more');
+    ok($gateway->has_taken('waits'), 'installed again, it delivers the alert');
+    ok((eventually { $gateway->waiting == 0 }), 'and nothing waits any more');
 
     # And for good.
     nginx('stop');
     unlink $root->path('/etc/nginx/conf.d/flashduty.conf');
-    is((dpkg('--purge', NAME))[0], 0, 'purged');
+    is(($gateway->dpkg('--purge', Packaged::NAME))[0], 0, 'purged');
     is(join("\n", left(\@before, [ $root->files(@PLACES) ])), '', 'nothing is left');
     undef $root;
 }
