@@ -16,7 +16,7 @@ use Spool;
 # Much longer than anything takes here: who waits for it is noticed.
 use constant AFTER => 8;
 
-my $t = Spool->new(workers => 2, http => <<"EOC")->plan(52)->start;
+my $t = Spool->new(workers => 2, http => <<"EOC")->plan(53)->start;
     log_format outcome "\$flashduty_alert_key|\$flashduty_outcome|\$flashduty_push_status|\$flashduty_push_time|"
         "\$flashduty_request_id|\$flashduty_error_code";
 
@@ -76,12 +76,13 @@ like($t->error_log, qr/\[info\] .* alert "first" spooled: /, 'an info line that 
 
 ($response, $seconds) = post('second');
 is($response->verdict, $OK, 'one of another alert');
-cmp_ok($seconds, '<', AFTER / 2, 'is answered at once');
-like(last_line(), qr/^second\|spooled\|\|\|\|$/, 'there was no push to log');
+cmp_ok($seconds, '<', AFTER / 2, 'is answered as soon as it has been a probe');
+like(last_line(), qr/^second\|spooled\|502\|\d+\.\d{3}\|\|$/, 'the log has what that came to');
 
 ($response, $seconds) = post('first', type => 'RECOVERY_NOTICE');
 is($response->verdict, $OK, "the first alert's recovery");
 cmp_ok($seconds, '<', AFTER / 2, 'is answered at once');
+like(last_line(), qr/^first\|spooled\|\|\|\|$/, 'there was no push to log');
 is($t->waiting, 3, 'all three wait');
 my ($row) = $t->query('SELECT attempts, last_error FROM event ORDER BY event_id LIMIT 1');
 cmp_ok($row->{attempts}, '>=', 1, 'with what was tried');

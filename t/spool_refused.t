@@ -12,7 +12,7 @@ use Flashduty;
 use Gateway;
 use Spool;
 
-my $t = Spool->new(server => <<'EOC')->plan(35)->start;
+my $t = Spool->new(server => <<'EOC')->plan(42)->start;
         client_max_body_size 2m;
 
         location = /blueking {
@@ -50,19 +50,28 @@ sub alert_keys {
     return join ' ', sort map { $_->{body} =~ /"alert_key":"([^"]+)"/ } $t->flashduty->pushes($_[0]);
 }
 
+# Something else is delivered there, and then refused what comes next.
+sub refuse_next {
+    my ($uri) = @_;
+    $t->flashduty->answer(taken());
+    is($t->post($uri, keyed('well'))->verdict, '200 delivered', 'another one is delivered');
+    $t->flashduty->answer($NO, taken());
+    return;
+}
+
 sub log_says {
     my ($line) = @_;
     return eventually { $t->error_log =~ $line };
 }
 
-# Refused.
-$t->flashduty->answer($NO, taken());
+# Refused, beside a yes.
+refuse_next('/blueking');
 my $body     = keyed('one');
 my $response = $t->post('/blueking', $body);
 is($response->verdict, '502 refused', 'the caller hears that it is refused');
 is($response->members, 'outcome reason code request_id alert_key', 'the answer has all its members');
 is($response->json->{code},       'InvalidParameter', "with Flashduty's code");
-is($response->json->{request_id}, 'request-1',        'with its request id');
+is($response->json->{request_id}, 'request-2',        'with its request id');
 like($response->reason, qr/title_rule is "odd"/, 'the reason is what Flashduty says');
 like($t->error_log, qr/\[error\].* alert "one" refused: /, 'it is an error');
 
@@ -78,6 +87,7 @@ ok($t->runs_empty, 'it does not wait any more');
 
 # The next event of its key goes on, at once and out of the spool.
 is($t->post('/blueking', keyed('one', type => 'RECOVERY_NOTICE'))->verdict, '200 delivered', 'the next of its alert is delivered');
+refuse_next('/blueking');
 $t->flashduty->answer({ hold => 1, %$NO }, taken());
 my $before = $t->flashduty->count;
 my $first  = $t->client->send(Client->compose('POST', '/blueking', keyed('two')));
@@ -92,14 +102,14 @@ ok($t->runs_empty, 'and is taken');
 for my $case ([ '/file', 'dims_90' ], [ '/file', undef ], [ '/mixed', 'dims_90' ], [ '/mixed', undef ]) {
     my ($uri, $name) = @$case;
     my $big = $name ? payload($name) : keyed("big-$uri", description => "\xe6\xb0\xb4 \\ \"" . 'x' x 200_000);
-    $t->flashduty->answer($NO, taken());
+    refuse_next($uri);
     is($t->post($uri, $big)->verdict, '502 refused', "$uri: a body of " . length($big) . ' bytes');
     ok(($t->dead)[-1]{body} eq $big, 'is kept byte for byte');
 }
 
 # Chunked, and in pieces.
 $body = keyed('chunked');
-$t->flashduty->answer($NO, taken());
+refuse_next('/mixed');
 $response = $t->client->request(
     'POST', '/mixed', Client->chunked($body, 100),
     'Transfer-Encoding' => 'chunked', Connection => 'close',

@@ -11,7 +11,7 @@ use Flashduty;
 use Gateway;
 use Spool;
 
-my $t = Spool->new->plan(11)->start;
+my $t = Spool->new->plan(14)->start;
 
 sub keyed {
     my ($key, %change) = @_;
@@ -24,9 +24,12 @@ sub state_of {
     return $row ? $row->{state} : '';
 }
 
-$t->flashduty->answer(says(400, 'InvalidParameter', 'no'));
-is($t->post('/blueking', keyed($_))->verdict, '502 refused', "$_ is refused")
-    for 'over', 'gone', 'open';
+for my $key ('over', 'gone', 'open') {
+    $t->flashduty->answer(taken());
+    is($t->post('/blueking', keyed('well'))->verdict, '200 delivered', 'another one is delivered');
+    $t->flashduty->answer(says(400, 'InvalidParameter', 'no'));
+    is($t->post('/blueking', keyed($key))->verdict, '502 refused', "$key is refused beside it");
+}
 ok((eventually { state_of('open') eq 'dead' }), 'all are dead letters');
 
 $t->flashduty->answer(taken());

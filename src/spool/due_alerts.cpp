@@ -12,19 +12,32 @@ constexpr UnixMs kPromotionMs = UnixMs{10} * 60 * 1000;
 
 // That it is told which index to use makes SQLite fail rather than look at everything.
 constexpr char kReady[] =
-    "SELECT alert_id, first_id, since_ms FROM alert INDEXED BY alert_ready"
+    "SELECT alert_id, first_id, since_ms, due_ms, tried_ms FROM alert INDEXED BY alert_ready"
     " WHERE target_id = ?1 AND due_ms = 0 AND rank = ?2 AND since_ms BETWEEN ?3 AND ?4"
     " ORDER BY since_ms, first_id LIMIT ?5";
-// Few: those whose last try has failed.
-constexpr char kRetries[] =
-    "SELECT alert_id, first_id, since_ms FROM alert INDEXED BY alert_held"
-    " WHERE target_id = ?1 AND due_ms > 0 AND due_ms BETWEEN ?6 AND ?7 AND rank = ?2"
-    " AND since_ms BETWEEN ?3 AND ?4 ORDER BY since_ms, first_id LIMIT ?5";
+constexpr char kReadyNewest[] =
+    "SELECT alert_id, first_id, since_ms, due_ms, tried_ms FROM alert INDEXED BY alert_ready"
+    " WHERE target_id = ?1 AND due_ms = 0 AND rank = ?2 AND since_ms BETWEEN ?3 AND ?4"
+    " ORDER BY since_ms DESC, first_id DESC LIMIT ?5";
 constexpr char kTried[] =
-    "SELECT alert_id, first_id, since_ms FROM alert INDEXED BY alert_tried"
-    " WHERE target_id = ?1 AND due_ms > 0 ORDER BY tried_ms, first_id LIMIT ?2";
+    "SELECT alert_id, first_id, since_ms, due_ms, tried_ms FROM alert INDEXED BY alert_tried"
+    " WHERE target_id = ?1 AND due_ms > 0 AND tried_ms > ?2 ORDER BY tried_ms, first_id LIMIT ?3";
+constexpr char kHeld[] =
+    "SELECT alert_id, first_id, since_ms, due_ms, tried_ms FROM alert INDEXED BY alert_held"
+    " WHERE target_id = ?1 AND due_ms > 0 AND due_ms BETWEEN ?2 AND ?3 ORDER BY due_ms LIMIT ?4";
+constexpr char kHeldLast[] =
+    "SELECT alert_id, first_id, since_ms, due_ms, tried_ms FROM alert INDEXED BY alert_held"
+    " WHERE target_id = ?1 AND due_ms > 0 AND due_ms BETWEEN ?2 AND ?3"
+    " ORDER BY due_ms DESC LIMIT ?4";
+constexpr char kKey[] =
+    "SELECT alert_id, first_id, since_ms, due_ms, tried_ms FROM alert WHERE alert_id = ?1";
+constexpr char kBehind[] =
+    "SELECT e.alert_id, e.event_id, e.accepted_ms, a.due_ms, a.tried_ms"
+    " FROM event e INDEXED BY event_order JOIN alert a USING (alert_id)"
+    " WHERE e.alert_id = ?1 AND e.event_id > ?2 ORDER BY e.attempts > 0, e.event_id LIMIT 1";
 
 using Ids = std::vector<std::int64_t>;
+using Alerts = std::vector<DueAlert>;
 
 Ids sorted(Ids ids) noexcept {
     std::sort(ids.begin(), ids.end());
@@ -53,54 +66,150 @@ struct Bands {
     };
 };
 
-/// Adds those that are not busy.
-void take(Query rows, const Ids& busy, std::vector<DueAlert>& alerts) noexcept {
-    while (rows.next()) {
-        if (!std::binary_search(busy.begin(), busy.end(), rows.number(0))) {
-            alerts.push_back({rows.number(0), rows.number(1), rows.number(2)});
-        }
-    }
-}
-
 bool is_before(const DueAlert& a, const DueAlert& b) noexcept {
     return a.since_ms != b.since_ms ? a.since_ms < b.since_ms : a.event_id < b.event_id;
 }
 
+/// One look for alerts of a target.
+class Finder {
+  public:
+    Finder(Connection& connection, const Search& search, UnixMs now_ms) noexcept
+        : connection_(connection),
+          search_(search),
+          now_ms_(now_ms),
+          except_(sorted(search.except)) {}
+
+    [[nodiscard]] Alerts find() noexcept {
+        switch (search_.kind) {
+            case Search::Kind::kDue:
+                take_due();
+                break;
+            case Search::Kind::kWorst:
+            case Search::Kind::kNewest:
+                take_newest();
+                if (alerts_.empty() && search_.or_else) {
+                    take_tried();
+                }
+                break;
+            case Search::Kind::kTried:
+                take_tried();
+                if (alerts_.empty() && search_.or_else) {
+                    take_newest();
+                }
+                break;
+            case Search::Kind::kHeld:
+                take_held();
+                break;
+            case Search::Kind::kRefused:
+                take(connection_.query(kHeld, search_.target_id, kUntilYes,
+                                       kUntilYes + search_.until_ms, limit()));
+                break;
+            case Search::Kind::kKeys:
+                take_keys();
+                break;
+            case Search::Kind::kNext:
+                for (const std::int64_t alert_id : search_.keys) {
+                    take(connection_.query(kBehind, alert_id, search_.after_event_id));
+                }
+                break;
+        }
+        alerts_.resize(std::min(alerts_.size(), search_.most));
+        return std::move(alerts_);
+    }
+
+  private:
+    /// So many rows that there are enough among them.
+    [[nodiscard]] std::int64_t limit() const noexcept {
+        return static_cast<std::int64_t>(search_.most + except_.size());
+    }
+
+    void take(Query rows) noexcept {
+        while (rows.next()) {
+            if (!std::binary_search(except_.begin(), except_.end(), rows.number(0))) {
+                alerts_.push_back({rows.number(0), rows.number(1), rows.number(2), rows.number(3),
+                                   rows.number(3) == 0 ? 0 : rows.number(4)});
+            }
+        }
+    }
+
+    [[nodiscard]] bool needs_more() const noexcept {
+        return alerts_.size() < search_.most && !connection_.failed();
+    }
+
+    void take_due() noexcept {
+        for (const std::vector<Band>& bands : Bands(now_ms_).in_order) {
+            if (!needs_more()) {
+                return;
+            }
+            const auto begin = static_cast<std::ptrdiff_t>(alerts_.size());
+            for (const auto& [rank, from_ms, to_ms] : bands) {
+                take(connection_.query(kReady, search_.target_id, rank, from_ms, to_ms, limit()));
+            }
+            std::sort(alerts_.begin() + begin, alerts_.end(), is_before);
+        }
+    }
+
+    void take_newest() noexcept {
+        for (const std::vector<Band>& bands : Bands(now_ms_).in_order) {
+            if (search_.kind == Search::Kind::kWorst && !alerts_.empty()) {
+                break;
+            }
+            for (const auto& [rank, from_ms, to_ms] : bands) {
+                take(connection_.query(kReadyNewest, search_.target_id, rank, from_ms, to_ms,
+                                       limit()));
+            }
+        }
+        std::sort(alerts_.begin(), alerts_.end(),
+                  [](const DueAlert& a, const DueAlert& b) { return is_before(b, a); });
+    }
+
+    void take_tried() noexcept {
+        take(connection_.query(kTried, search_.target_id, search_.tried_after_ms, limit()));
+        if (alerts_.empty() && search_.tried_after_ms > 0) {
+            take(connection_.query(kTried, search_.target_id, UnixMs{0}, limit()));
+        }
+    }
+
+    void take_held() noexcept {
+        take(connection_.query(kHeldLast, search_.target_id, kUntilBack, kUntilYes - 1, limit()));
+        if (needs_more()) {
+            take(connection_.query(kHeld, search_.target_id, UnixMs{1}, now_ms_, limit()));
+        }
+        if (needs_more()) {
+            take(connection_.query(kHeld, search_.target_id, now_ms_ + kLongestHoldMs + 1,
+                                   kUntilBack - 1, limit()));
+        }
+    }
+
+    void take_keys() noexcept {
+        for (const std::int64_t alert_id : search_.keys) {
+            take(connection_.query(kKey, alert_id));
+        }
+    }
+
+    Connection& connection_;
+    const Search& search_;
+    UnixMs now_ms_;
+    Ids except_;
+    Alerts alerts_;
+};
+
 }  // namespace
 
-std::vector<DueAlert> due_alerts(Connection& connection, std::int64_t target_id, UnixMs now_ms,
-                                 std::size_t most, const Ids& busy) noexcept {
-    const Ids busy_ids = sorted(busy);
-    std::vector<DueAlert> alerts;
-    for (const std::vector<Band>& bands : Bands(now_ms).in_order) {
-        if (alerts.size() >= most || connection.failed()) {
-            break;
-        }
-        const std::size_t begin = alerts.size();
-        const auto limit = static_cast<std::int64_t>(most - begin + busy.size());
-        for (const auto& [rank, from_ms, to_ms] : bands) {
-            take(connection.query(kReady, target_id, rank, from_ms, to_ms, limit), busy_ids,
-                 alerts);
-            take(connection.query(kRetries, target_id, rank, from_ms, to_ms, limit, UnixMs{1},
-                                  now_ms),
-                 busy_ids, alerts);
-            take(connection.query(kRetries, target_id, rank, from_ms, to_ms, limit,
-                                  now_ms + kLongestHoldMs + 1, kUntilBack - 1),
-                 busy_ids, alerts);
-        }
-        std::sort(alerts.begin() + static_cast<std::ptrdiff_t>(begin), alerts.end(), is_before);
-    }
-    alerts.resize(std::min(alerts.size(), most));
-    return alerts;
+Alerts find_alerts(Connection& connection, const Search& search, UnixMs now_ms) noexcept {
+    return Finder(connection, search, now_ms).find();
 }
 
-std::vector<DueAlert> longest_untried(Connection& connection, std::int64_t target_id,
-                                      const Ids& busy) noexcept {
-    std::vector<DueAlert> alerts;
-    take(connection.query(kTried, target_id, static_cast<std::int64_t>(busy.size() + 1)),
-         sorted(busy), alerts);
-    alerts.resize(std::min<std::size_t>(alerts.size(), 1));
-    return alerts;
+Held look_at_held(Connection& connection, std::int64_t target_id, UnixMs now_ms) noexcept {
+    constexpr std::int64_t kOne = 1;
+    Held held;
+    {
+        Query next = connection.query(kHeld, target_id, now_ms + 1, kUntilBack - 1, kOne);
+        held.next_ms = next.next() ? std::min(next.number(3), now_ms + kLongestHoldMs) : 0;
+    }
+    Query refused = connection.query(kHeld, target_id, kUntilYes, Bands::kNever, kOne);
+    held.has_refused = refused.next();
+    return held;
 }
 
 }  // namespace flashduty

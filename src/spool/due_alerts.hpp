@@ -10,20 +10,22 @@
 
 namespace flashduty {
 
-/// An alert_id's first event.
+/// An alert_id's event that is to leave, mostly its first.
 struct DueAlert {
     std::int64_t alert_id = 0;
     std::int64_t event_id = 0;
     UnixMs since_ms = 0;
+    UnixMs due_ms = 0;
+    UnixMs tried_ms = 0;
 };
 
-/// At most `most` of those that are due and not among `busy`, in their order.
-[[nodiscard]] std::vector<DueAlert> due_alerts(Connection& connection, std::int64_t target_id,
-                                               UnixMs now_ms, std::size_t most,
-                                               const std::vector<std::int64_t>& busy) noexcept;
+/// At most `search.most`, in their order. Every statement goes by an index and reads no more rows
+/// than it gives, those of `search.except` included.
+[[nodiscard]] std::vector<DueAlert> find_alerts(Connection& connection, const Search& search,
+                                                UnixMs now_ms) noexcept;
 
-/// The one of those not among `busy` that was tried longest ago, when none is due.
-[[nodiscard]] std::vector<DueAlert> longest_untried(Connection& connection, std::int64_t target_id,
-                                                    const std::vector<std::int64_t>& busy) noexcept;
+/// What is held of a target and not due.
+[[nodiscard]] Held look_at_held(Connection& connection, std::int64_t target_id,
+                                UnixMs now_ms) noexcept;
 
 }  // namespace flashduty

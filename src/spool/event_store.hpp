@@ -57,18 +57,52 @@ struct DueEvent {
     std::string variables;
     UnixMs accepted_ms = 0;
     std::uint32_t attempts = 0;  ///< that ended without a yes
+    UnixMs tried_ms = 0;         ///< when its key was last tried; 0: untried
+    bool is_refused = false;     ///< it was refused before
 };
 
-/// A key that is not due before its target is back, unless every other key of that target was tried
-/// since: added to the time of its last try.
+/// Added to the time of its last try for a key that waits for its target to be back, and for one
+/// whose first event is refused and waits for another one to be delivered.
 inline constexpr UnixMs kUntilBack = std::int64_t{1} << 60;
-
-/// The same for one whose first event is refused and waits for another one to be delivered.
 inline constexpr UnixMs kUntilYes = std::int64_t{1} << 61;
 
 /// No key is held for longer. One that seems to be was held by a clock that has been put back
 /// since, and is due.
 inline constexpr UnixMs kLongestHoldMs = 600'000;
+
+/// What is looked for among the keys of a target. One is *untried* when its first event was not
+/// tried yet, else *held*: what it came to is in Settlement::due_ms.
+struct Search {
+    enum class Kind : std::uint8_t {
+        kDue,      ///< untried, in their order: see docs/delivery.md, "Budget"
+        kWorst,    ///< the newest untried one of the highest rank
+        kNewest,   ///< the newest untried one
+        kTried,    ///< the held one that was tried longest ago
+        kHeld,     ///< those that wait for their target, the last tried first, then the due ones
+        kRefused,  ///< those that were refused up to `until_ms`, in that order
+        kKeys,     ///< `keys`
+        kNext,     ///< the first event of `keys` that was not tried, else the first, behind
+                   ///< `after_event_id`
+    };
+
+    Kind kind = Kind::kDue;
+    std::int64_t target_id = 0;
+    std::size_t most = 1;
+    /// With kWorst and kNewest: a held one when there is none; with kTried the other way round.
+    bool or_else = false;
+    /// Then first of those that were tried after this.
+    UnixMs tried_after_ms = 0;
+    UnixMs until_ms = 0;
+    std::int64_t after_event_id = 0;
+    std::vector<std::int64_t> keys;    ///< alert_ids
+    std::vector<std::int64_t> except;  ///< alert_ids that are not to be found
+};
+
+/// With Search::Kind::kHeld also what else is held.
+struct Held {
+    UnixMs next_ms = 0;        ///< when the next of them is due; 0: none is
+    bool has_refused = false;  ///< there are some that wait for a yes
+};
 
 /// What a push came to.
 struct Settlement {
@@ -76,7 +110,7 @@ struct Settlement {
     std::int64_t alert_id = 0;
     Fate fate = Fate::kWaits;
     UnixMs settled_ms = 0;
-    UnixMs due_ms = 0;              ///< with kWaits: when its key may be tried again
+    UnixMs due_ms = 0;              ///< with kWaits: when its key may be tried again, or what it waits for
     std::string reason;             ///< unless delivered: one sentence
     std::uint32_t http_status = 0;  ///< of the answer; 0: there was none
 };
@@ -131,24 +165,15 @@ class EventStore {
     /// The targets for which something waits.
     [[nodiscard]] virtual StoreStatus targets(std::vector<std::int64_t>& target_ids) noexcept = 0;
 
-    /// Adds to `due` the first events of at most `most` keys of a target that are due at `now_ms`
-    /// and not among `busy`, which are alert_ids: keys with `Critical` before those with `Warning`
-    /// before those with `Info`, see docs/delivery.md, "Budget"; of one rank the oldest first.
-    [[nodiscard]] virtual StoreStatus due(std::int64_t target_id, UnixMs now_ms, std::size_t most,
-                                          const std::vector<std::int64_t>& busy,
-                                          std::vector<DueEvent>& due) noexcept = 0;
+    /// Adds to `due` the first events of the keys that are looked for; `held` is filled with
+    /// Search::Kind::kHeld.
+    [[nodiscard]] virtual StoreStatus find(const Search& search, UnixMs now_ms,
+                                           std::vector<DueEvent>& due, Held& held) noexcept = 0;
 
-    /// The same for one event to find out with whether its target is back: one that is due, else
-    /// the one that was tried longest ago.
-    [[nodiscard]] virtual StoreStatus probe(std::int64_t target_id, UnixMs now_ms,
-                                            const std::vector<std::int64_t>& busy,
-                                            std::vector<DueEvent>& due) noexcept = 0;
-
-    /// Writes down in one commit what became of events, and makes all keys of `back`, which are
-    /// target_ids, due that were waiting for that (kUntilBack). A delivered event supersedes all
-    /// older ones of its key that are dead letters or were made to wait again.
-    [[nodiscard]] virtual StoreStatus settle(const std::vector<Settlement>& settlements,
-                                             const std::vector<std::int64_t>& back) noexcept = 0;
+    /// Writes down in one commit what became of events. A delivered event supersedes all older ones
+    /// of its key that wait, are dead letters or were made to wait again.
+    [[nodiscard]] virtual StoreStatus settle(
+        const std::vector<Settlement>& settlements) noexcept = 0;
 
     /// Supersedes the dead letters that these keys have, as a delivered event of theirs does.
     [[nodiscard]] virtual StoreStatus supersede(const std::vector<DeliveredKey>& keys) noexcept = 0;

@@ -1,26 +1,62 @@
 #include "schedule.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace flashduty {
 
 namespace {
 
 constexpr UnixMs kFirstWaitMs = 1'000;
-constexpr UnixMs kLongestWaitMs = 300'000;
-static_assert(kLongestWaitMs <= kLongestHoldMs);
+constexpr unsigned kMostDoublings = 6;
+constexpr UnixMs kLongestWaitMs = 60'000;
+static_assert(kFirstWaitMs << kMostDoublings >= kLongestWaitMs);
 /// Full jitter begins at nothing, which would be a busy loop.
 constexpr UnixMs kShortestWaitMs = 50;
-constexpr unsigned kMostDoublings = 9;
-static_assert(kFirstWaitMs << kMostDoublings >= kLongestWaitMs);
+
+/// What a target that is away for so long has waits of, so that no minute has more than two probes.
+constexpr UnixMs kLongAwayMs = UnixMs{4} * 60'000;
+constexpr UnixMs kLongAwayWaitMs = 30'001;
+
+/// And of its first minute.
+constexpr unsigned kMostFirstProbes = 10;
+constexpr UnixMs kFirstMinuteMs = 60'000;
+
+/// No target gets more than one probe in that time, and a push that has no answer after that time
+/// is not waited for.
+constexpr UnixMs kProbeMs = 1'000;
 
 constexpr UnixMs kLongestRetryAfterMs = 600'000;
 
+/// After too many pushes, when nothing else is asked for: what has arrived waits that long.
+constexpr UnixMs kTooFrequentMs = 10'000;
+
+/// So many arrivals at most are probes before their turn, and only for so long: what has come in a
+/// burst is no reason to go on for long.
+constexpr std::size_t kMostArrivals = 3;
+constexpr UnixMs kArrivalMs = 5'000;
+/// What has arrived so shortly before its target went away is as good as what arrives after it.
+constexpr UnixMs kJustArrivedMs = 2'000;
+
+/// So many other pushes let one of a held key leave.
+constexpr int kHeldShare = 10;
+constexpr int kMostCredit = 2 * kHeldShare;
+/// Where nothing else leaves for so long, a held key may.
+constexpr UnixMs kIdleMs = 30'001;
+
+constexpr UnixMs kFirstHoldMs = 1'000;
+constexpr unsigned kMostHoldDoublings = 10;
+static_assert(kFirstHoldMs << kMostHoldDoublings >= kLongestHoldMs);
+
+/// Refused events that are tried again beside a yes, at a time.
+constexpr std::size_t kMostRetries = 4;
+
+/// A target that has taken something in that time is not away because something else is refused.
+constexpr UnixMs kFreshYesMs = 60'000;
+
 /// After the store could not be asked.
 constexpr UnixMs kStoreWaitMs = 250;
-
-/// Of one target; then the one that failed longest ago is forgotten.
-constexpr std::size_t kMostSuspects = 4096;
 
 /// More are only known while there is something to know of each.
 constexpr std::size_t kMostIdleTargets = 1024;
@@ -37,12 +73,18 @@ std::uint64_t draw(std::uint64_t& state) noexcept {
 
 Schedule::Schedule(Rate rate, std::uint64_t seed) noexcept : rate_(rate), random_(seed) {}
 
-UnixMs Schedule::draw_wait_ms(unsigned doublings) noexcept {
+UnixMs Schedule::draw_between_ms(UnixMs least_ms, UnixMs most_ms) noexcept {
+    const auto span = static_cast<std::uint64_t>(most_ms - least_ms + 1);
+    return least_ms + static_cast<UnixMs>(draw(random_) % span);
+}
+
+UnixMs Schedule::draw_wait_ms(unsigned doublings, UnixMs away_ms) noexcept {
+    if (away_ms >= kLongAwayMs) {
+        return draw_between_ms(kLongAwayWaitMs, kLongestWaitMs);
+    }
     const UnixMs longest_ms =
         std::min(kFirstWaitMs << std::min(doublings, kMostDoublings), kLongestWaitMs);
-    const auto wait_ms =
-        static_cast<UnixMs>(1 + draw(random_) % static_cast<std::uint64_t>(longest_ms));
-    return std::max(wait_ms, kShortestWaitMs);
+    return std::max(draw_between_ms(1, longest_ms), kShortestWaitMs);
 }
 
 Schedule::Target& Schedule::target_of(std::int64_t target_id) noexcept {
@@ -54,13 +96,48 @@ const Schedule::Target* Schedule::find(std::int64_t target_id) const noexcept {
     return at == targets_.end() ? nullptr : &at->second;
 }
 
+void Schedule::forget_idle(UnixMs now_ms) noexcept {
+    for (auto at = targets_.begin(); at != targets_.end();) {
+        const Target& target = at->second;
+        const bool is_idle = !target.is_away && !target.is_wanted && !target.is_asked &&
+                             target.pushes.empty() && target.held_look_ms == kNever &&
+                             target.refusals.knows_nothing() && !target.has_unknown_refused &&
+                             target.budget.is_whole(now_ms);
+        at = is_idle ? targets_.erase(at) : std::next(at);
+    }
+}
+
 // -------------------------------------------------------------------- what is known
 
 void Schedule::wake(std::int64_t target_id) noexcept { target_of(target_id).is_wanted = true; }
 
+void Schedule::arrived(std::int64_t target_id, UnixMs now_ms) noexcept {
+    Target& target = target_of(target_id);
+    target.is_wanted = true;
+    target.arrivals = std::min(target.arrivals + 1, kMostArrivals);
+    target.arrived_ms = now_ms;
+}
+
 bool Schedule::may_leave(std::int64_t target_id, UnixMs now_ms) const noexcept {
     const Target* target = find(target_id);
-    return target == nullptr || (!target->is_away && target->budget.room(now_ms) > 0);
+    if (target == nullptr) {
+        return true;
+    }
+    return target->is_away ? arrival_ms(*target, now_ms) <= now_ms + kProbeMs
+                           : target->budget.room(now_ms) > 0;
+}
+
+void Schedule::hear_yes(std::int64_t target_id, Place place, UnixMs now_ms) noexcept {
+    Target& target = target_of(target_id);
+    target.refusals.hear_yes(place, now_ms);
+    target.yes_count++;
+    target.yes_ms = now_ms;
+}
+
+void Schedule::forget(const std::vector<std::int64_t>& event_ids) noexcept {
+    for (auto& [target_id, target] : targets_) {
+        target.refusals.forget(event_ids);
+    }
 }
 
 std::vector<TargetState> Schedule::targets() const noexcept {
@@ -70,67 +147,197 @@ std::vector<TargetState> Schedule::targets() const noexcept {
         const auto in_flight = std::count_if(target.pushes.begin(), target.pushes.end(),
                                              [](const Push& push) { return !push.has_ended; });
         states.push_back({target_id, target.is_away, target.since_ms, next_probe_ms(target_id),
-                          static_cast<std::size_t>(in_flight)});
+                          static_cast<std::size_t>(in_flight), target.refusals.count(),
+                          target.refused_ms});
     }
     return states;
 }
 
-// -------------------------------------------------------------------- asking the store
+// -------------------------------------------------------------------- when what may leave
 
+/// How many of a kind are busy that have started since.
+std::size_t Schedule::open(const Target& target, Ask::Kind kind, UnixMs since_ms) noexcept {
+    const auto counts = [&](const Push& push) {
+        return push.kind == kind && push.started_ms >= since_ms;
+    };
+    return static_cast<std::size_t>(
+        std::count_if(target.pushes.begin(), target.pushes.end(), counts));
+}
+
+/// How many more untried keys may be busy. Those of an earlier era may hang for long and tell
+/// nothing about this one.
 std::size_t Schedule::slots(const Target& target) noexcept {
-    if (target.pushes.size() >= kMaxInFlight) {
-        return 0;
-    }
-    // Those of an earlier era may hang for long and tell nothing about this one.
+    const std::size_t all = open(target, Ask::Kind::kPlain, 0);
     const auto counts = [&target](const Push& push) {
-        return push.era == target.era && (push.is_probe || !target.is_away);
+        return push.kind == Ask::Kind::kPlain && push.era == target.era;
     };
     const auto busy =
         static_cast<std::size_t>(std::count_if(target.pushes.begin(), target.pushes.end(), counts));
-    const std::size_t window = target.is_away ? 1 : target.window;
-    return std::min(window - std::min(window, busy), kMaxInFlight - target.pushes.size());
+    return std::min(target.window - std::min(target.window, busy),
+                    kMaxWindow - std::min(kMaxWindow, all));
 }
 
-std::size_t Schedule::room(const Target& target, UnixMs now_ms) noexcept {
-    if (target.is_away && now_ms < target.next_probe_ms) {
-        return 0;
+/// When all that is under way is unanswered for so long that others need not wait for it.
+UnixMs Schedule::stalled_ms(const Target& target) noexcept {
+    UnixMs last_ms = 0;
+    for (const Push& push : target.pushes) {
+        if (push.kind == Ask::Kind::kPlain && push.has_ended) {
+            return kNever;  // there is room as soon as that is written down
+        }
+        last_ms = push.kind == Ask::Kind::kPlain ? std::max(last_ms, push.started_ms) : last_ms;
     }
-    return std::min(slots(target), target.budget.room(now_ms));
+    return last_ms + kProbeMs;
 }
 
-std::size_t Schedule::ask(Target& target, UnixMs now_ms) noexcept {
-    while (!target.held_until_ms.empty() && target.held_until_ms.top() <= now_ms) {
-        target.held_until_ms.pop();
-        target.is_wanted = true;
+UnixMs Schedule::probe_gate_ms(const Target& target) noexcept {
+    const std::size_t busy =
+        open(target, Ask::Kind::kArrival, 0) + open(target, Ask::Kind::kProbe, 0);
+    if (busy >= kMaxOpen) {
+        return kNever;
     }
-    if (!target.is_wanted || target.is_asked || now_ms < target.ask_again_ms) {
-        return 0;
-    }
-    const std::size_t most = room(target, now_ms);
-    if (most > 0) {
-        // What wakes it from now on may come too late for the store's answer.
-        target.is_wanted = false;
-        target.is_asked = true;
-        target.asked_ms = now_ms;
-    }
-    return most;
+    // A time is cut to milliseconds: two that differ by 1000 can be less than a second apart.
+    return std::max(target.quiet_until_ms, target.probed_ms + kProbeMs + 1);
 }
+
+UnixMs Schedule::arrival_ms(const Target& target, UnixMs now_ms) noexcept {
+    if (target.arrivals == 0) {
+        return kNever;
+    }
+    const UnixMs ready_ms = std::max({target.budget.free_ms(now_ms), target.ask_again_ms,
+                                      target.arrivals_wait_ms, probe_gate_ms(target)});
+    const UnixMs last_ms =
+        std::max({target.arrived_ms, target.quiet_until_ms, target.arrivals_wait_ms}) + kArrivalMs;
+    return ready_ms <= last_ms ? ready_ms : kNever;
+}
+
+/// When one of the held keys may leave, whatever else waits.
+UnixMs Schedule::held_turn_ms(const Target& target) noexcept {
+    if (open(target, Ask::Kind::kHeld, 0) >= kMaxOpen) {
+        return kNever;
+    }
+    const UnixMs paced_ms = target.held_ms == 0 ? 0 : target.held_ms + kProbeMs + 1;
+    const UnixMs last_ms = std::max(target.pushed_ms, target.held_ms);
+    const bool has_turn = target.may_try_held || target.held_credit >= kHeldShare;
+    return has_turn || last_ms == 0 ? paced_ms : std::max(paced_ms, last_ms + kIdleMs);
+}
+
+/// How many more may, behind the untried ones, since the last were taken.
+std::size_t Schedule::held_more(const Target& target) noexcept {
+    const std::size_t busy = open(target, Ask::Kind::kHeld, 0);
+    return target.held_window > 1 && busy < target.held_window ? target.held_window - busy : 0;
+}
+
+/// Where nothing else leaves, one that is refused does.
+UnixMs Schedule::refused_probe_ms(const Target& target) noexcept {
+    const bool has_any = target.has_unknown_refused || target.refusals.count() > 0;
+    if (!has_any || target.is_wanted) {
+        return kNever;
+    }
+    const UnixMs last_ms = std::max(target.pushed_ms, target.idle_asked_ms);
+    return std::max(probe_gate_ms(target), last_ms == 0 ? 0 : last_ms + kIdleMs);
+}
+
+/// How many of a kind may leave now.
+std::size_t Schedule::room(const Target& target, Ask::Kind kind, UnixMs now_ms) noexcept {
+    std::size_t room = 0;
+    switch (kind) {
+        case Ask::Kind::kPlain:
+            room = target.is_away ? 0 : slots(target);
+            break;
+        case Ask::Kind::kArrival:
+        case Ask::Kind::kProbe:
+            room = probe_gate_ms(target) <= now_ms ? 1 : 0;
+            break;
+        case Ask::Kind::kHeld:
+            room = target.is_away ? 0
+                                  : std::max<std::size_t>(held_more(target),
+                                                          held_turn_ms(target) <= now_ms ? 1 : 0);
+            break;
+        case Ask::Kind::kRetry: {
+            const std::size_t young = open(target, kind, now_ms - kProbeMs);
+            const std::size_t all = open(target, kind, 0);
+            room = target.is_away ? 0
+                                  : std::min(kMostRetries - std::min(kMostRetries, young),
+                                             kMaxOpen - std::min(kMaxOpen, all));
+            break;
+        }
+        case Ask::Kind::kNext:
+            room = 1;
+            break;
+    }
+    return std::min(room, target.budget.room(now_ms));
+}
+
+/// What may be asked for and from when on, what comes first first.
+std::vector<Schedule::Option> Schedule::options(const Target& target, UnixMs now_ms) noexcept {
+    std::vector<Option> options;
+    if (target.is_asked) {
+        return options;
+    }
+    const UnixMs base_ms = std::max(target.ask_again_ms, target.budget.free_ms(now_ms));
+    const auto add = [&](UnixMs ready_ms, Ask::Kind kind) {
+        options.push_back({std::max(base_ms, ready_ms), kind, kMaxInFlight});
+    };
+    if (target.behind.has_value() && target.behind->is_settled) {
+        add(0, Ask::Kind::kNext);
+    }
+    if (target.is_away) {
+        add(arrival_ms(target, now_ms), Ask::Kind::kArrival);
+        if (target.is_wanted) {
+            add(std::max(probe_gate_ms(target), target.next_probe_ms), Ask::Kind::kProbe);
+        }
+        return options;
+    }
+    const bool has_unknown = target.has_unknown_refused && target.yes_looked != target.yes_count;
+    if (target.refusals.has_to_try(busy_of(target)) || has_unknown) {
+        const std::size_t young = open(target, Ask::Kind::kRetry, now_ms - kProbeMs);
+        const bool is_full = open(target, Ask::Kind::kRetry, 0) >= kMaxOpen;
+        add(is_full ? kNever : young < kMostRetries ? 0 : now_ms + kProbeMs, Ask::Kind::kRetry);
+    }
+    add(std::max(target.held_look_ms, held_turn_ms(target)), Ask::Kind::kHeld);
+    options.back().most = 1;
+    if (target.is_wanted && slots(target) > 0) {
+        add(0, Ask::Kind::kPlain);
+    } else if (target.is_wanted) {
+        add(std::max(stalled_ms(target), arrival_ms(target, now_ms)), Ask::Kind::kArrival);
+    }
+    add(held_more(target) > 0 ? target.held_look_ms : kNever, Ask::Kind::kHeld);
+    add(refused_probe_ms(target), Ask::Kind::kProbe);
+    return options;
+}
+
+UnixMs Schedule::next_look_ms(const Target& target, UnixMs now_ms) noexcept {
+    UnixMs next_ms = kNever;
+    for (const Option& option : options(target, now_ms)) {
+        next_ms = std::min(next_ms, option.ready_ms);
+    }
+    return next_ms;
+}
+
+UnixMs Schedule::next_look_ms(UnixMs now_ms) const noexcept {
+    UnixMs next_ms = kNever;
+    for (const auto& [target_id, target] : targets_) {
+        next_ms = std::min(next_ms, next_look_ms(target, now_ms));
+    }
+    return std::max(next_ms, now_ms);
+}
+
+std::size_t Schedule::refused(std::int64_t target_id) const noexcept {
+    const Target* target = find(target_id);
+    return target != nullptr ? target->refusals.count() : 0;
+}
+
+UnixMs Schedule::next_probe_ms(std::int64_t target_id) const noexcept {
+    const Target* target = find(target_id);
+    return target != nullptr && target->is_away ? target->next_probe_ms : 0;
+}
+
+// -------------------------------------------------------------------- asking the store
 
 std::vector<std::int64_t> Schedule::busy_of(const Target& target) noexcept {
     std::vector<std::int64_t> alert_ids;
     for (const Push& push : target.pushes) {
         alert_ids.push_back(push.alert_id);
-    }
-    return alert_ids;
-}
-
-std::vector<std::int64_t> Schedule::except(const Target& target, UnixMs now_ms) noexcept {
-    std::vector<std::int64_t> alert_ids = busy_of(target);
-    for (const auto& [alert_id, suspect] : target.suspects) {
-        // A probe is to find out about its target, of which a suspect says little.
-        if (target.is_away ? !target.has_only_suspects : suspect.held_until_ms > now_ms) {
-            alert_ids.push_back(alert_id);
-        }
     }
     return alert_ids;
 }
@@ -142,9 +349,8 @@ std::vector<Ask> Schedule::asks(UnixMs now_ms) noexcept {
     std::vector<Ask> asks;
     const auto add = [&asks, now_ms](auto from, auto to) {
         for (auto at = from; at != to; ++at) {
-            if (const std::size_t most = ask(at->second, now_ms); most > 0) {
-                Target& target = at->second;
-                asks.push_back({at->first, most, target.is_away, except(target, now_ms)});
+            if (std::optional<Ask> ask = choose(at->second, at->first, now_ms)) {
+                asks.push_back(*std::move(ask));
             }
         }
     };
@@ -153,70 +359,231 @@ std::vector<Ask> Schedule::asks(UnixMs now_ms) noexcept {
     add(first, targets_.end());
     add(targets_.begin(), first);
     if (!asks.empty()) {
-        first_asked_ = asks.front().target_id;
+        first_asked_ = asks.front().search.target_id;
     }
     return asks;
 }
 
-std::size_t Schedule::answered(const Ask& ask, std::size_t found, UnixMs now_ms) noexcept {
-    Target& target = target_of(ask.target_id);
+std::optional<Ask> Schedule::choose(Target& target, std::int64_t target_id,
+                                    UnixMs now_ms) noexcept {
+    for (const Option& option : options(target, now_ms)) {
+        Ask ask;
+        ask.kind = option.kind;
+        ask.search.target_id = target_id;
+        ask.search.most = option.ready_ms <= now_ms
+                              ? std::min(option.most, room(target, option.kind, now_ms))
+                              : 0;
+        if (ask.search.most > 0) {
+            target.is_asked = true;
+            target.asked_ms = now_ms;
+            ask.search.except = busy_of(target);
+            fill(ask, target, now_ms);
+            return ask;
+        }
+    }
+    return std::nullopt;
+}
+
+/// What to look for. What wakes the target from now on may come too late for the store's answer.
+void Schedule::fill(Ask& ask, Target& target, UnixMs now_ms) noexcept {
+    constexpr Search::Kind kTurns[] = {Search::Kind::kWorst, Search::Kind::kNewest,
+                                       Search::Kind::kTried};
+    Search& search = ask.search;
+    switch (ask.kind) {
+        case Ask::Kind::kPlain:
+            target.is_wanted = false;
+            search.kind = Search::Kind::kDue;
+            break;
+        case Ask::Kind::kArrival:
+            target.is_wanted = false;
+            // One that is well takes what it can; the worst may be what hangs.
+            search.kind = !target.is_away || target.arrival_turn % 2 == 0 ? Search::Kind::kNewest
+                                                                          : Search::Kind::kWorst;
+            break;
+        case Ask::Kind::kProbe:
+            target.idle_asked_ms = target.is_away ? target.idle_asked_ms : now_ms;
+            target.is_wanted = false;
+            search.kind =
+                target.is_away ? kTurns[target.turn % std::size(kTurns)] : Search::Kind::kTried;
+            search.or_else = target.is_away;
+            // Where there is no untried one, first those that tell something.
+            search.tried_after_ms = search.kind == Search::Kind::kTried ? 0 : target.yes_ms;
+            break;
+        case Ask::Kind::kHeld:
+            search.kind = Search::Kind::kHeld;
+            target.held_look_ms = kNever;
+            break;
+        case Ask::Kind::kRetry:
+            search.kind = Search::Kind::kKeys;
+            search.keys = target.refusals.take_to_try(search.most, search.except);
+            if (search.keys.empty()) {
+                const std::vector<std::int64_t> waiting = target.refusals.waiting();
+                search.kind = Search::Kind::kRefused;
+                search.except.insert(search.except.end(), waiting.begin(), waiting.end());
+                search.until_ms = target.refusals.has_forgotten() ? target.yes_ms : kUntilYes - 1;
+            }
+            break;
+        case Ask::Kind::kNext:
+            search.kind = Search::Kind::kNext;
+            search.keys = {target.behind->alert_id};
+            search.after_event_id = target.behind->event_id;
+            break;
+    }
+}
+
+std::size_t Schedule::answered(const Ask& ask, std::size_t found, const Held& held,
+                               UnixMs now_ms) noexcept {
+    Target& target = target_of(ask.search.target_id);
     target.is_asked = false;
-    const std::size_t leaving = std::min(found, room(target, now_ms));
-    const bool has_spared_suspects = ask.is_probe && !target.has_only_suspects;
-    target.has_only_suspects = found == 0 && has_spared_suspects && !target.suspects.empty();
-    if (found >= ask.most || leaving < found || target.has_only_suspects) {
-        target.is_wanted = true;
+    const std::size_t leaving = std::min(found, room(target, ask.kind, now_ms));
+    const bool has_more = found >= ask.search.most || leaving < found;
+    switch (ask.kind) {
+        case Ask::Kind::kPlain:
+            target.is_wanted |= has_more;
+            target.arrivals = has_more ? target.arrivals : 0;
+            break;
+        case Ask::Kind::kArrival:
+            // There is still what was tried, or stands behind what hangs.
+            target.is_wanted = true;
+            target.arrivals = has_more ? target.arrivals : 0;
+            break;
+        case Ask::Kind::kProbe:
+            target.is_wanted |= has_more;
+            break;
+        case Ask::Kind::kHeld:
+            target.held_look_ms = std::min(target.held_look_ms, has_more            ? now_ms
+                                                                : held.next_ms != 0 ? held.next_ms
+                                                                                    : kNever);
+            target.has_unknown_refused |= held.has_refused && (target.refusals.knows_nothing() ||
+                                                               target.refusals.has_forgotten());
+            break;
+        case Ask::Kind::kRetry:
+            if (ask.search.kind == Search::Kind::kRefused && !has_more) {
+                target.has_unknown_refused = target.refusals.has_forgotten();
+                target.yes_looked = target.yes_count;
+            } else if (leaving < found) {
+                target.refusals.put_back(ask.search.keys);
+            }
+            break;
+        case Ask::Kind::kNext:
+            target.behind.reset();
+            break;
     }
     return leaving;
 }
 
 void Schedule::not_answered(const Ask& ask) noexcept {
-    Target& target = target_of(ask.target_id);
+    Target& target = target_of(ask.search.target_id);
     target.is_asked = false;
-    target.is_wanted = true;
     target.ask_again_ms = target.asked_ms + kStoreWaitMs;
+    not_started(ask);
 }
 
-void Schedule::forget_idle(UnixMs now_ms) noexcept {
-    for (auto at = targets_.begin(); at != targets_.end();) {
-        const Target& target = at->second;
-        const bool is_idle = !target.is_away && !target.is_wanted && !target.is_asked &&
-                             target.pushes.empty() && target.held_until_ms.empty() &&
-                             target.budget.is_whole(now_ms);
-        at = is_idle ? targets_.erase(at) : std::next(at);
+void Schedule::not_started(const Ask& ask) noexcept {
+    Target& target = target_of(ask.search.target_id);
+    switch (ask.kind) {
+        case Ask::Kind::kHeld:
+            target.held_look_ms = 0;
+            break;
+        case Ask::Kind::kRetry:
+            target.refusals.put_back(ask.search.keys);
+            break;
+        case Ask::Kind::kNext:
+            break;
+        case Ask::Kind::kPlain:
+        case Ask::Kind::kArrival:
+        case Ask::Kind::kProbe:
+            target.is_wanted = true;
+            break;
     }
 }
 
 // -------------------------------------------------------------------- pushes
 
-void Schedule::started(std::int64_t target_id, std::int64_t alert_id, UnixMs now_ms) noexcept {
-    Target& target = target_of(target_id);
-    target.budget.spend(now_ms);
-    target.pushes.push_back({alert_id, target.era, target.is_away, false});
+/// Not taken while another key was.
+bool Schedule::is_ill(const Target& target, UnixMs tried_ms) noexcept {
+    return tried_ms > 0 && tried_ms <= target.yes_ms;
 }
 
-Schedule::Ended Schedule::ended(std::int64_t target_id, std::int64_t alert_id, Fate fate,
-                                UnixMs retry_after_ms, UnixMs now_ms) noexcept {
+void Schedule::started(Ask::Kind kind, const DueEvent& event, UnixMs now_ms) noexcept {
+    Target& target = target_of(event.target_id);
+    target.budget.spend(now_ms);
+    target.pushed_ms = now_ms;
+    target.pushes.push_back({kind, event.alert_id, event.event_id, now_ms, event.tried_ms,
+                             event.attempts, event.is_refused, target.era, false, 0});
+    if (kind == Ask::Kind::kHeld) {
+        target.held_ms = now_ms;
+        target.may_try_held = false;
+    }
+    const bool is_held = kind == Ask::Kind::kHeld || is_ill(target, event.tried_ms);
+    target.held_credit =
+        std::clamp(target.held_credit + (is_held ? -kHeldShare : 1), -kMostCredit, kMostCredit);
+    if (kind == Ask::Kind::kArrival) {
+        target.arrivals -= target.arrivals > 0 ? 1 : 0;
+    }
+    const bool is_probe = kind == Ask::Kind::kProbe || kind == Ask::Kind::kArrival;
+    if (is_probe) {
+        target.probed_ms = now_ms;
+        target.arrival_turn += kind == Ask::Kind::kArrival ? 1 : 0;
+    }
+    target.probes += is_probe ? 1 : 0;
+    if (kind == Ask::Kind::kProbe && target.is_away) {
+        target.turn++;
+        target.waited_from_ms = now_ms;
+        target.wait_ms = draw_wait_ms(++target.doublings, now_ms - target.since_ms);
+        set_next_probe(target, now_ms + kProbeMs + target.wait_ms);
+    }
+}
+
+/// What has arrived probes by itself; without that few probes are enough for the first minute.
+void Schedule::set_next_probe(Target& target, UnixMs at_ms) noexcept {
+    const UnixMs minute_ms = target.since_ms + kFirstMinuteMs;
+    target.next_probe_ms = target.probes >= kMostFirstProbes ? std::max(at_ms, minute_ms) : at_ms;
+}
+
+Schedule::Ended Schedule::ended(std::int64_t target_id, std::int64_t alert_id, const PushEnded& end,
+                                UnixMs now_ms) noexcept {
     Target& target = target_of(target_id);
-    const auto at =
-        std::find_if(target.pushes.begin(), target.pushes.end(),
-                     [alert_id](const Push& push) { return push.alert_id == alert_id; });
+    const auto at = std::find_if(
+        target.pushes.begin(), target.pushes.end(),
+        [alert_id](const Push& push) { return push.alert_id == alert_id && !push.has_ended; });
     if (at == target.pushes.end()) {
-        return {};
+        return {end.fate, 0, true, {}};
     }
     at->has_ended = true;
-    if (fate == Fate::kWaits) {
-        return fail(target, *at, retry_after_ms, now_ms);
+    const Push push = *at;
+    const std::size_t index = static_cast<std::size_t>(at - target.pushes.begin());
+    const bool is_final = target.refusals.ended(end.place, alert_id, push.event_id, end.fate,
+                                                push.is_refused, now_ms);
+    Ended ended;
+    if (end.fate == Fate::kDelivered) {
+        ended = {Fate::kDelivered, 0, true, succeed(target, push, now_ms)};
+    } else if (end.fate == Fate::kWaits) {
+        ended = fail(target, push, end, now_ms);
+    } else if (is_final) {
+        ended = {Fate::kRefused, 0, true, {}};
+    } else {
+        ended = refuse(target, push, now_ms);
     }
-    return {0, succeed(target, *at, now_ms)};
+    end_probe(target, push, now_ms);
+    // One that is to die may have to wait for room.
+    target.pushes[index].due_ms = is_final ? kUntilBack : ended.due_ms;
+    return ended;
 }
 
 TargetChange Schedule::succeed(Target& target, const Push& push, UnixMs now_ms) noexcept {
-    target.suspects.erase(push.alert_id);
+    target.yes_ms = now_ms;
+    target.yes_started_ms = std::max(target.yes_started_ms, push.started_ms);
+    target.yes_count++;
+    if (push.kind == Ask::Kind::kHeld) {
+        // It was not ill after all, and others may be well again, too.
+        target.held_window = std::min(2 * target.held_window, kMaxOpen);
+        target.held_credit = std::min(target.held_credit + kHeldShare + 1, kMostCredit);
+    }
     if (!target.is_away) {
-        target.successes += push.era == target.era ? 1 : 0;
+        target.successes += push.era == target.era && push.kind == Ask::Kind::kPlain ? 1 : 0;
         if (target.successes >= target.window) {
-            target.window = std::min(2 * target.window, kMaxInFlight);
+            target.window = std::min(2 * target.window, kMaxWindow);
             target.successes = 0;
         }
         return {};
@@ -231,78 +598,113 @@ TargetChange Schedule::succeed(Target& target, const Push& push, UnixMs now_ms) 
 }
 
 void Schedule::come_back(Target& target, UnixMs now_ms) noexcept {
-    // Those that were not taken in an earlier era either are not tried at once again.
-    for (auto& [alert_id, suspect] : target.suspects) {
-        if (suspect.last_era == target.era && suspect.eras > 1) {
-            hold(target, suspect, now_ms);
-        }
-    }
     target.is_away = false;
     target.since_ms = now_ms;
-    target.has_only_suspects = false;
     target.is_wanted = true;
     target.era++;
     target.window = kFirstWindow;
     target.successes = 0;
+    // What was not taken meanwhile waits for that; it is tried with care, since it may be the
+    // cause.
+    target.held_look_ms = 0;
+    target.may_try_held = target.held_ms == 0 || now_ms - target.held_ms >= kIdleMs;
 }
 
-Schedule::Ended Schedule::fail(Target& target, const Push& push, UnixMs retry_after_ms,
+Schedule::Ended Schedule::fail(Target& target, const Push& push, const PushEnded& end,
                                UnixMs now_ms) noexcept {
-    const UnixMs quiet_ms = std::clamp(retry_after_ms, UnixMs{0}, kLongestRetryAfterMs);
+    if (push.kind == Ask::Kind::kHeld) {
+        target.held_window = 1;
+    }
+    const bool is_ill = this->is_ill(target, push.tried_ms);
+    const UnixMs due_ms = hold(target, push, is_ill, now_ms);
+
+    if (is_ill) {
+        return {Fate::kWaits, due_ms, true, {}};
+    }
+    const UnixMs quiet_ms = std::clamp(end.retry_after_ms, UnixMs{0}, kLongestRetryAfterMs);
     target.quiet_until_ms = std::max(target.quiet_until_ms, now_ms + quiet_ms);
-    const bool is_of_now = push.era == target.era;
-    Suspect& suspect = suspect_of(target, push.alert_id, now_ms);
-    if (target.is_away) {
-        // All others were under way when it went away and say nothing new.
-        if (push.is_probe && is_of_now) {
-            target.failed_probes++;
-            target.next_probe_ms = now_ms + draw_wait_ms(target.failed_probes);
-        }
+    if (end.is_too_frequent && quiet_ms == 0) {
+        target.arrivals_wait_ms = now_ms + kTooFrequentMs;
+    }
+    // One that started before another that was taken says nothing of the target, but what it asks
+    // for holds from now on.
+    const bool is_old = push.era != target.era || (push.started_ms <= target.yes_started_ms &&
+                                                   push.started_ms < target.yes_ms);
+    if (target.is_away || (is_old && quiet_ms == 0)) {
         target.next_probe_ms = std::max(target.next_probe_ms, target.quiet_until_ms);
-        return {kUntilBack + now_ms, {}};
+        return {Fate::kWaits, due_ms, true, {}};
     }
-    hold(target, suspect, now_ms);
-    // One that started before the target's last success says nothing of it, but what it asks for
-    // holds from now on.
-    if (!is_of_now && quiet_ms == 0) {
-        return {suspect.held_until_ms, {}};
+    return {Fate::kWaits, due_ms, true, go_away(target, now_ms)};
+}
+
+/// When one that was not taken may be tried again: at first when its target is back, and the more
+/// often it was not taken while others were, the later.
+UnixMs Schedule::hold(Target& target, const Push& push, bool is_ill, UnixMs now_ms) noexcept {
+    if (!is_ill) {
+        target.may_try_held |= target.held_ms == 0 || now_ms - target.held_ms >= kIdleMs;
+        return kUntilBack + now_ms;
     }
+    const unsigned doublings =
+        std::min(push.attempts - std::min(push.attempts, 1U), kMostHoldDoublings);
+    const UnixMs longest_ms = std::min(kFirstHoldMs << doublings, kLongestHoldMs);
+    return now_ms + draw_between_ms(std::max(longest_ms / 2, kFirstHoldMs), longest_ms);
+}
+
+/// Refused with nothing delivered to compare: it waits for that, and so does all else unless
+/// something was delivered lately.
+Schedule::Ended Schedule::refuse(Target& target, const Push& push, UnixMs now_ms) noexcept {
+    target.refused_ms = target.refusals.count() <= 1 ? now_ms : target.refused_ms;
+    if (push.kind == Ask::Kind::kProbe && push.is_refused) {
+        target.behind = Behind{push.alert_id, push.event_id, false};
+    }
+    Ended ended{Fate::kWaits, kUntilYes + now_ms, false, {}};
+    const bool has_yes = target.yes_ms != 0 && now_ms - target.yes_ms <= kFreshYesMs;
+    if (!target.is_away && !has_yes) {
+        ended.change = go_away(target, now_ms);
+    }
+    return ended;
+}
+
+TargetChange Schedule::go_away(Target& target, UnixMs now_ms) noexcept {
     target.is_away = true;
+    target.is_wanted = true;
     target.since_ms = now_ms;
-    target.failed_probes = 0;
-    target.next_probe_ms = std::max(now_ms + draw_wait_ms(0), target.quiet_until_ms);
-    return {suspect.held_until_ms, {TargetChange::Kind::kAway, now_ms}};
-}
-
-Schedule::Suspect& Schedule::suspect_of(Target& target, std::int64_t alert_id,
-                                        UnixMs now_ms) noexcept {
-    auto& suspects = target.suspects;
-    if (suspects.size() >= kMostSuspects && suspects.count(alert_id) == 0) {
-        suspects.erase(std::min_element(
-            suspects.begin(), suspects.end(),
-            [](const auto& a, const auto& b) { return a.second.last_ms < b.second.last_ms; }));
+    target.probes = target.doublings = target.turn = target.arrival_turn = 0;
+    target.next_probe_ms = std::max(
+        {now_ms + draw_wait_ms(0, 0), target.quiet_until_ms, target.probed_ms + kProbeMs + 1});
+    if (now_ms - target.arrived_ms > kJustArrivedMs) {
+        target.arrivals = 0;
     }
-    Suspect& suspect = suspects[alert_id];
-    // However often it is tried in an outage, that is one.
-    suspect.eras += suspect.eras == 0 || suspect.last_era != target.era ? 1 : 0;
-    suspect.last_era = target.era;
-    suspect.last_ms = now_ms;
-    return suspect;
+    return {TargetChange::Kind::kAway, now_ms};
 }
 
-/// The more often it was not taken, the longer, so that one that cannot be digested does not take
-/// the target away from the others again and again.
-void Schedule::hold(Target& target, Suspect& suspect, UnixMs now_ms) noexcept {
-    suspect.held_until_ms = now_ms + draw_wait_ms(suspect.eras - 1);
-    target.held_until_ms.push(suspect.held_until_ms);
+/// The next probe is counted from the end of the last, which was not known before.
+void Schedule::end_probe(Target& target, const Push& push, UnixMs now_ms) noexcept {
+    const bool is_last = target.is_away && push.kind == Ask::Kind::kProbe &&
+                         push.started_ms == target.waited_from_ms;
+    if (is_last) {
+        set_next_probe(target, std::max({std::min(target.next_probe_ms, now_ms + target.wait_ms),
+                                         target.quiet_until_ms, push.started_ms + kProbeMs + 1}));
+    }
 }
 
 void Schedule::settled(std::int64_t target_id, std::int64_t alert_id) noexcept {
     Target& target = target_of(target_id);
-    const auto is_it = [alert_id](const Push& push) { return push.alert_id == alert_id; };
-    target.pushes.erase(std::remove_if(target.pushes.begin(), target.pushes.end(), is_it),
-                        target.pushes.end());
+    const auto at = std::find_if(
+        target.pushes.begin(), target.pushes.end(),
+        [alert_id](const Push& push) { return push.alert_id == alert_id && push.has_ended; });
+    if (at != target.pushes.end()) {
+        // Only now can the store find it again.
+        const UnixMs look_ms = at->due_ms == 0 || at->due_ms >= kUntilYes ? kNever
+                               : at->due_ms >= kUntilBack                 ? 0
+                                                                          : at->due_ms;
+        target.held_look_ms = std::min(target.held_look_ms, look_ms);
+        target.pushes.erase(at);
+    }
     target.is_wanted = true;
+    if (target.behind.has_value() && target.behind->alert_id == alert_id) {
+        target.behind->is_settled = true;
+    }
 }
 
 std::vector<std::int64_t> Schedule::busy(std::int64_t target_id) const noexcept {
@@ -316,34 +718,6 @@ std::size_t Schedule::busy_count() const noexcept {
         count += target.pushes.size();
     }
     return count;
-}
-
-// -------------------------------------------------------------------- time
-
-UnixMs Schedule::next_look_ms(const Target& target, UnixMs now_ms) noexcept {
-    // A probe takes what is not due, too.
-    const UnixMs held_until_ms =
-        target.is_away || target.held_until_ms.empty() ? kNever : target.held_until_ms.top();
-    // Else it is looked at when the store answers, or something is settled.
-    if (!target.is_wanted || target.is_asked || slots(target) == 0) {
-        return held_until_ms;
-    }
-    const UnixMs probe_ms = target.is_away ? target.next_probe_ms : now_ms;
-    return std::min(held_until_ms,
-                    std::max({target.ask_again_ms, probe_ms, target.budget.free_ms(now_ms)}));
-}
-
-UnixMs Schedule::next_look_ms(UnixMs now_ms) const noexcept {
-    UnixMs next_ms = kNever;
-    for (const auto& [target_id, target] : targets_) {
-        next_ms = std::min(next_ms, next_look_ms(target, now_ms));
-    }
-    return std::max(next_ms, now_ms);
-}
-
-UnixMs Schedule::next_probe_ms(std::int64_t target_id) const noexcept {
-    const Target* target = find(target_id);
-    return target != nullptr && target->is_away ? target->next_probe_ms : 0;
 }
 
 }  // namespace flashduty

@@ -40,10 +40,6 @@ constexpr char kForgetAttempts[] =
 constexpr char kHold[] =
     "UPDATE alert SET due_ms = ?2, tried_ms = ?3"
     " WHERE alert_id = (SELECT alert_id FROM event WHERE event_id = ?1)";
-constexpr char kBack[] =
-    "UPDATE alert INDEXED BY alert_held SET due_ms = 0"
-    " WHERE target_id = ? AND due_ms > 0 AND due_ms >= ?";
-
 constexpr char kCounters[] = "SELECT waiting, dead FROM counter";
 constexpr char kOldest[] = "SELECT min(accepted_ms) FROM event";
 
@@ -76,7 +72,7 @@ Appended add(Connection& connection, const KeptClock& clock, const NewEvent& eve
     return appended;
 }
 
-/// Adds their first events, all of which are of one target.
+/// Adds their events, all of which are of one target.
 void fetch(Connection& connection, const KeptClock& clock, std::int64_t target_id,
            const std::vector<DueAlert>& alerts, std::vector<DueEvent>& due) noexcept {
     DueEvent event;
@@ -95,12 +91,14 @@ void fetch(Connection& connection, const KeptClock& clock, std::int64_t target_i
         }
         event.event_id = alert.event_id;
         event.alert_id = alert.alert_id;
+        event.tried_ms = alert.tried_ms == 0 ? 0 : clock.from_kept(alert.tried_ms);
         event.alert_key = row.text(0);
         event.event_status = row.text(1);
         event.title = row.text(2);
         event.arguments = row.text(3);
         event.accepted_ms = clock.from_kept(row.number(4));
         event.attempts = static_cast<std::uint32_t>(row.number(5));
+        event.is_refused = alert.due_ms >= kUntilYes && event.attempts > 0;
         event.event = row.text(6);
         event.variables = row.text(7);
         due.push_back(event);
@@ -144,6 +142,10 @@ bool settle_one(Connection& connection, const KeptClock& clock, const Limits& li
     }
     bury(connection, settlement.event_id, settled_ms, settlement.reason);
     return true;
+}
+
+UnixMs kept_or_none(const KeptClock& clock, UnixMs ms) noexcept {
+    return ms == 0 ? 0 : clock.to_kept(ms);
 }
 
 }  // namespace
@@ -198,35 +200,21 @@ StoreStatus SqliteStore::targets(std::vector<std::int64_t>& target_ids) noexcept
     });
 }
 
-StoreStatus SqliteStore::due(std::int64_t target_id, UnixMs now_ms, std::size_t most,
-                             const std::vector<std::int64_t>& busy,
-                             std::vector<DueEvent>& due) noexcept {
+StoreStatus SqliteStore::find(const Search& search, UnixMs now_ms, std::vector<DueEvent>& due,
+                              Held& held) noexcept {
     const std::size_t before = due.size();
     const StoreStatus status = database_.read([&](Connection& connection) {
         due.resize(before);
-        const UnixMs kept_ms = database_.clock().to_kept(now_ms);
-        fetch(connection, database_.clock(), target_id,
-              due_alerts(connection, target_id, kept_ms, most, busy), due);
-        return StoreStatus::kOk;
-    });
-    if (status != StoreStatus::kOk) {
-        due.resize(before);
-    }
-    return status;
-}
-
-StoreStatus SqliteStore::probe(std::int64_t target_id, UnixMs now_ms,
-                               const std::vector<std::int64_t>& busy,
-                               std::vector<DueEvent>& due) noexcept {
-    const std::size_t before = due.size();
-    const StoreStatus status = database_.read([&](Connection& connection) {
-        due.resize(before);
-        const UnixMs kept_ms = database_.clock().to_kept(now_ms);
-        std::vector<DueAlert> alerts = due_alerts(connection, target_id, kept_ms, 1, busy);
-        if (alerts.empty()) {
-            alerts = longest_untried(connection, target_id, busy);
+        const KeptClock& clock = database_.clock();
+        Search kept = search;
+        kept.tried_after_ms = kept_or_none(clock, search.tried_after_ms);
+        kept.until_ms = clock.to_kept(search.until_ms);
+        const UnixMs kept_ms = clock.to_kept(now_ms);
+        fetch(connection, clock, search.target_id, find_alerts(connection, kept, kept_ms), due);
+        if (search.kind == Search::Kind::kHeld) {
+            held = look_at_held(connection, search.target_id, kept_ms);
+            held.next_ms = held.next_ms == 0 ? 0 : clock.from_kept(held.next_ms);
         }
-        fetch(connection, database_.clock(), target_id, alerts, due);
         return StoreStatus::kOk;
     });
     if (status != StoreStatus::kOk) {
@@ -240,17 +228,13 @@ Limits SqliteStore::limits() const noexcept {
             static_cast<std::int64_t>(options_.max_size_bytes / 2)};
 }
 
-StoreStatus SqliteStore::settle(const std::vector<Settlement>& settlements,
-                                const std::vector<std::int64_t>& back) noexcept {
+StoreStatus SqliteStore::settle(const std::vector<Settlement>& settlements) noexcept {
     return database_.write([&](Connection& connection) {
         postponed_.clear();
         for (const Settlement& settlement : settlements) {
             if (!settle_one(connection, database_.clock(), limits(), settlement)) {
                 postponed_.push_back(settlement.event_id);
             }
-        }
-        for (const std::int64_t target_id : back) {
-            connection.run(kBack, target_id, kUntilBack);
         }
         return StoreStatus::kOk;
     });

@@ -34,14 +34,9 @@ class SqliteStore final : public EventStore {
     [[nodiscard]] StoreStatus append(const std::vector<NewEvent>& events,
                                      std::vector<Appended>& appended) noexcept override;
     [[nodiscard]] StoreStatus targets(std::vector<std::int64_t>& target_ids) noexcept override;
-    [[nodiscard]] StoreStatus due(std::int64_t target_id, UnixMs now_ms, std::size_t most,
-                                  const std::vector<std::int64_t>& busy,
-                                  std::vector<DueEvent>& due) noexcept override;
-    [[nodiscard]] StoreStatus probe(std::int64_t target_id, UnixMs now_ms,
-                                    const std::vector<std::int64_t>& busy,
-                                    std::vector<DueEvent>& due) noexcept override;
-    [[nodiscard]] StoreStatus settle(const std::vector<Settlement>& settlements,
-                                     const std::vector<std::int64_t>& back) noexcept override;
+    [[nodiscard]] StoreStatus find(const Search& search, UnixMs now_ms, std::vector<DueEvent>& due,
+                                   Held& held) noexcept override;
+    [[nodiscard]] StoreStatus settle(const std::vector<Settlement>& settlements) noexcept override;
     [[nodiscard]] StoreStatus supersede(const std::vector<DeliveredKey>& keys) noexcept override;
     [[nodiscard]] StoreStatus expire(UnixMs now_ms, const std::vector<std::int64_t>& busy,
                                      Tended& tended) noexcept override;

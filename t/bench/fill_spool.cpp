@@ -56,8 +56,15 @@ int main(int argc, char** argv) {
     SqliteStore store(options, false);
     std::vector<std::int64_t> targets;
     std::vector<DueEvent> due;
-    if (store.targets(targets) != StoreStatus::kOk || targets.empty() ||
-        store.probe(targets.front(), kFarAway, {}, due) != StoreStatus::kOk || due.empty()) {
+    Held held;
+    Search search;
+    search.kind = Search::Kind::kNewest;
+    search.or_else = true;
+    if (store.targets(targets) == StoreStatus::kOk && !targets.empty()) {
+        search.target_id = targets.front();
+        (void)store.find(search, kFarAway, due, held);
+    }
+    if (due.empty()) {
         return fail(targets.empty() ? "nothing waits that could be multiplied" : store.error());
     }
     const auto count = static_cast<std::size_t>(std::atol(argv[2]));

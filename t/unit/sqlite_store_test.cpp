@@ -1,4 +1,6 @@
 // What waits in the store, what leaves it and in which order.
+#include <chrono>
+
 #include "store_support.hpp"
 
 namespace {
@@ -98,6 +100,20 @@ void nothing_is_taken_beyond_max_size_and_again_when_there_is_room(void**) {
 
 // ---------------------------------------------------------------- order
 
+/// What is held of all targets and due.
+std::vector<DueEvent> held(SqliteStore& store, UnixMs now_ms) {
+    Ids targets;
+    std::vector<DueEvent> events;
+    assert_status(store.targets(targets), kOk);
+    for (const std::int64_t target : targets) {
+        const auto found = find(store, search_for(Search::Kind::kHeld, target, 100), now_ms);
+        events.insert(events.end(), found.begin(), found.end());
+    }
+    return events;
+}
+
+std::string held_keys(SqliteStore& store, UnixMs now_ms) { return keys_of(held(store, now_ms)); }
+
 void events_of_a_key_leave_in_order_and_do_not_hold_up_others(void**) {
     TempFolder folder;
     SqliteStore store(options_of(folder), true);
@@ -107,9 +123,12 @@ void events_of_a_key_leave_in_order_and_do_not_hold_up_others(void**) {
     assert_true(due_of(store, "a").event_id == a[0].event_id);
     retry(store, due_of(store, "a"), kNow + kSecond);
     assert_text(due_keys(store, kNow), "b");
-    assert_true(due_of(store, "a", kNow + kSecond).event_id == a[0].event_id);
-    assert_int_equal(due_of(store, "a", kNow + kSecond).attempts, 1);
-    deliver(store, due_of(store, "a", kNow + kSecond));
+    assert_text(held_keys(store, kNow), "");
+    const DueEvent again = held(store, kNow + kSecond)[0];
+    assert_true(again.event_id == a[0].event_id);
+    assert_int_equal(again.attempts, 1);
+    assert_true(again.tried_ms == kNow);
+    deliver(store, again);
     assert_true(due_of(store, "a").event_id == a[2].event_id);
     refuse(store, due_of(store, "a"));
     assert_true(due_of(store, "a").event_id == a[3].event_id);
@@ -178,15 +197,16 @@ void a_key_that_has_waited_ten_minutes_ranks_one_higher(void**) {
                 "old critical critical old info old warning warning info");
 }
 
-void a_key_whose_try_is_due_again_takes_its_place_in_the_order(void**) {
+void keys_whose_try_is_due_again_go_as_they_are_due(void**) {
     TempFolder folder;
     SqliteStore store(options_of(folder), true);
-    append(store, {new_event("a", "Critical"), new_event("b", "Critical", kNow + 1),
+    append(store, {new_event("a", "Critical"), new_event("b", "Info", kNow + 1),
                    new_event("c", "Warning")});
-    retry(store, due_of(store, "a"), kNow + kSecond);
-    assert_text(due_keys(store, kNow), "b c");
-    assert_text(due_keys(store, kNow + kSecond), "a b c");
-    assert_text(due_keys(store, kNow + kSecond, 1), "a");
+    retry(store, due_of(store, "a"), kNow + 2 * kSecond);
+    retry(store, due_of(store, "b"), kNow + kSecond);
+    assert_text(due_keys(store, kNow + kMinute), "c");
+    assert_text(held_keys(store, kNow + kSecond), "b");
+    assert_text(held_keys(store, kNow + 2 * kSecond), "b a");
 }
 
 void a_key_is_held_by_no_clock_that_was_wrong(void**) {
@@ -195,9 +215,7 @@ void a_key_is_held_by_no_clock_that_was_wrong(void**) {
     append(store, {new_event("a"), new_event("b")});
     retry(store, due_of(store, "a"), kNow + 5 * kMinute);
     retry(store, due_of(store, "b"), kNow + 365 * 24 * kHour);
-    assert_text(due_keys(store, kNow), "b");
-    retry(store, due_of(store, "b"), flashduty::kUntilBack + kNow);
-    assert_text(due_keys(store, kNow), "");
+    assert_text(held_keys(store, kNow), "b");
 }
 
 void targets_are_those_for_which_something_waits(void**) {
@@ -209,8 +227,7 @@ void targets_are_those_for_which_something_waits(void**) {
     Ids targets;
     assert_status(store.targets(targets), kOk);
     assert_true(targets == Ids({appended[0].target_id, appended[1].target_id}));
-    std::vector<DueEvent> events;
-    assert_status(store.due(targets[1], kNow, 9, {}, events), kOk);
+    const auto events = find(store, search_for(Search::Kind::kDue, targets[1], 9), kNow);
     assert_text(keys_of(events), "a");
     deliver(store, events[0]);
     assert_status(store.targets(targets), kOk);
@@ -218,64 +235,171 @@ void targets_are_those_for_which_something_waits(void**) {
     assert_true(append(store, {other})[0].target_id == appended[1].target_id);
 }
 
-// ---------------------------------------------------------------- probes
+// ---------------------------------------------------------------- what is looked for
 
-std::string probe_key(SqliteStore& store, std::int64_t target_id, UnixMs now_ms,
-                      const Ids& busy = {}) {
-    std::vector<DueEvent> events;
-    assert_status(store.probe(target_id, now_ms, busy, events), kOk);
-    return keys_of(events);
+std::string keys_found(SqliteStore& store, Search::Kind kind, std::int64_t target_id, UnixMs now_ms,
+                       std::size_t most = 1, const Ids& except = {}) {
+    return keys_of(find(store, search_for(kind, target_id, most, except), now_ms));
 }
 
-void each_probe_is_of_another_key_until_all_were_tried(void**) {
+void the_newest_untried_key_of_the_highest_rank_and_of_any(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    const std::int64_t target = append(store, {new_event("old", "Warning", kNow - 20 * kMinute),
+                                               new_event("first", "Critical", kNow - 2),
+                                               new_event("second", "Critical", kNow - 1),
+                                               new_event("info", "Info", kNow)})[0]
+                                    .target_id;
+    assert_text(keys_found(store, Search::Kind::kWorst, target, kNow), "second");
+    assert_text(keys_found(store, Search::Kind::kNewest, target, kNow), "info");
+    deliver(store, due_of(store, "second"));
+    deliver(store, due_of(store, "first"));
+    // One that has waited for so long ranks higher.
+    assert_text(keys_found(store, Search::Kind::kWorst, target, kNow), "old");
+    const DueEvent info = due_of(store, "info");
+    assert_text(keys_found(store, Search::Kind::kNewest, target, kNow, 1, {info.alert_id}), "old");
+    assert_int_equal(info.tried_ms, 0);
+}
+
+void the_key_that_was_tried_longest_ago(void**) {
     TempFolder folder;
     SqliteStore store(options_of(folder), true);
     const std::int64_t target =
-        append(store, {new_event("a"), new_event("b", "Info"), new_event("c", "Critical")})[0]
+        append(store, {new_event("a"), new_event("b"), new_event("c"), new_event("d")})[0]
             .target_id;
+    assert_text(keys_found(store, Search::Kind::kTried, target, kNow), "");
+    retry(store, due_of(store, "b"), flashduty::kUntilBack + kNow, kNow);
+    retry(store, due_of(store, "a"), kNow + kMinute, kNow + 1);
+    retry(store, due_of(store, "c"), flashduty::kUntilYes + kNow + 2, kNow + 2);
+    Search search = search_for(Search::Kind::kTried, target);
+    assert_text(keys_of(find(store, search, kNow)), "b");
+    search.tried_after_ms = kNow;
+    const DueEvent a = find(store, search, kNow)[0];
+    assert_text(a.alert_key, "a");
+    assert_true(a.tried_ms == kNow + 1);
+    search.tried_after_ms = kNow + 5;
+    assert_text(keys_of(find(store, search, kNow)), "b");
+    search.tried_after_ms = 0;
     std::string order;
-    for (UnixMs now = kNow; now < kNow + 7; now++) {
-        std::vector<DueEvent> events;
-        assert_status(store.probe(target, now, {}, events), kOk);
-        order += keys_of(events);
-        retry(store, events[0], flashduty::kUntilBack + now, now);
+    for (UnixMs now = kNow + 10; now < kNow + 17; now++) {
+        const DueEvent event = find(store, search, now)[0];
+        order += event.alert_key;
+        retry(store, event, flashduty::kUntilBack + now, now);
     }
-    assert_text(order, "cabcabc");
-    assert_text(due_keys(store, kNow + kHour), "");
-    assert_text(probe_key(store, target, kNow), "a");
-    const DueEvent first = due(store, 2 * flashduty::kUntilBack)[0];
-    assert_text(first.alert_key, "a");
-    assert_text(probe_key(store, target, kNow, {first.alert_id}), "b");
+    assert_text(order, "bacbacb");
 }
 
-void what_is_due_is_probed_before_what_was_tried(void**) {
+void one_stands_in_for_the_other_when_there_is_none(void**) {
     TempFolder folder;
     SqliteStore store(options_of(folder), true);
     const std::int64_t target = append(store, {new_event("a"), new_event("b")})[0].target_id;
+    for (const Search::Kind kind : {Search::Kind::kWorst, Search::Kind::kNewest}) {
+        assert_text(keys_found(store, kind, target, kNow), "b");
+    }
+    Search tried = search_for(Search::Kind::kTried, target);
+    tried.or_else = true;
+    assert_text(keys_of(find(store, tried, kNow)), "b");
     retry(store, due_of(store, "a"), flashduty::kUntilBack + kNow);
-    retry(store, due_of(store, "b"), kNow + kSecond);
-    append(store, {new_event("c", "Info")});
-    assert_text(probe_key(store, target, kNow + 1), "c");
-    assert_text(probe_key(store, target, kNow + kSecond), "b");
-    deliver(store, due_of(store, "c"));
-    assert_text(probe_key(store, target, kNow + 1), "a");
+    retry(store, due_of(store, "b"), flashduty::kUntilBack + kNow + 1, kNow + 1);
+    Search newest = search_for(Search::Kind::kNewest, target);
+    assert_text(keys_of(find(store, newest, kNow)), "");
+    newest.or_else = true;
+    assert_text(keys_of(find(store, newest, kNow)), "a");
 }
 
-void keys_that_wait_for_their_target_are_due_when_it_is_back(void**) {
+void what_is_held_is_found_when_it_is_due_and_what_waits_for_its_target_before(void**) {
     TempFolder folder;
     SqliteStore store(options_of(folder), true);
-    NewEvent other = new_event("d");
-    other.location = "/other";
-    const std::vector<Appended> appended =
-        append(store, {new_event("a"), new_event("b"), new_event("c"), other});
+    const std::int64_t target = append(store, {new_event("a"), new_event("b"), new_event("c"),
+                                               new_event("d"), new_event("e")})[0]
+                                    .target_id;
     retry(store, due_of(store, "a"), flashduty::kUntilBack + kNow);
-    retry(store, due_of(store, "b"), kNow + kSecond);
-    retry(store, due_of(store, "d"), flashduty::kUntilBack + kNow);
-    assert_text(due_keys(store, kNow), "c");
-    assert_status(store.settle({}, {appended[0].target_id}), kOk);
-    assert_text(due_keys(store, kNow), "a c");
-    assert_status(store.settle({}, {appended[3].target_id, 12345}), kOk);
-    assert_text(due_keys(store, kNow), "a c d");
+    retry(store, due_of(store, "b"), flashduty::kUntilBack + kNow + 1);
+    retry(store, due_of(store, "c"), kNow + kSecond);
+    retry(store, due_of(store, "d"), flashduty::kUntilYes + kNow);
+    assert_text(due_keys(store, kNow + kHour), "e");
+    assert_text(keys_found(store, Search::Kind::kHeld, target, kNow, 9), "b a");
+    assert_text(keys_found(store, Search::Kind::kHeld, target, kNow + kSecond, 9), "b a c");
+    // The clock has been put back.
+    assert_text(keys_found(store, Search::Kind::kHeld, target, kNow - kHour, 9), "b a c");
+    std::vector<DueEvent> events;
+    Held held;
+    assert_status(store.find(search_for(Search::Kind::kHeld, target, 9), kNow, events, held), kOk);
+    assert_true(held.next_ms == kNow + kSecond);
+    assert_true(held.has_refused);
+}
+
+void refused_ones_are_found_in_their_order_and_known_as_such(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    const std::int64_t target =
+        append(store, {new_event("a"), new_event("b"), new_event("c")})[0].target_id;
+    retry(store, due_of(store, "b"), flashduty::kUntilYes + kNow);
+    retry(store, due_of(store, "a"), flashduty::kUntilYes + kNow + 5);
+    Search search = search_for(Search::Kind::kRefused, target, 9);
+    search.until_ms = kNow + 4;
+    assert_text(keys_of(find(store, search, kNow)), "b");
+    search.until_ms = kNow + 5;
+    const auto found = find(store, search, kNow);
+    assert_text(keys_of(found), "b a");
+    assert_true(found[0].is_refused && found[1].is_refused);
+    Search keys = search_for(Search::Kind::kKeys, target, 9);
+    keys.keys = {found[1].alert_id, 12345, found[0].alert_id};
+    assert_text(keys_of(find(store, keys, kNow)), "a b");
+    assert_false(due_of(store, "c").is_refused);
+}
+
+void behind_a_refused_one_the_next_that_was_not_tried_follows(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    const std::vector<Appended> appended =
+        append(store, {new_event("a"), new_event("a", "Critical"), new_event("a", "Ok")});
+    const DueEvent first = due_of(store, "a");
+    assert_true(first.event_id == appended[0].event_id);
+    retry(store, first, flashduty::kUntilYes + kNow);
+    Search search = search_for(Search::Kind::kNext, first.target_id);
+    search.keys = {first.alert_id};
+    search.after_event_id = first.event_id;
+    DueEvent next = find(store, search, kNow)[0];
+    assert_true(next.event_id == appended[1].event_id);
+    assert_false(next.is_refused);
+    retry(store, next, flashduty::kUntilYes + kNow + 1);
+    next = find(store, search, kNow)[0];
+    assert_true(next.event_id == appended[2].event_id);
+    retry(store, next, flashduty::kUntilYes + kNow + 2);
+    assert_true(find(store, search, kNow)[0].event_id == appended[1].event_id);
+    // Once it is taken, those before it are dead, and superseded.
+    deliver(store, next);
+    assert_int_equal(size_of(store).waiting, 0);
+    assert_int_equal(size_of(store).dead, 2);
+    assert_text(in_shell(folder.spool(), "SELECT DISTINCT state FROM dead_letters"), "superseded");
+}
+
+void every_search_goes_by_an_index(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    const std::int64_t target = append(store, {new_event("a")})[0].target_id;
+    std::vector<NewEvent> many;
+    for (int i = 0; i < 20'000; i++) {
+        many.push_back(new_event("k" + std::to_string(i), i % 2 == 0 ? "Warning" : "Info"));
+    }
+    append(store, many);
+    // SQLite counts the rows it steps over without an index; a full one takes milliseconds.
+    const auto began = std::chrono::steady_clock::now();
+    for (int i = 0; i < 200; i++) {
+        for (const Search::Kind kind :
+             {Search::Kind::kDue, Search::Kind::kWorst, Search::Kind::kNewest, Search::Kind::kTried,
+              Search::Kind::kHeld, Search::Kind::kRefused}) {
+            Search search = search_for(kind, target, 8);
+            search.until_ms = kNow;
+            (void)find(store, search, kNow);
+        }
+    }
+    const auto took = std::chrono::steady_clock::now() - began;
+    const auto took_us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+    print_message("# a search among 20,000 keys: %lld us\n",
+                  static_cast<long long>(took_us / 1'200));
+    assert_true(took_us / 1'200 < 5'000);
 }
 
 // ---------------------------------------------------------------- settling
@@ -303,7 +427,7 @@ void a_settlement_of_many_is_one_commit(void**) {
         settlements.push_back(
             {event.event_id, event.alert_id, flashduty::Fate::kDelivered, kNow, 0, ""});
     }
-    assert_status(store.settle(settlements, {}), kOk);
+    assert_status(store.settle(settlements), kOk);
     const StoreSize size = size_of(store);
     assert_int_equal(size.waiting, 0);
     assert_int_equal(size.oldest_ms, 0);
@@ -338,9 +462,9 @@ void the_last_ten_tries_of_an_event_are_kept_until_it_is_gone(void**) {
     for (UnixMs i = 0; i < 12; i++) {
         const DueEvent event = due_of(store, "a");
         Settlement settlement = {event.event_id, event.alert_id, flashduty::Fate::kWaits,
-                                 kNow + i,       kNow,           "try " + std::to_string(i)};
+                                 kNow + i,       0,              "try " + std::to_string(i)};
         settlement.http_status = i == 11 ? 0 : 503;
-        assert_status(store.settle({settlement}, {}), kOk);
+        assert_status(store.settle({settlement}), kOk);
     }
     assert_text(shell.run("SELECT count(*), min(tried_ms), max(tried_ms) FROM attempt"),
                 "10|" + std::to_string(kNow + 2) + "|" + std::to_string(kNow + 11));
@@ -522,8 +646,8 @@ void no_dead_letter_is_deleted_within_an_hour_of_its_death(void**) {
     assert_true((dead - 2) * 45'056 < options.max_size_bytes / 2);
     // What should have died waits, whatever it should have died of.
     assert_int_equal(size_of(store).waiting, 1);
-    assert_text(due_keys(store, kNow + kMinute - 1), "");
-    assert_text(due_keys(store, kNow + kMinute), "a");
+    assert_text(held_keys(store, kNow + kMinute - 1), "");
+    assert_text(held_keys(store, kNow + kMinute), "a");
     append(store, {new_event("b", "Warning", kNow - 25 * kHour)});
     Tended tended = expire(store, kNow + kHour - 1);
     assert_true(tended.dead.empty() && tended.deleted.empty() && !tended.has_more);
@@ -777,12 +901,16 @@ int main() {
         cmocka_unit_test(a_key_ranks_as_the_worst_that_waits_in_it),
         cmocka_unit_test(a_key_with_nothing_but_ok_ranks_as_warning),
         cmocka_unit_test(a_key_that_has_waited_ten_minutes_ranks_one_higher),
-        cmocka_unit_test(a_key_whose_try_is_due_again_takes_its_place_in_the_order),
+        cmocka_unit_test(keys_whose_try_is_due_again_go_as_they_are_due),
         cmocka_unit_test(a_key_is_held_by_no_clock_that_was_wrong),
         cmocka_unit_test(targets_are_those_for_which_something_waits),
-        cmocka_unit_test(each_probe_is_of_another_key_until_all_were_tried),
-        cmocka_unit_test(what_is_due_is_probed_before_what_was_tried),
-        cmocka_unit_test(keys_that_wait_for_their_target_are_due_when_it_is_back),
+        cmocka_unit_test(the_newest_untried_key_of_the_highest_rank_and_of_any),
+        cmocka_unit_test(the_key_that_was_tried_longest_ago),
+        cmocka_unit_test(one_stands_in_for_the_other_when_there_is_none),
+        cmocka_unit_test(what_is_held_is_found_when_it_is_due_and_what_waits_for_its_target_before),
+        cmocka_unit_test(refused_ones_are_found_in_their_order_and_known_as_such),
+        cmocka_unit_test(behind_a_refused_one_the_next_that_was_not_tried_follows),
+        cmocka_unit_test(every_search_goes_by_an_index),
         cmocka_unit_test(settling_what_is_gone_is_no_error),
         cmocka_unit_test(a_settlement_of_many_is_one_commit),
         cmocka_unit_test(a_refused_event_becomes_a_dead_letter_with_all_that_is_known),

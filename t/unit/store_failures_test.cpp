@@ -606,8 +606,10 @@ void no_call_leaves_a_snapshot_behind(void**) {
     append(store, {new_event("a"), new_event("b"), new_event("c")});
     refuse(store, due_of(store, "a"));
     (void)due_keys(store, kNow, 1);
-    std::vector<DueEvent> events;
-    assert_status(store.probe(due_of(store, "b").target_id, kNow, {}, events), kOk);
+    Search search = search_for(Search::Kind::kTried, due_of(store, "b").target_id);
+    search.or_else = true;
+    assert_text(keys_of(find(store, search, kNow)), "c");
+    (void)find(store, search_for(Search::Kind::kHeld, search.target_id), kNow);
     (void)expire(store, kNow);
     (void)size_of(store);
     assert_status(append_one(another), kOk);

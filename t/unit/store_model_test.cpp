@@ -179,56 +179,75 @@ class Sequence {
                            [&](const Leaving& one) { return one.key == key; });
     }
 
-    /// Event ids in the order in which they may leave, and what is busy there.
-    Ids expected_due(const std::string& location, std::size_t most, Ids& busy) const {
+    /// Those of a location that may be found, in the order of what `by` gives; none where it gives
+    /// a negative first.
+    template <class By>
+    Ids expected(const std::string& location, std::size_t most, By by) const {
         std::vector<std::pair<std::tuple<int, UnixMs, std::int64_t>, std::int64_t>> order;
         for (const auto& [key, alert] : model_.alerts) {
-            if (key.first == location && alert.due_ms <= now_ms_ && !is_leaving(key)) {
-                order.push_back(
-                    {{alert.rank(now_ms_), alert.since_ms(), alert.first_id()}, alert.first_id()});
+            const auto place = by(alert);
+            if (key.first == location && !is_leaving(key) && std::get<0>(place) >= 0) {
+                order.push_back({place, alert.first_id()});
             }
         }
         std::sort(order.begin(), order.end());
         Ids ids;
-        for (const auto& [rank, id] : order) {
+        for (const auto& [place, id] : order) {
             if (ids.size() < most) {
                 ids.push_back(id);
             }
         }
-        for (const Leaving& one : leaving_) {
-            busy.push_back(one.alert_id);
-        }
         return ids;
     }
 
-    Ids expected_probe(const std::string& location) const {
-        std::vector<std::tuple<UnixMs, std::int64_t>> order;
-        for (const auto& [key, alert] : model_.alerts) {
-            if (key.first == location && !is_leaving(key)) {
-                order.push_back({alert.tried_ms, alert.first_id()});
+    Ids expected(const std::string& location, const Search& search) const {
+        const auto untried = [](const ModelAlert& alert, int rank, bool is_newest) {
+            const int sign = is_newest ? -1 : 1;
+            return std::tuple(alert.due_ms == 0 ? rank : -1, sign * alert.since_ms(),
+                              sign * alert.first_id());
+        };
+        const auto due = [&](const ModelAlert& alert) {
+            return untried(alert, alert.rank(now_ms_), false);
+        };
+        const auto worst = [&](const ModelAlert& alert) {
+            return untried(alert, alert.rank(now_ms_), true);
+        };
+        const auto newest = [&](const ModelAlert& alert) { return untried(alert, 0, true); };
+        const auto tried = [](const ModelAlert& alert) {
+            return std::tuple(alert.due_ms == 0 ? -1 : 0, alert.tried_ms, alert.first_id());
+        };
+        switch (search.kind) {
+            case Search::Kind::kDue:
+                return expected(location, search.most, due);
+            case Search::Kind::kWorst:
+            case Search::Kind::kNewest: {
+                const Ids ids = search.kind == Search::Kind::kWorst ? expected(location, 1, worst)
+                                                                    : expected(location, 1, newest);
+                return ids.empty() && search.or_else ? expected(location, 1, tried) : ids;
+            }
+            default: {
+                const Ids ids = expected(location, 1, tried);
+                return ids.empty() && search.or_else ? expected(location, 1, newest) : ids;
             }
         }
-        std::sort(order.begin(), order.end());
-        return order.empty() ? Ids{} : Ids{std::get<1>(order[0])};
     }
 
     void ask(bool is_probe) {
         const std::string location = this->location();
-        const std::size_t most = is_probe ? 1 : 1 + below(5);
-        Ids busy, found;
-        Ids expected = expected_due(location, most, busy);
-        if (is_probe && expected.empty()) {
-            expected = expected_probe(location);
+        Search search;
+        search.kind = is_probe ? static_cast<Search::Kind>(1 + below(3)) : Search::Kind::kDue;
+        search.most = is_probe ? 1 : 1 + below(5);
+        search.or_else = below(2) == 0;
+        search.target_id = targets_[location];
+        for (const Leaving& one : leaving_) {
+            search.except.push_back(one.alert_id);
         }
-        std::vector<DueEvent> events;
-        const std::int64_t target = targets_[location];
-        assert_status(is_probe ? store_->probe(target, now_ms_, busy, events)
-                               : store_->due(target, now_ms_, most, busy, events),
-                      kOk);
+        const std::vector<DueEvent> events = find(*store_, search, now_ms_);
+        Ids found;
         for (const DueEvent& event : events) {
             found.push_back(event.event_id);
         }
-        assert_true(found == expected);
+        assert_true(found == expected(location, search));
         for (const DueEvent& event : events) {
             const Key key = {location, event.alert_key};
             const ModelEvent& known = model_.alerts.at(key).events.at(event.event_id);
@@ -250,15 +269,7 @@ class Sequence {
             settlements.push_back(settle_in_model(leaving_[at]));
             leaving_.erase(leaving_.begin() + static_cast<std::ptrdiff_t>(at));
         }
-        Ids back;
-        if (below(4) == 0) {
-            back.push_back(targets_["/a"]);
-            for (auto& [key, alert] : model_.alerts) {
-                const bool is_back = key.first == "/a" && alert.due_ms >= flashduty::kUntilBack;
-                alert.due_ms = is_back ? 0 : alert.due_ms;
-            }
-        }
-        assert_status(store_->settle(settlements, back), kOk);
+        assert_status(store_->settle(settlements), kOk);
     }
 
     Settlement settle_in_model(const Leaving& one) {

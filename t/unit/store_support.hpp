@@ -15,7 +15,9 @@
 
 using flashduty::Appended;
 using flashduty::DueEvent;
+using flashduty::Held;
 using flashduty::NewEvent;
+using flashduty::Search;
 using flashduty::Settlement;
 using flashduty::SqliteStore;
 using flashduty::SqliteStoreOptions;
@@ -155,13 +157,32 @@ inline std::vector<Appended> append(SqliteStore& store, const std::vector<NewEve
     return store.append(events, appended) == StoreStatus::kOk ? appended : std::vector<Appended>{};
 }
 
+/// The events that are looked for, of one target.
+inline std::vector<DueEvent> find(SqliteStore& store, const Search& search, UnixMs now_ms) {
+    std::vector<DueEvent> events;
+    Held held;
+    assert_status(store.find(search, now_ms, events, held), kOk);
+    return events;
+}
+
+inline Search search_for(Search::Kind kind, std::int64_t target_id, std::size_t most = 1,
+                         const Ids& except = {}) {
+    Search search;
+    search.kind = kind;
+    search.target_id = target_id;
+    search.most = most;
+    search.except = except;
+    return search;
+}
+
 inline std::vector<DueEvent> due(SqliteStore& store, UnixMs now_ms, std::size_t most = 100,
                                  const Ids& busy = {}) {
     Ids targets;
     std::vector<DueEvent> events;
     assert_status(store.targets(targets), kOk);
     for (const std::int64_t target : targets) {
-        assert_status(store.due(target, now_ms, most, busy, events), kOk);
+        const auto found = find(store, search_for(Search::Kind::kDue, target, most, busy), now_ms);
+        events.insert(events.end(), found.begin(), found.end());
     }
     return events;
 }
@@ -200,7 +221,7 @@ inline void settle(SqliteStore& store, const DueEvent& event, flashduty::Fate fa
     settlement.settled_ms = settled_ms;
     settlement.due_ms = due_ms;
     settlement.reason = std::move(reason);
-    assert_status(store.settle({settlement}, {}), kOk);
+    assert_status(store.settle({settlement}), kOk);
 }
 
 inline void deliver(SqliteStore& store, const DueEvent& event) {

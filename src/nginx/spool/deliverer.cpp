@@ -1,10 +1,13 @@
 #include "deliverer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "../../core/alert_variables.hpp"
+#include "../../core/digest.hpp"
 #include "../../core/text.hpp"
 #include "../push/push.hpp"
 #include "../push/silent_request.hpp"
@@ -107,10 +110,15 @@ struct Deliverer::Push {
     DueEvent event;
 };
 
+/// What the store says to an ask.
+struct Found {
+    std::vector<DueEvent> due;
+    Held held;
+};
+
 /// What a thread is to do, and what it has found.
 struct Deliverer::Job {
     std::vector<Pushed> pushed;
-    std::vector<std::int64_t> back;
     bool is_tending = false;
     std::vector<std::int64_t> busy_events;
     std::vector<Ask> asks;
@@ -122,7 +130,7 @@ struct Deliverer::Job {
     Tended tending;
     StoreSize size;  ///< with is_tending
     std::vector<std::int64_t> targets;
-    std::vector<std::vector<DueEvent>> due;  ///< for each ask that was answered
+    std::vector<Found> answers;  ///< for each ask that was answered
     std::string error;
     std::string notice;
 };
@@ -133,6 +141,7 @@ Deliverer::Deliverer(std::unique_ptr<EventStore> store, const Options& options,
       owner_(owner),
       store_(std::move(store)),
       schedule_(options.rate, seed()),
+      salt_(seed()),
       clock_(options.clock) {
     job_.set<&Deliverer::work, &Deliverer::on_worked>(*this);
     look_.set<&Deliverer::run>(*this, true);
@@ -188,7 +197,11 @@ void Deliverer::on_line_end(Line& line) noexcept {
 void Deliverer::on_woken(Line& line, std::string_view message) noexcept {
     const UnixMs now_ms = clock_.now_ms();
     for (const Woken& woken : read_woken(message)) {
-        schedule_.wake(woken.target_id);
+        if (woken.event_id != 0) {
+            schedule_.arrived(woken.target_id, now_ms);
+        } else {
+            schedule_.wake(woken.target_id);
+        }
         ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
                        "flashduty deliverer: woken for target %L by event %L", woken.target_id,
                        woken.event_id);
@@ -217,19 +230,38 @@ bool Deliverer::is_settling(std::int64_t event_id) const noexcept {
            (work_ != nullptr && std::any_of(work_->pushed.begin(), work_->pushed.end(), is_it));
 }
 
-/// Those whose events cannot leave now need not wait for longer.
+/// The newest events whose callers wait, by target_id.
+std::unordered_map<std::int64_t, std::int64_t> Deliverer::newest() const noexcept {
+    std::unordered_map<std::int64_t, std::int64_t> newest;
+    for (const auto& [event_id, listening] : listening_) {
+        std::int64_t& known = newest[listening.target_id];
+        known = std::max(known, event_id);
+    }
+    return newest;
+}
+
+/// Those whose events cannot leave now need not wait for longer. Of what arrives for a target that
+/// is away the newest may be the next probe.
 void Deliverer::tell_who_waits(UnixMs now_ms) noexcept {
+    const auto newest = this->newest();
     for (auto at = listening_.begin(); at != listening_.end();) {
         const auto& [event_id, listening] = *at;
+        const std::int64_t target_id = listening.target_id;
+        const bool is_away = schedule_.next_probe_ms(target_id) != 0;
         const bool is_pushed = pushing_.count(event_id) != 0 || is_settling(event_id);
         const bool is_forgotten = now_ms - listening.since_ms > kForgetMs;
-        if (!is_forgotten &&
-            (is_pushed || (!is_leaving_ && schedule_.may_leave(listening.target_id, now_ms)))) {
+        const bool may_leave = !is_leaving_ && schedule_.may_leave(target_id, now_ms) &&
+                               (!is_away || newest.at(target_id) == event_id);
+        if (!is_forgotten && (is_pushed || may_leave)) {
             ++at;
             continue;
         }
         PushVerdict verdict;
         verdict.event_id = event_id;
+        if (const auto text = target_texts_.find(target_id);
+            is_away && text != target_texts_.end()) {
+            verdict.reason = reason_of(target_id, text->second);
+        }
         listening.line->send(write_verdict(verdict));
         at = listening_.erase(at);
     }
@@ -275,9 +307,7 @@ void Deliverer::run() noexcept {
 bool Deliverer::collect(Job& job, UnixMs now_ms) noexcept {
     job.now_ms = now_ms;
     job.pushed = std::move(pushed_);
-    job.back = std::move(back_);
     pushed_.clear();
-    back_.clear();
     if (!is_leaving_) {
         job.is_tending = now_ms >= next_tending_ms_;
         job.asks = schedule_.asks(now_ms);
@@ -290,7 +320,7 @@ bool Deliverer::collect(Job& job, UnixMs now_ms) noexcept {
             job.busy_events.push_back(pushed.settlement.event_id);
         }
     }
-    return !job.pushed.empty() || !job.back.empty() || job.is_tending || !job.asks.empty();
+    return !job.pushed.empty() || job.is_tending || !job.asks.empty();
 }
 
 /// In a thread.
@@ -302,12 +332,12 @@ void Deliverer::work() noexcept {
         }
         return status;
     };
-    if (!job.pushed.empty() || !job.back.empty()) {
+    if (!job.pushed.empty()) {
         std::vector<Settlement> settlements;
         for (const Pushed& pushed : job.pushed) {
             settlements.push_back(pushed.settlement);
         }
-        job.settled = keep(store_->settle(settlements, job.back));
+        job.settled = keep(store_->settle(settlements));
         postpone(job.pushed, store_->take_postponed());
     }
     if (job.is_tending) {
@@ -321,12 +351,10 @@ void Deliverer::work() noexcept {
     }
     for (std::size_t i = 0; i < job.asks.size() && job.found == StoreStatus::kOk; i++) {
         const Ask& ask = job.asks[i];
-        std::vector<DueEvent> due;
-        job.found =
-            keep(ask.is_probe ? store_->probe(ask.target_id, job.now_ms, ask.except, due)
-                              : store_->due(ask.target_id, job.now_ms, ask.most, ask.except, due));
+        Found found;
+        job.found = keep(store_->find(ask.search, job.now_ms, found.due, found.held));
         if (job.found == StoreStatus::kOk) {
-            job.due.push_back(std::move(due));
+            job.answers.push_back(std::move(found));
         }
     }
     job.notice = store_->take_notice();
@@ -365,10 +393,9 @@ void Deliverer::take_settled(Job& job) noexcept {
         }
         pushed_.insert(pushed_.begin(), std::make_move_iterator(job.pushed.begin()),
                        std::make_move_iterator(job.pushed.end()));
-        back_.insert(back_.begin(), job.back.begin(), job.back.end());
         return;
     }
-    if (!job.pushed.empty() || !job.back.empty()) {
+    if (!job.pushed.empty()) {
         count_commit(stats());
     }
     for (const Pushed& pushed : job.pushed) {
@@ -386,27 +413,35 @@ void Deliverer::take_settled(Job& job) noexcept {
 
 void Deliverer::take_due(Job& job, UnixMs now_ms) noexcept {
     for (std::size_t i = 0; i < job.asks.size(); i++) {
-        if (i >= job.due.size()) {
-            schedule_.not_answered(job.asks[i]);
+        const Ask& ask = job.asks[i];
+        if (i >= job.answers.size()) {
+            schedule_.not_answered(ask);
             continue;
         }
-        const std::int64_t target_id = job.asks[i].target_id;
-        const std::size_t count = schedule_.answered(job.asks[i], job.due[i].size(), now_ms);
+        Found& found = job.answers[i];
+        const std::size_t count = schedule_.answered(ask, found.due.size(), found.held, now_ms);
         for (std::size_t k = 0; k < count; k++) {
             // One that failed at once may have sent the target away.
-            if (k != 0 && !schedule_.may_leave(target_id, now_ms)) {
-                schedule_.wake(target_id);
+            const std::int64_t target_id = ask.search.target_id;
+            if (k != 0 && (schedule_.next_probe_ms(target_id) != 0 ||
+                           !schedule_.may_leave(target_id, now_ms))) {
+                schedule_.not_started(ask);
                 break;
             }
-            push(std::move(job.due[i][k]), now_ms);
+            push(ask.kind, std::move(found.due[k]), now_ms);
         }
     }
 }
 
 void Deliverer::take_tended(Job& job) noexcept {
+    std::vector<std::int64_t> dead;
     for (const DeadLetter& letter : job.tending.dead) {
         log_dead(letter.alert_key, letter.event_id, letter.reason);
         count_replay(stats(), Fate::kRefused, status_now_ms());
+        dead.push_back(letter.event_id);
+    }
+    if (!dead.empty()) {
+        schedule_.forget(dead);
     }
     for (const DeadLetter& letter : job.tending.deleted) {
         log(NGX_LOG_ERR, "flashduty spool: dead letter of alert \"%s\", event %L, deleted: %s",
@@ -420,11 +455,6 @@ void Deliverer::take_tended(Job& job) noexcept {
     }
     if (job.tending.requeued != 0) {
         log(NGX_LOG_NOTICE, "flashduty spool: %uz dead letters wait again", job.tending.requeued);
-    }
-    if (!knows_targets_ && job.tended == StoreStatus::kOk) {
-        // Nobody knows any more which of them are away: all count as back.
-        back_.insert(back_.end(), job.targets.begin(), job.targets.end());
-        knows_targets_ = true;
     }
     for (const std::int64_t target_id : job.targets) {
         schedule_.wake(target_id);
@@ -452,16 +482,17 @@ void Deliverer::set_timer(UnixMs now_ms) noexcept {
 
 // ---------------------------------------------------------------- pushes
 
-void Deliverer::push(DueEvent&& event, UnixMs now_ms) noexcept {
-    schedule_.started(event.target_id, event.alert_id, now_ms);
+void Deliverer::push(Ask::Kind kind, DueEvent&& event, UnixMs now_ms) noexcept {
+    schedule_.started(kind, event, now_ms);
     pushing_.emplace(event.event_id, event.target_id);
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
                    "flashduty deliverer: event %L of target %L leaves, attempt %uD", event.event_id,
                    event.target_id, event.attempts + 1);
     TargetText& text =
         target_texts_
-            .try_emplace(event.target_id,
-                         TargetText{event.server, event.location, {}, Blame::kNobody, 0, 0})
+            .try_emplace(
+                event.target_id,
+                TargetText{event.server, event.location, {}, {}, {}, false, Blame::kNobody, 0, 0})
             .first->second;
     text.pushed_ms = now_ms;
     ngx_http_conf_ctx_t* server = find_server(*options_.servers, event.server);
@@ -512,26 +543,69 @@ void Deliverer::on_judged(Push& push, Delivery& delivery) noexcept {
              std::string(delivery.push.reason));
 }
 
+/// Where a push ended: as nginx has sent it, else as far as it is known.
+Place Deliverer::place_of(const DueEvent& event, const Delivery& delivery) const noexcept {
+    const ngx_http_request_t* sr = delivery.push.request;
+    const ngx_http_upstream_t* upstream = sr == nullptr ? nullptr : sr->upstream;
+    Sha256 hash;
+    hash.add({reinterpret_cast<const char*>(&salt_), sizeof(salt_)});
+    if (upstream != nullptr && upstream->uri.len != 0) {
+        hash.add(to_view(upstream->uri));
+    } else {
+        hash.add(event.location);
+        hash.add("?");
+        hash.add(event.arguments);
+    }
+    std::array<unsigned char, kSha256Bytes> digest{};
+    Place place = 0;
+    if (hash.finish(digest)) {
+        std::memcpy(&place, digest.data(), sizeof(place));
+    }
+    return place;
+}
+
+/// What is to be said of refused events that wait.
+std::string Deliverer::not_compared(std::int64_t target_id,
+                                    const std::string& reason) const noexcept {
+    return std::to_string(std::max<std::size_t>(schedule_.refused(target_id), 1)) +
+           " events are refused: " + reason + "; nothing else was sent to compare";
+}
+
+/// Why nothing, or not all, leaves for a target.
+std::string Deliverer::reason_of(std::int64_t target_id, const TargetText& text) const noexcept {
+    const bool is_away = schedule_.next_probe_ms(target_id) != 0;
+    const bool is_refused = schedule_.refused(target_id) > 0 && (!is_away || text.is_refusal);
+    return is_refused ? not_compared(target_id, text.refusal) : text.reason;
+}
+
 /// `delivery` is nullptr when nothing was pushed.
-void Deliverer::end_push(const DueEvent& event, Fate fate, Delivery* delivery,
-                         const std::string& reason) noexcept {
+void Deliverer::end_push(const DueEvent& event, Fate answer, Delivery* delivery,
+                         const std::string& why) noexcept {
     const UnixMs now_ms = clock_.now_ms();
-    const Schedule::Ended ended = schedule_.ended(
-        event.target_id, event.alert_id, fate,
-        delivery == nullptr ? 0 : retry_after_ms(delivery->push.retry_after), now_ms);
+    PushEnded end;
+    end.fate = answer;
+    if (delivery != nullptr) {
+        end.place = place_of(event, *delivery);
+        end.retry_after_ms = retry_after_ms(delivery->push.retry_after);
+        end.is_too_frequent = delivery->push.verdict == Verdict::kSlowDown;
+    }
+    const Schedule::Ended ended = schedule_.ended(event.target_id, event.alert_id, end, now_ms);
+    const Fate fate = ended.fate;
+    const std::string reason = ended.is_compared ? why : not_compared(event.target_id, why);
+    if (fate == Fate::kWaits) {
+        TargetText& text = target_texts_[event.target_id];
+        text.is_refusal = !ended.is_compared;
+        (text.is_refusal ? text.refusal : text.reason) = for_log(why);
+    }
     if (delivery != nullptr) {
         target_texts_[event.target_id].blame = blame_of(*delivery);
     }
-    const bool is_refused = delivery != nullptr && delivery->push.verdict == Verdict::kEventRefused;
     if (fate == Fate::kWaits) {
-        log_away(event, ended.change, is_refused, reason, now_ms);
+        log_away(event, ended.change, !ended.is_compared, why, now_ms);
     }
     record_end(event, fate, delivery, reason, now_ms);
-    if (ended.change.kind != TargetChange::Kind::kNone) {
+    if (ended.change.kind != TargetChange::Kind::kNone || !ended.is_compared) {
         show_targets();
-    }
-    if (ended.change.kind == TargetChange::Kind::kBack) {
-        back_.push_back(event.target_id);
     }
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
                    "flashduty deliverer: event %L %s, due %L", event.event_id,
@@ -544,7 +618,7 @@ void Deliverer::end_push(const DueEvent& event, Fate fate, Delivery* delivery,
     pushed.settlement.fate = fate;
     pushed.settlement.settled_ms = now_ms;
     pushed.settlement.due_ms = ended.due_ms;
-    pushed.settlement.reason = reason;
+    pushed.settlement.reason = why;
     pushed.verdict.event_id = event.event_id;
     pushed.verdict.fate = fate;
     pushed.verdict.reason = reason;
@@ -615,9 +689,6 @@ void Deliverer::record_end(const DueEvent& event, Fate fate, Delivery* delivery,
                 static_cast<std::int64_t>(status_now_ms() - news.away_since_ms) / 1000);
         }
     }
-    if (fate == Fate::kWaits) {
-        target_texts_[event.target_id].reason = for_log(reason);
-    }
     const bool is_pushed = delivery != nullptr && delivery->push.end.http_status != 0;
     if (!is_pushed || listening_.count(event.event_id) != 0) {
         return;  // its caller counts it
@@ -649,13 +720,15 @@ void Deliverer::show_targets() noexcept {
         }
         TargetFact fact;
         if (state != states.end()) {
-            text.since_ms = state->second.since_ms;
-            fact.is_away = state->second.is_away;
-            fact.next_try_ms = to_status(clock_, state->second.next_probe_ms);
+            const TargetState& now = state->second;
+            fact.is_away = now.is_away || now.refused > 0;
+            text.since_ms = fact.is_away && !now.is_away ? now.refused_ms : now.since_ms;
+            text.shown = reason_of(at->first, text);
+            fact.next_try_ms = to_status(clock_, now.next_probe_ms);
         }
         fact.name = {text.server, text.location};
         fact.since_ms = to_status(clock_, text.since_ms);
-        fact.reason = text.reason;
+        fact.reason = text.shown;
         fact.blame = text.blame;
         facts.push_back(fact);
         ++at;

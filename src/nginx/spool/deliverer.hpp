@@ -56,7 +56,10 @@ class Deliverer {
     struct TargetText {
         std::string server;
         std::string location;
-        std::string reason;  ///< why the last push that failed did
+        std::string reason;   ///< why the last push that failed did
+        std::string refusal;  ///< and the last that was refused and waits
+        std::string shown;    ///< one of both
+        bool is_refusal;      ///< that was the last of all
         Blame blame;
         UnixMs pushed_ms;
         UnixMs since_ms;  ///< see TargetState
@@ -84,6 +87,7 @@ class Deliverer {
     void on_woken(Line& line, std::string_view message) noexcept;
     void tell(const PushVerdict& verdict) noexcept;
     [[nodiscard]] bool is_settling(std::int64_t event_id) const noexcept;
+    [[nodiscard]] std::unordered_map<std::int64_t, std::int64_t> newest() const noexcept;
     void tell_who_waits(UnixMs now_ms) noexcept;
 
     // What a thread does.
@@ -97,10 +101,15 @@ class Deliverer {
     void set_timer(UnixMs now_ms) noexcept;
 
     // Pushes.
-    void push(DueEvent&& event, UnixMs now_ms) noexcept;
+    void push(Ask::Kind kind, DueEvent&& event, UnixMs now_ms) noexcept;
     void on_judged(Push& push, Delivery& delivery) noexcept;
     void end_push(const DueEvent& event, Fate fate, Delivery* delivery,
                   const std::string& reason) noexcept;
+    [[nodiscard]] std::string reason_of(std::int64_t target_id,
+                                        const TargetText& text) const noexcept;
+    [[nodiscard]] Place place_of(const DueEvent& event, const Delivery& delivery) const noexcept;
+    [[nodiscard]] std::string not_compared(std::int64_t target_id,
+                                           const std::string& reason) const noexcept;
     void log_away(const DueEvent& event, const TargetChange& change, bool is_refused,
                   const std::string& reason, UnixMs now_ms) noexcept;
 
@@ -115,6 +124,7 @@ class Deliverer {
     Owner owner_;
     std::unique_ptr<EventStore> store_;
     Schedule schedule_;
+    std::uint64_t salt_;  ///< of places
     SpoolClock clock_;
     std::unique_ptr<LineServer> server_;
     std::unordered_map<Line*, std::unique_ptr<Line>> lines_;
@@ -123,16 +133,14 @@ class Deliverer {
                                                                  ///< ones are not in it
     std::unordered_map<std::int64_t, TargetText> target_texts_;  ///< by target_id
     std::vector<Pushed> pushed_;
-    std::vector<std::int64_t> back_;  ///< targets that are back, not written down yet
-    std::unique_ptr<Job> work_;       ///< belongs to the thread while the job is out
+    std::unique_ptr<Job> work_;  ///< belongs to the thread while the job is out
     ThreadJob job_;
     Timer look_;
     Timer retry_;  ///< keeps a leaving worker until its last outcome is written down
     const StatusMs begun_ms_ = status_now_ms();
     UnixMs next_tending_ms_ = 0;
-    UnixMs not_before_ms_ = 0;    ///< the store could not be used
-    unsigned failures_ = 0;       ///< of the store, one after the other
-    bool knows_targets_ = false;  ///< that had events when it began
+    UnixMs not_before_ms_ = 0;  ///< the store could not be used
+    unsigned failures_ = 0;     ///< of the store, one after the other
     bool is_leaving_ = false;
     bool is_running_ = false;
 };
