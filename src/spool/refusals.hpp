@@ -1,4 +1,4 @@
-// Which refusal of an event is final: only one beside a yes, see gateway.md, "Refused for good only
+// Which refusal of an event is final: only one beside a yes, see docs/delivery.md, "Refused for good only
 // beside a yes". A wrong key, licence or route is refused by many names, so that a refusal alone
 // says nothing about the event.
 #pragma once
