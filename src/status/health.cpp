@@ -10,7 +10,7 @@ namespace flashduty {
 
 namespace {
 
-/// A deliverer that has not shown itself for so long is gone, or stands still.
+/// Silence after which a deliverer counts as gone or stuck.
 constexpr std::uint64_t kAbsentMs = 10 * kSecondMs;
 
 bool has_trouble(const StatusView& view, SpoolUser user) noexcept {
@@ -21,13 +21,13 @@ bool is_recent(const StatusView& view, StatusMs time_ms) noexcept {
     return time_ms != 0 && time_ms + kFailedForMs > view.context.now_ms;
 }
 
-/// Refuses one event after the other. With a spool those wait until another one was taken.
+/// Refuses event after event. With a spool, refused events wait until another one is taken.
 bool is_refusing(const StatusView& view, const TargetView& target) noexcept {
     return !view.context.has_spool && is_recent(view, target.refused_ms);
 }
 
 bool is_down(const StatusView& view, const TargetView& target) noexcept {
-    // A deliverer that cannot read what waits tries nothing: what it knows is of long ago.
+    // A deliverer that cannot read the queue tries nothing: its knowledge is old.
     const bool is_tried =
         view.context.has_spool && target.is_spooled_to && !has_trouble(view, SpoolUser::kDeliverer);
     return (!target.is_up && (is_tried || is_recent(view, target.failed_ms))) ||
@@ -38,8 +38,8 @@ StatusMs down_since(const StatusView& view, const TargetView& target) noexcept {
     return target.is_up && is_refusing(view, target) ? target.refused_since_ms : target.since_ms;
 }
 
-/// Whether the reason of one matters more than that of another: what somebody can act on, and then
-/// what concerns most alerts. What is left of an old configuration comes last.
+/// Order of reasons: first what somebody can act on, then what concerns most alerts. Leftovers of
+/// an old configuration come last.
 bool matters_more(const TargetView& a, const TargetView& b) noexcept {
     const auto rank = [](const TargetView& target) {
         return target.blame == Blame::kStray ? 0 : target.blame == Blame::kNobody ? 1 : 2;
@@ -50,13 +50,13 @@ bool matters_more(const TargetView& a, const TargetView& b) noexcept {
     return a.held != b.held ? a.held > b.held : a.since_ms < b.since_ms;
 }
 
-/// Those that are down, of those whose events a spool takes or of all others.
+/// Targets that are down, either of those that a spool takes events for or of all others.
 struct Down {
-    const TargetView* first = nullptr;   ///< what matters most; nullptr: none is down
-    const TargetView* second = nullptr;  ///< the next that has another reason
-    std::size_t alike = 0;               ///< others with the reason of the first
+    const TargetView* first = nullptr;   ///< most important; nullptr: none is down
+    const TargetView* second = nullptr;  ///< next with another reason
+    std::size_t alike = 0;               ///< others with the first one's reason
     std::size_t count = 0;
-    StatusMs since_ms = 0;  ///< when the first of them went down
+    StatusMs since_ms = 0;  ///< when the first target went down
 };
 
 template <class Visit>
@@ -91,7 +91,7 @@ Down find_down(const StatusView& view, bool is_nowhere) noexcept {
     return down;
 }
 
-/// Since when nothing is known to be wrong.
+/// Time since which nothing is known to be wrong.
 StatusMs well_since(const StatusView& view) noexcept {
     StatusMs since_ms = view.figures->started_ms;
     for (std::size_t i = 0; i < view.target_count; i++) {
@@ -104,8 +104,8 @@ StatusMs well_since(const StatusView& view) noexcept {
     return since_ms;
 }
 
-/// What is wrong with a target, by its name where there are several; and how many others have the
-/// same.
+/// Reason of a target, with its name where there are several, and the number of others with the
+/// same reason.
 std::string_view reason_of(Arena& arena, const StatusView& view, const TargetView& down,
                            std::size_t alike) noexcept {
     const std::string_view reason =
@@ -122,7 +122,7 @@ std::string_view reason_of(Arena& arena, const StatusView& view, const TargetVie
     return concat(arena, down.name, others, std::string_view(": "), reason);
 }
 
-/// What is wrong with the targets: the two reasons that matter most.
+/// Reasons of the targets: the two that matter most.
 std::string_view reason_of(Arena& arena, const StatusView& view, const Down& down) noexcept {
     const std::string_view first = reason_of(arena, view, *down.first, down.alike);
     if (down.second == nullptr) {
@@ -138,7 +138,7 @@ std::string_view reason_of(Arena& arena, const StatusView& view, const Down& dow
                   rest);
 }
 
-/// Both, where the spool has trouble, too.
+/// Adds the spool's trouble, if any.
 std::string_view with_trouble(Arena& arena, const StatusView& view,
                               std::string_view reason) noexcept {
     return view.trouble_brief.empty()
@@ -150,7 +150,7 @@ Health health_with_spool(Arena& arena, const StatusView& view, const Down& down)
     const SpoolFigures<std::uint64_t>& spool = view.figures->spool;
     const bool takes_nothing = has_trouble(view, SpoolUser::kAcceptor);
     if (down.first != nullptr) {
-        // A balancer that sends no more alerts must be told at some time that one may be taken.
+        // A balancer that stopped sending alerts must learn at some time that one may be taken.
         const bool is_failing = takes_nothing && is_recent(view, spool.trouble_seen_ms);
         return {is_failing ? State::kFailing : State::kSpooling,
                 with_trouble(arena, view, reason_of(arena, view, down)),

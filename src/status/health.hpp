@@ -1,4 +1,4 @@
-// Whether an alert that is sent now would be taken: README, "Metrics and health".
+// Health: would an alert that is sent now be taken? README, "Metrics and health".
 #pragma once
 
 #include "status_view.hpp"
@@ -11,11 +11,11 @@ static_assert(std::size(kStateNames) == kCountOf<State>);
 
 struct Health {
     State state = State::kDelivering;
-    std::string_view reason;  ///< one sentence; empty where there is nothing to say
+    std::string_view reason;  ///< one sentence; empty: nothing to say
     StatusMs since_ms = 0;    ///< when the state began
 };
 
-/// An alert would be lost with State::kFailing only. The reason lives in the arena.
+/// Only State::kFailing would lose an alert. The reason lives in the arena.
 [[nodiscard]] Health health_of(Arena& arena, const StatusView& view) noexcept;
 
 /// `{"state":…,"reason":…,"since":…}`; empty when out of memory.

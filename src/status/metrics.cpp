@@ -41,7 +41,7 @@ void list_histogram(MetricSink& sink, const MetricHead& head,
     sink.end();
 }
 
-/// Told from the start: what begins at 0 can be seen to rise.
+/// Statuses listed from the start: a rise from 0 can be seen.
 constexpr unsigned kToldStatuses[] = {200, 400, 401, 403, 404, 429, 500, 502, 503};
 
 bool is_told(unsigned status) noexcept {
@@ -49,7 +49,7 @@ bool is_told(unsigned status) noexcept {
            std::end(kToldStatuses);
 }
 
-/// These HTTP statuses and those that have come, and all other ends.
+/// Lists kToldStatuses, the other statuses that have come, and all other ends.
 void list_pushes(MetricSink& sink, const Snapshot& figures) noexcept {
     sink.begin({"flashduty_pushes_total", kCounter,
                 "Pushes to Flashduty that have ended, by HTTP status or what came in its place.",

@@ -1,4 +1,4 @@
-// The figures by their names: what every format shows.
+// List of the metrics by name, for every format.
 #pragma once
 
 #include "number.hpp"
@@ -12,19 +12,19 @@ struct MetricHead {
     std::string_view name;
     MetricType type;
     std::string_view help;
-    std::string_view label;  ///< empty: the figure is one number
+    std::string_view label;  ///< empty: the metric is one number
 };
 
-/// A format. For each figure begin(), the values and end() are called.
+/// A format. Each metric calls begin(), the values and end().
 class MetricSink {
   public:
     virtual void begin(const MetricHead& head) noexcept = 0;
 
-    /// `label` is empty for a figure that is one number.
+    /// An empty `label`: the metric is one number.
     virtual void value(std::string_view label, std::string_view number) noexcept = 0;
 
-    /// As buckets do, `count` counts all those that are shorter, too. The last has the bound
-    /// `+Inf`.
+    /// Cumulative, as Prometheus buckets are: `count` includes all shorter durations. The last
+    /// bound is `+Inf`.
     virtual void bucket(std::string_view bound, std::uint64_t count) noexcept = 0;
     virtual void sum(std::string_view seconds, std::uint64_t count) noexcept = 0;
 
@@ -36,10 +36,10 @@ class MetricSink {
     ~MetricSink() = default;
 };
 
-/// Gives a sink all figures.
+/// Gives all metrics to a sink.
 void list_metrics(const StatusView& view, MetricSink& sink) noexcept;
 
-/// How long the first event that waits has been waiting.
+/// Age of the oldest waiting event.
 [[nodiscard]] std::uint64_t oldest_wait_ms(const StatusView& view) noexcept;
 
 }  // namespace flashduty

@@ -7,7 +7,7 @@
 
 namespace flashduty {
 
-/// A number in decimal digits, for as long as this lives.
+/// A number in decimal digits. Owns its text.
 class Digits {
   public:
     explicit Digits(std::uint64_t number) noexcept { append(number); }

@@ -19,8 +19,8 @@ constexpr std::string_view name_of(MetricType type) noexcept {
     return "histogram";
 }
 
-/// One line for each value. JSON's escapes are those of label values, too, where a text has no
-/// control characters.
+/// One line for each value. JSON escapes are valid in label values, since texts have no control
+/// characters.
 class PrometheusSink final : public MetricSink {
   public:
     explicit PrometheusSink(JsonSink& out) noexcept : out_(out) {}

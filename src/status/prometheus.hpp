@@ -1,4 +1,4 @@
-// The figures as Prometheus reads them: its text format 0.0.4.
+// Metrics in Prometheus' text format 0.0.4.
 // https://prometheus.io/docs/instrumenting/exposition_formats/
 #pragma once
 

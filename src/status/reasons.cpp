@@ -7,7 +7,7 @@ namespace flashduty {
 
 namespace {
 
-/// A copy of the text of a record, which lives in the arena.
+/// Copies the text of a record into the arena.
 template <std::size_t Words>
 std::string_view text_of(Arena& arena, const Sealed<StatsWord, Words>& sealed) noexcept {
     Sealed<std::uint64_t, Words> copy;

@@ -1,4 +1,4 @@
-// What a caller is told of the place that its alert goes to, beside what came of it.
+// State of the target and the spool, in words for a caller's answer.
 #pragma once
 
 #include <string_view>
@@ -8,12 +8,12 @@
 
 namespace flashduty {
 
-/// Why an event for that target waits: the target is away, the spool has trouble, or both; empty
-/// where nothing is known to be wrong.
+/// Reason why an event for this target waits: the target is away, the spool has trouble, or both;
+/// empty where nothing is known to be wrong.
 [[nodiscard]] std::string_view why_it_waits(Arena& arena, const Stats& stats,
                                             std::uint64_t target_key) noexcept;
 
-/// `reason`, after what is wrong with the spool where it has trouble.
+/// Puts the spool's trouble, if any, before `reason`.
 [[nodiscard]] std::string_view with_trouble(Arena& arena, const Stats& stats,
                                             std::string_view reason) noexcept;
 

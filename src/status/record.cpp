@@ -27,7 +27,7 @@ Minute<StatsWord>& minute_at(Stats& stats, StatusMs now_ms) noexcept {
     return stats.minutes[now_ms / kMinuteMs % kMinutes];
 }
 
-/// One more in this minute: what is there of another one is forgotten.
+/// Adds one in this minute; the count of an older minute is dropped.
 void add_to_minute(StatsWord& word, StatusMs now_ms) noexcept {
     const std::uint64_t minute = now_ms / kMinuteMs;
     std::uint64_t seen = word.load(kRelaxed);
@@ -43,7 +43,7 @@ struct AlertText {
     std::size_t most_bytes;
 };
 
-/// In the order in which they are read.
+/// Texts in the order in which they are read.
 constexpr AlertText kAlertTexts[] = {
     {&AlertFact::biz_id, 32},  {&AlertFact::biz_name, 96}, {&AlertFact::title, 384},
     {&AlertFact::status, 8},   {&AlertFact::code, 48},     {&AlertFact::request_id, 80},
@@ -82,7 +82,7 @@ std::uint64_t mix(std::uint64_t hash, std::string_view text) noexcept {
     return hash ^ hash >> 32;
 }
 
-/// A text in a room of its own, which is cut where that ends.
+/// A text in its own buffer, cut at the buffer's end.
 template <std::size_t Room>
 class ShortText {
   public:
@@ -98,8 +98,8 @@ class ShortText {
     std::size_t size_ = 0;
 };
 
-/// `127.0.0.1:8080 gateway.example /flashduty`, a byte more than there is room for where it is too
-/// long: then that will be seen.
+/// `127.0.0.1:8080 gateway.example /flashduty`. A name that is too long fills one byte more than
+/// there is room for, so that the overflow is seen.
 ShortText<kTargetNameBytes + 1> text_of(const TargetName& name) noexcept {
     ShortText<kTargetNameBytes + 1> text;
     return text.add(name.server).add(name.server.empty() ? "" : " ").add(name.location);
@@ -134,7 +134,7 @@ void clear(Target<StatsWord>& target) noexcept {
     }
 }
 
-/// Makes a free or forgotten place that target's; false when another has come first.
+/// Gives a free or forgotten place to this target; false when another worker was first.
 bool claim(StatsWord& place, Target<StatsWord>& target, const TargetName& name, std::uint64_t key,
            StatusMs now_ms) noexcept {
     std::uint64_t before = place.load(kRelaxed);
@@ -150,7 +150,7 @@ bool claim(StatsWord& place, Target<StatsWord>& target, const TargetName& name, 
     return true;
 }
 
-/// The place of a target, a new one where it has none; that of all others when there is none left.
+/// Place of a target, a new one if it has none; the shared place when none is left.
 Target<StatsWord>& target_at(Stats& stats, std::uint64_t key, const TargetName& name,
                              StatusMs now_ms) noexcept {
     constexpr std::size_t kNone = kTargets;
@@ -168,7 +168,7 @@ Target<StatsWord>& target_at(Stats& stats, std::uint64_t key, const TargetName& 
             break;
         }
     }
-    // From there on, for another worker may be as quick.
+    // Search from there on: another worker may have been as quick.
     for (std::size_t i = 0; free_place != kNone && i < kTargets; i++) {
         place = (free_place + i) % kTargets;
         if (claim(stats.target_keys[place], stats.targets[place], name, key, now_ms)) {
@@ -179,7 +179,7 @@ Target<StatsWord>& target_at(Stats& stats, std::uint64_t key, const TargetName& 
     return stats.other;
 }
 
-/// A reason where more than one target has the place.
+/// Writes a reason with its target's name where several targets share the place.
 void write_reason(const Stats& stats, Target<StatsWord>& target, const TargetName& name,
                   std::string_view text) noexcept {
     if (&target != &stats.other) {
@@ -212,7 +212,7 @@ void end_refusals(Target<StatsWord>& target) noexcept {
     }
 }
 
-/// True when as many different alert keys as count were refused, this one among them.
+/// True when enough different alert keys in a row were refused, this one included.
 bool is_one_of_enough(Target<StatsWord>& target, std::string_view alert_key) noexcept {
     const std::uint64_t key = mix(0, alert_key) | 1;
     for (std::size_t i = 0; i < kRefusedKeys; i++) {
@@ -275,7 +275,7 @@ static_assert(RejectedWriter::room_for(kAddressBytes) +
                   RejectedWriter::room_for(kRejectedReasonBytes) <=
               kRejectedWords * sizeof(std::uint64_t));
 
-/// The one of that key, else the one of which nothing was heard for longest.
+/// Place with this key, else the one unused for longest.
 Rejected<StatsWord>& rejected_place(Stats& stats, std::uint64_t key) noexcept {
     Rejected<StatsWord>* oldest = stats.rejected;
     for (Rejected<StatsWord>& place : stats.rejected) {
@@ -375,8 +375,8 @@ PushNews note_push(Stats& stats, std::uint64_t key, const TargetName& name, cons
             target.doubt.store(index_of(push.doubt), kRelaxed);
             break;
     }
-    // A refusal of what the spool has sent is the deliverer's to judge; and of those that share a
-    // place, one that is well says nothing of the one that has failed.
+    // The deliverer judges refusals of pushes from the spool. On a shared place, a target that is
+    // well says nothing about one that has failed.
     const bool is_well = push.is_live || push.fate == Fate::kDelivered;
     if (!is_well || (is_shared && stats.other_key.load(kRelaxed) != key)) {
         return {};
@@ -393,7 +393,7 @@ PushNews note_push(Stats& stats, std::uint64_t key, const TargetName& name, cons
 
 bool is_news(Stats& stats, const TargetName& name, std::string_view reason,
              StatusMs now_ms) noexcept {
-    // A count at its start grows from push to push.
+    // Skips a count at the start, which grows from push to push.
     while (!reason.empty() && reason[0] >= '0' && reason[0] <= '9') {
         reason.remove_prefix(1);
     }
@@ -459,7 +459,7 @@ namespace {
 void publish(Stats& stats, Target<StatsWord>& target, const TargetFact& fact,
              StatusMs now_ms) noexcept {
     target.is_spooled_to.store(1, kRelaxed);
-    // Of a deliverer to which nothing comes, because the spool takes nothing, it is old.
+    // A deliverer's word is old if nothing reaches it because the spool takes nothing.
     if (!fact.is_away && target.failed_ms.load(kRelaxed) + kFailedForMs > now_ms) {
         return;
     }
@@ -475,7 +475,7 @@ void publish(Stats& stats, Target<StatsWord>& target, const TargetFact& fact,
     target.is_away.store(fact.is_away ? 1 : 0, kRelaxed);
 }
 
-/// What a deliverer does not know any more counts as back.
+/// Targets that a deliverer no longer knows count as back.
 void forget(Target<StatsWord>& target, StatusMs now_ms) noexcept {
     if (target.is_spooled_to.exchange(0, kRelaxed) == 0) {
         return;
@@ -488,7 +488,7 @@ void forget(Target<StatsWord>& target, StatusMs now_ms) noexcept {
     }
 }
 
-/// What is worse of two that share a place: that one is away, else what is newer.
+/// Worse of two targets that share a place: the one that is away, else the newer.
 const TargetFact& worse_of(const TargetFact& a, const TargetFact& b) noexcept {
     if (a.is_away != b.is_away) {
         return a.is_away ? a : b;

@@ -1,5 +1,4 @@
-// What workers tell the figures. Nobody waits here for anybody, and no call fails. All texts are
-// valid UTF-8.
+// Recording by the workers. No call waits or fails. All texts are valid UTF-8.
 #pragma once
 
 #include <string_view>
@@ -20,12 +19,12 @@ void count_answer(Stats& stats, AnsweredAs answer, StatusMs now_ms) noexcept;
 void count_cut(Stats& stats, CutField field) noexcept;
 void count_dropped_labels(Stats& stats, std::size_t count) noexcept;
 
-/// An alert and what became of it.
+/// An alert and its result.
 struct AlertFact {
     StatusMs time_ms = 0;
     AnsweredAs outcome = AnsweredAs::kFailed;
     bool has_delay = false;
-    std::uint64_t delay_ms = 0;  ///< from its arrival to Flashduty's yes
+    std::uint64_t delay_ms = 0;  ///< from arrival to Flashduty's yes
     std::string_view biz_id;
     std::string_view biz_name;
     std::string_view title;
@@ -37,15 +36,15 @@ struct AlertFact {
 
 void record_alert(Stats& stats, const AlertFact& alert) noexcept;
 
-/// A request from that address was rejected.
+/// Counts a rejected request from `address`.
 void record_rejected(Stats& stats, std::string_view address, std::string_view reason,
                      StatusMs now_ms) noexcept;
 
 // ---------------------------------------------------------------- pushes
 
-/// How a push has ended.
+/// End of a push.
 struct PushFact {
-    unsigned http_status = 0;  ///< 0: what came was none to go by
+    unsigned http_status = 0;  ///< 0: no usable status came
     PushFailure failure = PushFailure::kUnreadable;
     std::uint64_t duration_ms = 0;
 };
@@ -56,19 +55,19 @@ void count_delivery(Stats& stats, std::uint64_t delay_ms, StatusMs now_ms) noexc
 
 void count_replay(Stats& stats, Fate fate, StatusMs now_ms) noexcept;
 
-/// Where a push goes to: a server block and a uri in it without its arguments.
+/// Target of a push: a server block and a uri in it without its arguments.
 struct TargetName {
     std::string_view server;
     std::string_view location;
 };
 
-/// Stands for the name, in all workers.
+/// Key that stands for the name, the same in all workers.
 [[nodiscard]] std::uint64_t target_key(const TargetName& name) noexcept;
 
-/// The place of a target; nullptr when it has none, or that of others tells of another one.
+/// Place of a target; nullptr when it has none, or when the shared place is about another one.
 [[nodiscard]] const Target<StatsWord>* find_target(const Stats& stats, std::uint64_t key) noexcept;
 
-/// What a push says of its target.
+/// Result of a push for its target.
 struct PushNote {
     Fate fate = Fate::kDelivered;
     std::string_view reason;  ///< unless delivered
@@ -78,27 +77,28 @@ struct PushNote {
     Blame blame = Blame::kNobody;
 };
 
-/// What of a push the log is to say.
+/// News of a push for the log.
 struct PushNews {
-    bool is_doubted = false;     ///< the first delivery there that makes one doubt it
+    bool is_doubted = false;     ///< first delivery there that raises doubt
     bool is_back = false;        ///< the log has said that the target is away
-    StatusMs away_since_ms = 0;  ///< with is_back
+    StatusMs away_since_ms = 0;  ///< set with is_back
 };
 
-/// Of a push from the spool that has to wait nothing is noted here: see publish_targets(). `key` is
-/// the target_key() of `name`.
+/// Notes nothing for a push from the spool that has to wait: see publish_targets(). `key` is the
+/// target_key() of `name`.
 PushNews note_push(Stats& stats, std::uint64_t key, const TargetName& name, const PushNote& push,
                    StatusMs now_ms) noexcept;
 
-/// True when the log is to say why that target takes nothing: not again what it has said already,
-/// be it in another process.
+/// True when the log should say why this target takes nothing: false if it has said so already, in
+/// any process.
 [[nodiscard]] bool is_news(Stats& stats, const TargetName& name, std::string_view reason,
                            StatusMs now_ms) noexcept;
 
-/// An alert that could not go to that target at once: the more, the more its reason matters.
+/// Counts an alert that could not go to this target at once: the more, the more its reason matters.
 void count_held(Stats& stats, std::uint64_t key, const TargetName& name, StatusMs now_ms) noexcept;
 
-/// An event has nowhere to go: the uri of its push is empty. `name` is where that uri stands.
+/// Records an event without a target: the uri of its push is empty. `name` is where that uri
+/// stands.
 void note_nowhere(Stats& stats, const TargetName& name, std::string_view reason,
                   StatusMs now_ms) noexcept;
 
@@ -108,12 +108,12 @@ inline void count_commit(Stats& stats) noexcept {
     stats.spool.commits.fetch_add(1, std::memory_order_relaxed);
 }
 
-/// Somebody cannot use the spool. True for the first who says so.
+/// Begins a user's trouble with the spool. True for the first user.
 /// `brief` is a short form of the reason, to stand beside another one: `the spool's disk is full`.
 [[nodiscard]] bool begin_trouble(Stats& stats, SpoolUser user, std::string_view brief,
                                  std::string_view reason, StatusMs now_ms) noexcept;
 
-/// They can. True when somebody could not before, and nobody is left who cannot.
+/// Ends a user's trouble. True when it was the last one.
 [[nodiscard]] bool end_trouble(Stats& stats, SpoolUser user, StatusMs now_ms) noexcept;
 
 struct SpoolFact {
@@ -123,10 +123,10 @@ struct SpoolFact {
     StatusMs oldest_ms = 0;
 };
 
-/// By the deliverer, every second or so.
+/// Called by the deliverer, every second or so.
 void publish_spool(Stats& stats, const SpoolFact& spool, StatusMs now_ms) noexcept;
 
-/// By the deliverer, whenever a push has failed.
+/// Called by the deliverer, whenever a push has failed.
 void publish_last_error(Stats& stats, std::string_view reason) noexcept;
 
 struct TargetFact {
@@ -138,12 +138,12 @@ struct TargetFact {
     Blame blame = Blame::kNobody;
 };
 
-/// A deliverer that has begun lately does not know yet what another one knew before it.
+/// Time within which a new deliverer may not know yet what the previous one knew.
 inline constexpr std::uint64_t kNewDelivererMs = 10 * kSecondMs;
 
-/// By the deliverer, which began at `begun_ms`: all targets that it knows. Those that one before it
-/// knew count as back when it has had time to find out. One that was away then and is now, was all
-/// the time.
+/// Called by the deliverer, which began at `begun_ms`, with all targets that it knows. Targets of a
+/// previous deliverer count as back once this one has had time to find out. A target that was away
+/// then and is now has been away all the time.
 void publish_targets(Stats& stats, const TargetFact* targets, std::size_t count, StatusMs begun_ms,
                      StatusMs now_ms) noexcept;
 

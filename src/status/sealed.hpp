@@ -1,4 +1,4 @@
-// Records in shared memory that many write and many read, and nobody waits for anybody.
+// Records in shared memory with many writers and many readers, without locks.
 #pragma once
 
 #include <algorithm>
@@ -10,8 +10,8 @@
 
 namespace flashduty {
 
-/// Some words under a seal, which is made of them: where a writer was killed in the middle, or two
-/// have written at once, seal and words do not fit, and a reader leaves the record out.
+/// Words under a seal computed from them. If a writer was killed in the middle, or two have written
+/// at once, the seal does not match and readers skip the record.
 template <class Word, std::size_t Words>
 struct Sealed {
     Word seal;  ///< 0: never written
@@ -19,12 +19,12 @@ struct Sealed {
     Word words[Words];
 };
 
-/// What words add up to: no single word can change and leave it as it was.
+/// Sum of words: a change of any single word changes it.
 class Sum {
   public:
     void add(std::uint64_t word) noexcept { sum_ = (sum_ ^ word) * kOdd; }
 
-    /// Never 0. `size` is that of all words.
+    /// Never 0. `size` is the number of all words.
     [[nodiscard]] std::uint64_t seal(std::size_t size) const noexcept {
         const std::uint64_t seal = sum_ ^ size;
         return seal == 0 ? 1 : seal;
@@ -36,10 +36,10 @@ class Sum {
     std::uint64_t sum_ = kOdd;
 };
 
-/// Stands before each text.
+/// Size that stands before each text.
 using SealedTextSize = std::uint16_t;
 
-/// The start of valid UTF-8 that fits, no character split.
+/// Longest start of valid UTF-8 that fits, without a split character.
 [[nodiscard]] inline std::string_view whole_start(std::string_view text,
                                                   std::size_t most_bytes) noexcept {
     if (text.size() <= most_bytes) {
@@ -51,14 +51,13 @@ using SealedTextSize = std::uint16_t;
     return text.substr(0, most_bytes);
 }
 
-/// Puts numbers and texts one after the other, to be sealed. They fit: the sizes of texts are
-/// limits that whoever makes a record of that many words has added up.
+/// Packs numbers and texts, to be sealed. They always fit: `Words` is the sum of the texts' limits.
 template <std::size_t Words>
 class SealWriter {
   public:
     void number(std::uint64_t number) noexcept { append(number); }
 
-    /// `text` is valid UTF-8; one that is too long ends in `…`.
+    /// `text` is valid UTF-8; a longer one is cut and ends in `…`.
     void text(std::string_view text, std::size_t most_bytes) noexcept {
         if (text.size() > most_bytes) {
             cut_text(text, most_bytes);
@@ -82,7 +81,7 @@ class SealWriter {
         sealed.seal.store(sum.seal(size), std::memory_order_release);
     }
 
-    /// The bytes that a text of at most so many takes.
+    /// Bytes needed for a text of at most so many bytes.
     [[nodiscard]] static constexpr std::size_t room_for(std::size_t most_bytes) noexcept {
         return sizeof(SealedTextSize) + most_bytes;
     }
@@ -107,8 +106,7 @@ class SealWriter {
     std::size_t size_ = 0;
 };
 
-/// Takes out of a copy of a record what was put into it; zeros and empty texts where it is not
-/// whole.
+/// Unpacks a copy of a record; gives zeros and empty texts if it is not whole.
 class SealReader {
   public:
     template <std::size_t Words>

@@ -4,7 +4,7 @@ namespace flashduty {
 
 namespace {
 
-/// Another number with every change of what the figures mean.
+/// Raise it with every change of what the words mean.
 constexpr std::uint64_t kLayoutVersion = 2;
 constexpr std::uint64_t kLayout = kLayoutVersion << 32 | sizeof(Stats);
 

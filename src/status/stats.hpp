@@ -1,4 +1,4 @@
-// The figures of the gateway as all workers keep them, in memory that they share.
+// Counters and records of the gateway in memory that all workers share.
 #pragma once
 
 #include <atomic>
@@ -19,7 +19,7 @@ using StatusMs = std::uint64_t;
 
 // ---------------------------------------------------------------- what is told apart
 
-/// How a request was answered: README, "Answers".
+/// Answer to a request: README, "Answers".
 enum class AnsweredAs {
     kDelivered,
     kSpooled,
@@ -35,11 +35,11 @@ inline constexpr std::string_view kAnsweredNames[] = {"delivered", "spooled", "t
 inline constexpr std::size_t kAnsweredKinds = kCountOf<AnsweredAs>;
 static_assert(std::size(kAnsweredNames) == kAnsweredKinds);
 
-/// The result of a push from the spool whose caller did not wait for it, by its Fate.
+/// Result of a push from the spool whose caller did not wait for it, by its Fate.
 inline constexpr std::string_view kReplayNames[] = {"delivered", "retry", "dead"};
 static_assert(std::size(kReplayNames) == kFates);
 
-/// Why a push has no HTTP status to go by.
+/// Cause of a push without an HTTP status.
 enum class PushFailure { kTimeout, kConnect, kUnreadable, kCount };
 inline constexpr std::string_view kPushFailureNames[] = {"timeout", "connect", "unreadable"};
 inline constexpr std::size_t kPushFailureKinds = kCountOf<PushFailure>;
@@ -49,7 +49,7 @@ inline constexpr unsigned kFirstHttpStatus = 100;
 inline constexpr unsigned kLastHttpStatus = 599;
 inline constexpr std::size_t kHttpStatuses = kLastHttpStatus - kFirstHttpStatus + 1;
 
-/// A part of an event that Flashduty takes only so much of.
+/// Part of an event whose length Flashduty limits.
 enum class CutField { kTitle, kDescription, kAlertKey, kLabels, kCount };
 inline constexpr std::string_view kCutFieldNames[] = {"title_rule", "description", "alert_key",
                                                       "labels"};
@@ -70,19 +70,19 @@ inline constexpr std::uint64_t kDelayBoundsMs[] = {
     2500,    5000,        10000,       30000,        kMinuteMs, 5 * kMinuteMs, 15 * kMinuteMs,
     kHourMs, 3 * kHourMs, 6 * kHourMs, 12 * kHourMs, kDayMs};
 
-/// The shape of a Prometheus histogram, its buckets not added up.
+/// Prometheus histogram; buckets are not cumulative.
 template <class Word, std::size_t Bounds>
 struct Histogram {
     Word sum_ms;
-    Word buckets[Bounds + 1];  ///< the last: more than any bound
+    Word buckets[Bounds + 1];  ///< last one: above all bounds
 };
 
 // ---------------------------------------------------------------- parts of the figures
 
-/// Pushes of one minute by how long they took: see minute_bucket().
+/// Pushes of one minute by duration: see minute_bucket().
 inline constexpr std::size_t kMinuteBuckets = 34;
 
-/// Each count carries in its upper half the minute that it is of, so that nobody has to clean up.
+/// Upper 32 bits: minute; lower 32: count. An old minute needs no cleaning up.
 template <class Word>
 struct Minute {
     Word answers[kAnsweredKinds];
@@ -100,55 +100,55 @@ inline constexpr std::size_t kNameWords = 1 + kTargetNameBytes / sizeof(std::uin
 inline constexpr std::size_t kReasonWords = 1 + kReasonBytes / sizeof(std::uint64_t);
 inline constexpr std::size_t kBriefWords = 1 + kBriefBytes / sizeof(std::uint64_t);
 
-/// Who can do something about a target that is away.
+/// Person who can fix a target that is away.
 enum class Blame : std::uint64_t {
-    kNobody,    ///< it passes
+    kNobody,    ///< nobody: it passes
     kOperator,  ///< key, licence, URL, configuration
-    kStray,  ///< an operator, too, but it concerns only what came before the configuration changed
+    kStray,     ///< operator; concerns only events from before the configuration changed
 };
 
-/// So many refusals of different alert keys in a row say that the next event is refused, too.
+/// Refusals of different alert keys in a row after which the next event is expected to be refused,
+/// too.
 inline constexpr std::size_t kRefusedKeys = 3;
 
-/// A place that pushes go to.
+/// A target of pushes.
 template <class Word>
 struct Target {
-    Word seen_ms;  ///< when it was last heard of; 0: it is gone
+    Word seen_ms;  ///< last sign of it; 0: it is gone
     Word is_away;
     Word since_ms;       ///< when it went away or came back; 0: it was never away
-    Word pushed_ms;      ///< when the last push there without a spool has ended; 0: there was none
-    Word failed_ms;      ///< when a push there has failed without a spool; 0: one was taken since
-    Word next_try_ms;    ///< of one that is away with a spool
-    Word is_spooled_to;  ///< the deliverer tells what is known of it
-    Word is_nowhere;     ///< it stands for events whose uri is empty, which no spool takes
-    Word doubt;          ///< a PushDoubt: what makes one doubt the last delivery
-    Word was_doubted;    ///< and one that was said of it
+    Word pushed_ms;      ///< end of the last push without a spool; 0: there was none
+    Word failed_ms;      ///< last failure without a spool; 0: one was taken since
+    Word next_try_ms;    ///< while it is away, with a spool
+    Word is_spooled_to;  ///< the deliverer publishes its state
+    Word is_nowhere;     ///< stands for events whose uri is empty, which no spool takes
+    Word doubt;          ///< PushDoubt about the last delivery
+    Word was_doubted;    ///< a doubt was logged already
     Word refusals;       ///< in a row
-    Word
-        refused_keys[kRefusedKeys];  ///< stand for the alert keys of those, each different; 0: none
-    Word refused_ms;        ///< when the last of so many different ones was refused; 0: not so many
-    Word refused_since_ms;  ///< when they were so many
-    Word blame;             ///< why it is away: a Blame
-    Word held;              ///< so many alerts could not go there at once since it is away
-    Word told;              ///< stands for the reason that the log has of it; 0: it has none
+    Word refused_keys[kRefusedKeys];  ///< hashes of their alert keys, each different; 0: none
+    Word refused_ms;        ///< last refusal of kRefusedKeys different ones; 0: not so many
+    Word refused_since_ms;  ///< when that number was reached
+    Word blame;             ///< Blame for its being away
+    Word held;              ///< alerts that could not go there at once since it is away
+    Word told;              ///< hash of the reason in the log; 0: none was logged
     Sealed<Word, kNameWords> name;
     Sealed<Word, kReasonWords> reason;  ///< why it is away, or refuses
 };
 
-/// So many have a place of their own; all others share one.
+/// Targets with a place of their own; all others share one.
 inline constexpr std::size_t kTargets = 1000;
 
-/// What is known of a target without a spool is of so long ago at most.
+/// Age at which the result of a push without a spool counts no more.
 inline constexpr std::uint64_t kPushCountsForMs = 120 * kSecondMs;
 
-/// One of which nobody has heard for so long is not shown any more, and its place is free.
+/// Silence after which a target is no longer shown and its place is free.
 inline constexpr std::uint64_t kForgetTargetMs = kDayMs;
 
-/// Without a spool a push that failed is held against its target for so long, and a spool that did
-/// not take an event against that.
+/// Time without a spool that a failed push counts against its target, or a refused event against
+/// the spool.
 inline constexpr std::uint64_t kFailedForMs = 30 * kSecondMs;
 
-/// Who cannot use the spool, as bits of SpoolFigures::trouble.
+/// Users who cannot use the spool, as bits of SpoolFigures::trouble.
 /// kStranger: nobody, but another nginx delivers from it that has other server blocks.
 enum class SpoolUser : std::uint64_t { kAcceptor = 1, kDeliverer = 2, kStranger = 4 };
 
@@ -157,12 +157,12 @@ struct SpoolFigures {
     Word waiting;
     Word dead;
     Word used_bytes;
-    Word oldest_ms;  ///< when the first that waits was accepted; 0: none waits
+    Word oldest_ms;  ///< arrival of the oldest waiting event; 0: none waits
     Word commits;
-    Word tended_ms;  ///< when the deliverer has last shown that it is there
+    Word tended_ms;  ///< last sign of the deliverer
     Word trouble;
     Word trouble_since_ms;
-    Word trouble_seen_ms;  ///< when somebody could not use it, the last time
+    Word trouble_seen_ms;  ///< last time somebody could not use it
     Sealed<Word, kBriefWords> trouble_brief;
     Sealed<Word, kReasonWords> trouble_reason;
     Sealed<Word, kReasonWords> last_error;  ///< of the last push that failed
@@ -170,25 +170,25 @@ struct SpoolFigures {
 
 inline constexpr std::size_t kAlerts = 100;
 inline constexpr std::size_t kAlertWords = 120;
-/// In place of the delay of an alert that was not delivered.
+/// Stands for the delay of an alert that was not delivered.
 inline constexpr std::uint64_t kNoDelay = ~std::uint64_t{0};
 
-/// So many rejected requests are remembered, of which address and reason differ.
+/// Rejected requests that are remembered, each with another address or reason.
 inline constexpr std::size_t kRejected = 20;
 inline constexpr std::size_t kRejectedWords = 40;
 
 /// Requests of one address that were rejected for one reason.
 template <class Word>
 struct Rejected {
-    Word key;  ///< stands for address and reason; 0: nobody has this place
+    Word key;  ///< hash of address and reason; 0: the place is free
     Word count;
-    Word time_ms;  ///< of the last one
+    Word time_ms;  ///< of the last request
     Sealed<Word, kRejectedWords> texts;
 };
 
 // ---------------------------------------------------------------- the figures
 
-/// Words of one size, and nothing but words: zeroed memory is one without figures.
+/// Nothing but words of one size: zeroed memory is an empty set.
 template <class Word>
 struct Figures {
     Word layout;  ///< see adopt()
@@ -207,25 +207,25 @@ struct Figures {
 
     Minute<Word> minutes[kMinutes];
     SpoolFigures<Word> spool;
-    Target<Word> other;  ///< of all targets without a place of their own: the last that failed
-    Word other_key;      ///< stands for its name; 0: there was none
+    Target<Word> other;  ///< shared by all targets without a place: the last one that failed
+    Word other_key;      ///< target_key() of that one; 0: there was none
 
-    Word alerts_begun;  ///< so many were written, or begun to be
+    Word alerts_begun;  ///< alerts written, or begun to be
     Sealed<Word, kAlertWords> alerts[kAlerts];
     Rejected<Word> rejected[kRejected];
 };
 
 using StatsWord = std::atomic<std::uint64_t>;
 
-/// In the memory that workers share.
+/// Counters in the memory that workers share.
 struct Stats : Figures<StatsWord> {
-    /// What stands for the name of each target, by which it is found from that place on: the first
-    /// 0 ends the search, and no place becomes 0 again.
+    /// target_key() of each target. A search starts at the key's place and ends at the first 0; no
+    /// place becomes 0 again.
     StatsWord target_keys[kTargets];
     Target<StatsWord> targets[kTargets];
 };
 
-/// A copy of the figures.
+/// A copy of the counters.
 using Snapshot = Figures<std::uint64_t>;
 
 static_assert(std::is_trivially_default_constructible_v<Stats>);
@@ -234,23 +234,23 @@ static_assert(std::is_standard_layout_v<Figures<StatsWord>> &&
 static_assert(StatsWord::is_always_lock_free && sizeof(Figures<StatsWord>) == sizeof(Snapshot) &&
               sizeof(Target<StatsWord>) == sizeof(Target<std::uint64_t>));
 
-/// Makes zeroed memory fit for use, or that of the configuration before: what a module of another
-/// layout has left there is forgotten.
+/// Initializes zeroed memory, or takes over the memory of the previous configuration. Contents from
+/// a module with another layout are cleared.
 void adopt(Stats& stats, StatusMs now_ms) noexcept;
 
-/// Each word as it is when its turn comes.
+/// Copies word by word: not a snapshot of one moment.
 void take_snapshot(const Stats& stats, Snapshot& snapshot) noexcept;
 void take_snapshot(const Target<StatsWord>& target, Target<std::uint64_t>& copy) noexcept;
 
 // ---------------------------------------------------------------- minutes
 
-/// The count of `minute`, which counts from 1970, in what a counter of Minute holds.
+/// Count of `minute` (since 1970) in a counter of Minute; 0 if the counter is of another minute.
 [[nodiscard]] constexpr std::uint64_t count_of_minute(std::uint64_t counter,
                                                       std::uint64_t minute) noexcept {
     return counter >> 32 == minute ? counter & 0xFFFFFFFF : 0;
 }
 
-/// Each power of two in two halves: 0, 1, 2, 3, 4, 6, 8, 12, 16, ... ms and more.
+/// Two buckets for each power of two: 0, 1, 2, 3, 4, 6, 8, 12, 16, ... ms and more.
 [[nodiscard]] constexpr std::size_t minute_bucket(std::uint64_t duration_ms) noexcept {
     std::size_t log2 = 0;
     while (duration_ms >> log2 > 1) {
@@ -261,7 +261,7 @@ void take_snapshot(const Target<StatsWord>& target, Target<std::uint64_t>& copy)
     return bucket < kMinuteBuckets ? bucket : kMinuteBuckets - 1;
 }
 
-/// The least duration that is counted there.
+/// Shortest duration in the bucket.
 [[nodiscard]] constexpr std::uint64_t least_ms_of_bucket(std::size_t bucket) noexcept {
     const std::size_t log2 = bucket / 2;
     return log2 == 0 ? bucket : (2 + bucket % 2) << (log2 - 1);

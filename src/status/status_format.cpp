@@ -8,7 +8,7 @@ namespace flashduty {
 
 namespace {
 
-/// What stands before the next `separator`, trimmed; `text` is cut to what follows it.
+/// Takes the part before the next `separator`, trimmed; `text` becomes the rest.
 std::string_view take_part(std::string_view& text, char separator) noexcept {
     const std::size_t end = std::min(text.find(separator), text.size());
     const std::string_view part = trim(text.substr(0, end));
@@ -16,7 +16,7 @@ std::string_view take_part(std::string_view& text, char separator) noexcept {
     return part;
 }
 
-/// A weight in thousandths: `0.75`. What is none counts as 0.
+/// Weight in thousandths: `0.75`. Anything else counts as 0.
 unsigned weight_of(std::string_view text) noexcept {
     constexpr std::size_t kPlaces = 3;
     if (text.empty() || (text[0] != '0' && text[0] != '1') || (text.size() > 1 && text[1] != '.')) {

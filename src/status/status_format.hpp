@@ -1,4 +1,4 @@
-// In which format the status is asked for.
+// Choice of the status format.
 #pragma once
 
 #include <string_view>
@@ -7,7 +7,7 @@ namespace flashduty {
 
 enum class StatusFormat { kNone, kByAccept, kPrometheus, kJson, kHtml, kHealth };
 
-/// The one that an `Accept` likes best of the page, JSON and, for all else, Prometheus text.
+/// Format that `Accept` prefers: the page, JSON or, for all else, Prometheus text.
 [[nodiscard]] StatusFormat format_for(std::string_view accept) noexcept;
 
 }  // namespace flashduty

@@ -15,14 +15,14 @@ void number(JsonSink& out, std::string_view name, std::string_view number) noexc
     out.raw(number);
 }
 
-/// A member of that many seconds, or null.
+/// Writes a member in seconds, or null.
 void seconds_or_null(JsonSink& out, std::string_view name, bool is_known,
                      std::uint64_t ms) noexcept {
     out.name(name);
     out.raw(is_known ? std::string_view(Digits::seconds(ms)) : std::string_view("null"));
 }
 
-/// The members of an array, `write` called for each.
+/// Writes the members of an array; `write` is called for each.
 template <class Write>
 void array(JsonSink& out, std::string_view name, std::size_t count, Write write) noexcept {
     out.name(name);
@@ -36,7 +36,7 @@ void array(JsonSink& out, std::string_view name, std::size_t count, Write write)
     out.raw("]");
 }
 
-/// A member for each figure: a number, or an object of them by label.
+/// Writes a member for each metric: a number, or an object of numbers by label.
 class JsonFigures final : public MetricSink {
   public:
     explicit JsonFigures(JsonSink& out) noexcept : out_(out) {}
@@ -137,8 +137,8 @@ void write_targets(JsonSink& out, const StatusView& view) noexcept {
 
 // ---------------------------------------------------------------- the last hour
 
-/// How long at most the given part, in hundredths, of a minute's pushes have taken: somewhere in
-/// the bucket where the last of them is, as if its pushes were spread over it evenly.
+/// Longest duration of the given part, in hundredths, of a minute's pushes. Interpolated within the
+/// bucket, as if its pushes were spread over it evenly.
 std::uint64_t percentile_ms(const std::uint64_t (&counts)[kMinuteBuckets], std::uint64_t total,
                             std::uint64_t hundredths) noexcept {
     const std::uint64_t wanted = std::max<std::uint64_t>((total * hundredths + 99) / 100, 1);

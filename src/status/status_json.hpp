@@ -1,4 +1,4 @@
-// The figures as JSON, with what only the page shows: targets, the last hour and the last alerts.
+// Metrics as JSON, with what only the page shows: targets, the last hour and the last alerts.
 #pragma once
 
 #include "status_view.hpp"

@@ -1,5 +1,4 @@
-// The page for a person on call: everything it needs is in it, and it asks for JSON where it came
-// from.
+// Page for a person on call. It has everything in it and asks its own URL for JSON.
 #pragma once
 
 #include <string_view>
@@ -10,9 +9,9 @@ namespace flashduty {
 
 [[nodiscard]] std::string_view status_page() noexcept;
 
-/// A Content-Security-Policy that lets run what stands in `page` between `<script>` and `</script>`
-/// and between `<style>` and `</style>`, has no images but those it makes itself (its icon), and
-/// lets it ask nobody but its own server. Empty when out of memory.
+/// Content-Security-Policy that allows the `<script>` and `<style>` texts in `page`, images that
+/// the page makes itself (its icon), and requests to its own server, and nothing else. Empty when
+/// out of memory.
 [[nodiscard]] std::string_view page_policy(Arena& arena, std::string_view page) noexcept;
 
 }  // namespace flashduty

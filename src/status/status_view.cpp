@@ -43,13 +43,13 @@ TargetView view_of(Arena& arena, const Target<std::uint64_t>& target,
     const std::string_view reason = shown(arena, target.reason);
     view.reason = view.is_up ? std::string_view{} : reason;
     view.refusal = view.is_up && view.refusals != 0 ? reason : std::string_view{};
-    // What another layout may have left is no index.
+    // A value left by another layout is no valid index.
     const std::uint64_t doubt = target.doubt < kCountOf<PushDoubt> ? target.doubt : 0;
     view.warning = sentence_of(static_cast<PushDoubt>(doubt));
     return view;
 }
 
-/// Copies of those of which somebody has heard, and how many they are.
+/// Copies the targets that are still shown; their number is in `count`.
 Target<std::uint64_t>* copy_targets(Arena& arena, const Stats& stats, StatusMs now_ms,
                                     std::size_t& count) noexcept {
     const auto is_taken = [](const StatsWord& key) {
@@ -83,7 +83,7 @@ void read_targets(Arena& arena, const Stats& stats, StatusView& view) noexcept {
     }
     std::sort(targets, end,
               [](const TargetView& a, const TargetView& b) { return a.name < b.name; });
-    // Two workers may have made a place for the same one in the same moment.
+    // Two workers may have made a place for the same target in the same moment.
     end = std::unique(targets, end,
                       [](const TargetView& a, const TargetView& b) { return a.name == b.name; });
     if (is_heard_of(view.figures->other, view.context.now_ms)) {
@@ -133,7 +133,7 @@ std::size_t read_alerts(Arena& arena, const StatusView& view, AlertView* to) noe
     std::size_t count = 0;
     for (const auto& sealed : view.figures->alerts) {
         AlertView alert;
-        // One that was torn may have left an old one in its place.
+        // A torn record may have left an old alert in its place.
         if (read_alert(arena, sealed, alert) &&
             alert.number + kAlerts > view.figures->alerts_begun) {
             to[count++] = alert;
@@ -142,7 +142,7 @@ std::size_t read_alerts(Arena& arena, const StatusView& view, AlertView* to) noe
     return count;
 }
 
-/// Those rejected are never crowded out by others.
+/// Rejected requests are listed apart: other alerts never crowd them out.
 void read_all_alerts(Arena& arena, StatusView& view) noexcept {
     auto* alerts = arena.make_array<AlertView>(kAlerts + kRejected);
     if (alerts == nullptr) {

@@ -1,4 +1,4 @@
-// The figures at one moment, as they are shown.
+// Metrics at one moment, ready to be shown.
 #pragma once
 
 #include <string_view>
@@ -8,32 +8,32 @@
 
 namespace flashduty {
 
-/// The name under which all targets are shown that have no place of their own.
+/// Name of all targets without a place of their own.
 inline constexpr std::string_view kOtherTargets = "other";
 
-/// What is shown of a target.
+/// A target as it is shown.
 struct TargetView {
     std::string_view name;
     bool is_up = true;
-    bool is_known = true;        ///< `is_up` is not of too long ago
+    bool is_known = true;        ///< false: `is_up` is too old
     StatusMs since_ms = 0;       ///< when it came back or went away; 0: it was never away
-    StatusMs failed_ms = 0;      ///< when a push there has last failed without a spool
-    StatusMs next_try_ms = 0;    ///< of one that is away with a spool
-    bool is_spooled_to = false;  ///< the deliverer tells what is known of it
-    bool is_nowhere = false;     ///< it stands for events whose uri is empty
+    StatusMs failed_ms = 0;      ///< last failure of a push without a spool
+    StatusMs next_try_ms = 0;    ///< while it is away, with a spool
+    bool is_spooled_to = false;  ///< the deliverer publishes its state
+    bool is_nowhere = false;     ///< stands for events whose uri is empty
     std::uint64_t refusals = 0;  ///< in a row
     StatusMs refused_ms = 0;     ///< see Target
     StatusMs refused_since_ms = 0;
     Blame blame = Blame::kNobody;
     std::uint64_t held = 0;    ///< alerts that could not go there at once since it is away
     std::string_view reason;   ///< why it is away
-    std::string_view warning;  ///< why its deliveries may not be what they seem
-    std::string_view refusal;  ///< the last one, of one that is not away
+    std::string_view warning;  ///< why its deliveries may not be real
+    std::string_view refusal;  ///< the last one, while the target is up
 };
 
-/// What is shown of an alert, or of a rejected request.
+/// An alert, or a rejected request, as it is shown.
 struct AlertView {
-    std::uint64_t number = 0;  ///< grows
+    std::uint64_t number = 0;  ///< increases
     StatusMs time_ms = 0;
     std::string_view outcome;
     bool has_delay = false;
@@ -45,11 +45,11 @@ struct AlertView {
     std::string_view code;
     std::string_view request_id;
     std::string_view reason;   ///< unless delivered
-    std::string_view address;  ///< where a rejected one came from
-    std::uint64_t count = 1;   ///< of those from there with that reason
+    std::string_view address;  ///< of a rejected request
+    std::uint64_t count = 1;   ///< rejected requests with this address and reason
 };
 
-/// What the figures do not know themselves.
+/// Facts from outside the counters.
 struct StatusContext {
     bool has_spool = false;
     std::string_view version;  ///< of the module
@@ -57,8 +57,8 @@ struct StatusContext {
     StatusMs now_ms = 0;
 };
 
-/// Texts are valid UTF-8 without control characters and live in the arena, as all else. Not to be
-/// used once that has failed().
+/// Texts are valid UTF-8 without control characters. Everything lives in the arena; unusable once
+/// that has failed().
 struct StatusView {
     StatusContext context;
     const Snapshot* figures = nullptr;
@@ -68,7 +68,7 @@ struct StatusView {
     std::size_t alert_count = 0;
     std::string_view trouble_brief;
     std::string_view trouble;     ///< why the spool cannot be used; empty when it can
-    std::string_view last_error;  ///< of the last push from the spool that failed
+    std::string_view last_error;  ///< of the last failed push from the spool
 };
 
 [[nodiscard]] StatusView view_status(Arena& arena, const Stats& stats,
