@@ -4,7 +4,7 @@ namespace flashduty {
 
 namespace {
 
-/// Longer bodies are read piece by piece, so that they are not held twice.
+/// Longer bodies are read piece by piece instead of being held twice.
 constexpr std::size_t kMaxGatheredBytes = 32 * 1024;
 
 bool is_in_memory(const ngx_chain_t* link) noexcept {
@@ -51,7 +51,7 @@ JsonChunk RequestBody::whole() const noexcept {
     return {{reinterpret_cast<const char*>(buf.pos), size}, true};
 }
 
-/// Reads from the current link alone.
+/// Reads from the current link only.
 std::size_t RequestBody::read(char* to, std::size_t size_bytes) noexcept {
     const ngx_buf_t& buf = *link_->buf;
     const off_t left = ngx_buf_size(&buf) - taken_;
@@ -80,7 +80,7 @@ std::size_t RequestBody::left_bytes() const noexcept {
     return static_cast<std::size_t>(left);
 }
 
-/// Goes on to the link that has something left.
+/// Advances to the next link with unread bytes.
 void RequestBody::pass_taken() noexcept {
     while (link_ != nullptr && taken_ >= ngx_buf_size(link_->buf)) {
         taken_ -= ngx_buf_size(link_->buf);

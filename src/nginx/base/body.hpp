@@ -1,4 +1,4 @@
-// The request's body as the core reads it: where nginx put it, in memory or in a file.
+// Request body for the core, wherever nginx put it: in memory or in a file.
 #pragma once
 
 #include "../../core/body_pieces.hpp"
@@ -6,14 +6,14 @@
 
 namespace flashduty {
 
-/// Gives a body that lies in one buffer as it lies. A part in nginx's temporary file is read as
-/// nginx itself reads it.
+/// Gives a body in a single buffer without copying. Parts in nginx's temporary file are read as
+/// nginx itself reads them.
 class RequestBody final : public BodySource {
   public:
     explicit RequestBody(ngx_http_request_t* r) noexcept : r_(r) { seek(0); }
 
-    /// Puts a short body that lies in several buffers into one, before it is read: nginx leaves in
-    /// the buffer of the headers what came with them. A refusal of `arena` is remembered there.
+    /// Joins a short body of several buffers before it is read: nginx leaves in the header buffer
+    /// what arrived with the headers. `arena` remembers when it had no room.
     void gather(Arena& arena) noexcept;
 
     [[nodiscard]] JsonChunk whole() const noexcept override;
@@ -26,7 +26,7 @@ class RequestBody final : public BodySource {
 
     ngx_http_request_t* r_;
     const ngx_chain_t* link_ = nullptr;
-    off_t taken_ = 0;  ///< of the current link
+    off_t taken_ = 0;  ///< of the current link, already read
     std::string_view gathered_;
 };
 

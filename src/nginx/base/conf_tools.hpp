@@ -1,4 +1,4 @@
-// What the handlers of directives have in common.
+// Helpers shared by the handlers of directives.
 #pragma once
 
 #include <new>
@@ -20,7 +20,7 @@ template <class... Values>
     return kConfError;
 }
 
-/// A new one in the configuration's pool, which never destroys it; nullptr when out of memory.
+/// Makes a Conf in the configuration's pool, which never destroys it; nullptr when out of memory.
 template <class Conf>
 [[nodiscard]] Conf* create(ngx_conf_t* cf) noexcept {
     void* memory = ngx_palloc(cf->pool, sizeof(Conf));

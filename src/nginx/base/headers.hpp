@@ -1,4 +1,4 @@
-// nginx's lists of headers.
+// Helpers for nginx's header lists.
 #pragma once
 
 #include "../../core/text.hpp"
@@ -6,8 +6,8 @@
 
 namespace flashduty {
 
-/// The value of the first header of that name, letters in any case, that `accepts` takes; empty
-/// when there is none.
+/// Value of the first header with this name, in any case, that `accepts` takes; empty when there is
+/// none.
 template <class Accepts>
 [[nodiscard]] std::string_view find_header(const ngx_list_t& headers, std::string_view name,
                                            Accepts accepts) noexcept {

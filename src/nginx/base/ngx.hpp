@@ -1,4 +1,4 @@
-// The only place that includes nginx.
+// Includes nginx: the only place that does.
 #pragma once
 
 extern "C" {
@@ -15,13 +15,13 @@ namespace flashduty {
     return {reinterpret_cast<const char*>(text.data), text.len};
 }
 
-/// nginx's strings are not const, but nobody writes to them.
+/// Drops const: nginx's strings are not const, but nobody writes to them.
 [[nodiscard]] inline ngx_str_t to_ngx(std::string_view text) noexcept {
     return {text.size(), reinterpret_cast<u_char*>(const_cast<char*>(text.data()))};
 }
 
-/// Makes `buf`, which is zeroed, hold all of a body. `start` is set too: proxy_next_upstream begins
-/// each further try there.
+/// Makes the zeroed `buf` hold the whole body. Sets `start` too: proxy_next_upstream begins each
+/// further try there.
 inline void hold_whole(ngx_buf_t& buf, std::string_view text) noexcept {
     buf.start = buf.pos = to_ngx(text).data;
     buf.end = buf.last = buf.pos + text.size();

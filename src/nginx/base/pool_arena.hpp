@@ -1,4 +1,4 @@
-// The core's memory, for as long as an nginx pool.
+// Memory for the core that lives as long as an nginx pool.
 #pragma once
 
 #include <new>
@@ -8,9 +8,9 @@
 
 namespace flashduty {
 
-/// A worker's rooms that no alert is using, some of which it keeps: the heap that malloc gives back
-/// to the system after one burst of alerts has to be fetched anew for the next. For the worker
-/// itself, not for threads of its pools.
+/// Spare rooms of a worker, for the next alerts: without them malloc returns the heap to the system
+/// after each burst of alerts and fetches it anew for the next. Not thread-safe: for the worker's
+/// main thread only.
 class SpareRooms {
   public:
     [[nodiscard]] static void* take(ngx_log_t* log) noexcept {
@@ -32,8 +32,8 @@ class SpareRooms {
         spare_.add(room);
     }
 
-    /// Of the blocks of an alert that is over, those that it took first: they lie lowest, and
-    /// malloc gives back to the system what lies above all that is kept.
+    /// Keeps the rooms that a finished alert took first: they lie lowest, and malloc returns to the
+    /// system what lies above all that is kept.
     static void give_back_all(Blocks& blocks) noexcept {
         std::size_t rooms = 0;
         for (const Block* block = blocks.first; block != nullptr; block = block->next) {
@@ -51,7 +51,7 @@ class SpareRooms {
         blocks.first = nullptr;
     }
 
-    /// At the end of the process.
+    /// Called at the end of the process.
     static void drop() noexcept {
         while (count_ != 0) {
             ngx_free(take(nullptr));
@@ -60,7 +60,7 @@ class SpareRooms {
 
   private:
 #ifdef __SANITIZE_ADDRESS__
-    static constexpr std::size_t kMost = 0;  // what is used too late is to be seen
+    static constexpr std::size_t kMost = 0;  // lets the sanitizer see a use after free
 #else
     static constexpr std::size_t kMost = 64;
 #endif
@@ -102,7 +102,7 @@ class PoolArena final : public RoomArena {
     }
 
     ngx_pool_t* pool_;
-    Blocks* blocks_ = nullptr;  ///< in the pool
+    Blocks* blocks_ = nullptr;  ///< in the pool's memory
 };
 
 }  // namespace flashduty

@@ -58,7 +58,7 @@ bool read_secret_file(ngx_conf_t* cf, ngx_str_t path, ngx_str_t& text) noexcept 
     if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) {
         return false;
     }
-    // Not to wait for a writer, should it be a pipe.
+    // NONBLOCK: a pipe would make it wait for a writer.
     const ngx_fd_t fd = ngx_open_file(path.data, NGX_FILE_RDONLY | NGX_FILE_NONBLOCK, 0, 0);
     if (fd == NGX_INVALID_FILE) {
         return refuse(cf, ngx_errno, ngx_open_file_n " \"%V\" failed", &path);

@@ -1,12 +1,12 @@
-// Work that an nginx thread pool does for an object of a worker.
+// A job in an nginx thread pool for an object of a worker.
 #pragma once
 
 #include "timer.hpp"
 
 namespace flashduty {
 
-/// One job at a time: `Work` is called in a thread, then `Done` in the worker. Until that the
-/// worker does not leave.
+/// Runs one job at a time: `Work` in a thread, then `Done` in the worker. The worker does not exit
+/// before that.
 class ThreadJob {
   public:
     ThreadJob() noexcept { stay_.set<&ThreadJob::stay>(*this, false); }

@@ -1,11 +1,11 @@
-// A timer of nginx that belongs to an object.
+// An nginx timer that belongs to an object.
 #pragma once
 
 #include "ngx.hpp"
 
 namespace flashduty {
 
-/// Calls a member function of its owner when its time has come. Not copyable: nginx holds its
+/// Calls a member function of its owner when the time has come. Not copyable: nginx holds its
 /// address.
 class Timer {
   public:
@@ -13,15 +13,15 @@ class Timer {
         event_ = {};
         anchor_ = {};
         anchor_.fd = static_cast<ngx_socket_t>(-1);
-        event_.data = &anchor_;  // debug builds of nginx look for a connection's number there
+        event_.data = &anchor_;  // debug builds of nginx look here for a connection's number
         event_.log = ngx_cycle->log;
     }
     ~Timer() { stop(); }
     Timer(const Timer&) = delete;
     Timer& operator=(const Timer&) = delete;
 
-    /// What is called, on which object. A timer that is not `is_cancelable` keeps a worker that is
-    /// told to leave from leaving.
+    /// Sets the member function to call, and its object. Unless `is_cancelable`, the timer keeps a
+    /// worker from exiting.
     template <auto Call, class Owner>
     void set(Owner& owner, bool is_cancelable) noexcept {
         anchor_.data = &owner;

@@ -1,4 +1,4 @@
-// The version of the module.
+// Version of the module.
 #pragma once
 
 #include <string_view>
