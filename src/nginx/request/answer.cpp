@@ -42,7 +42,7 @@ static_assert(has_each_in_order(kOutcomes, &OutcomeRow::outcome));
 
 const OutcomeRow& row_of(Outcome outcome) noexcept { return kOutcomes[index_of(outcome)]; }
 
-/// The start of a body that was read and is no alert; empty for all others.
+/// Start of a body that was read but is no alert; empty for all other outcomes.
 std::string_view excerpt_of(Delivery& delivery, const OutcomeRow& row) noexcept {
     char start[kExcerptBytes];
     std::size_t size = 0;
@@ -72,7 +72,7 @@ void log_outcome(Delivery& delivery, const OutcomeRow& row) noexcept {
                std::string_view(answer.alert_key.empty() ? "" : " "), name_of(row),
                std::string_view(": "), answer.reason, quoted(", request id \"", answer.request_id),
                quoted(", body: \"", excerpt_of(delivery, row)))));
-    // The outcome is no part of what nginx was doing when it came about.
+    // Logs without nginx's action: what nginx was doing has nothing to do with the outcome.
     ngx_log_t* log = delivery.request->connection->log;
     char* action = log->action;
     log->action = nullptr;
@@ -102,7 +102,7 @@ ngx_int_t send_answer(Delivery& delivery) noexcept {
         delivery.retry_after.empty() ||
         add_header(&r->headers_out.headers, "Retry-After", delivery.retry_after);
     std::string_view body = write_answer(delivery.arena, delivery.answer);
-    // The arena may have failed for the event; the answer is worth another try.
+    // The arena may have run out because of the event; the answer is worth another try.
     if (delivery.arena.failed()) {
         PoolArena other(r->pool);
         body = write_answer(other, delivery.answer);
@@ -120,7 +120,7 @@ void answer_caller(ngx_http_request_t* r) {
 }
 
 ngx_int_t answer_unread(Delivery& delivery, Outcome outcome, std::string_view reason) noexcept {
-    // Nor is it asked for, should the caller wait for a "100 Continue".
+    // No "100 Continue" either, should the caller wait for one: the body is not asked for.
     delivery.request->expect_tested = 1;
     const ngx_int_t rc = ngx_http_discard_request_body(delivery.request);
     if (rc != NGX_OK) {
@@ -136,9 +136,9 @@ ngx_int_t send_json(ngx_http_request_t* r, ngx_uint_t status, std::string_view b
 
 ngx_int_t send_body(ngx_http_request_t* r, ngx_uint_t status, std::string_view type,
                     std::string_view body) noexcept {
-    // A caller's If-Match or If-None-Match is no matter of an answer that says what happened.
+    // A caller's If-Match or If-None-Match must not replace an answer that says what happened.
     r->disable_not_modified = 1;
-    // Where an error_page has led here its status must not cover what happened.
+    // An error_page that led here must not cover the status with its own.
     r->err_status = 0;
     r->headers_out.status = status;
     r->headers_out.content_length_n = static_cast<off_t>(body.size());

@@ -1,4 +1,4 @@
-// Telling the caller, and the log, what became of an alert.
+// Answers the caller, and logs what became of an alert.
 #pragma once
 
 #include "../base/ngx.hpp"
@@ -6,7 +6,7 @@
 
 namespace flashduty {
 
-/// The rows of README's "Answers".
+/// Rows of README's "Answers".
 enum class Outcome {
     kDelivered,
     kSpooled,
@@ -24,17 +24,17 @@ enum class Outcome {
     kCount,
 };
 
-/// The reason of Outcome::kBroken where memory has run out.
+/// Reason of Outcome::kBroken when memory has run out.
 inline constexpr std::string_view kOutOfMemory = "out of memory";
 
-/// Decides what the caller will be told and logs it. `reason` is one sentence, or empty; it
-/// lives as long as the request.
+/// Decides the answer and logs it. `reason` is one sentence, or empty; it lives as long as the
+/// request.
 void settle(Delivery& delivery, Outcome outcome, std::string_view reason) noexcept;
 
-/// Sends what was settled. The result is for ngx_http_finalize_request().
+/// Sends the settled answer. The result is for ngx_http_finalize_request().
 [[nodiscard]] ngx_int_t send_answer(Delivery& delivery) noexcept;
 
-/// Sends what was settled, and ends the request.
+/// Sends the settled answer, and ends the request.
 void answer_caller(ngx_http_request_t* r);
 
 /// Settles and answers a request whose body is not going to be read.
@@ -45,7 +45,7 @@ void answer_caller(ngx_http_request_t* r);
 [[nodiscard]] ngx_int_t send_json(ngx_http_request_t* r, ngx_uint_t status,
                                   std::string_view body) noexcept;
 
-/// The same for any `type` of text in UTF-8.
+/// Sends `body` like send_json(), for any `type` of text in UTF-8.
 [[nodiscard]] ngx_int_t send_body(ngx_http_request_t* r, ngx_uint_t status, std::string_view type,
                                   std::string_view body) noexcept;
 

@@ -1,4 +1,4 @@
-// The module's configuration: what the directives have set.
+// Configuration of the module, as the directives have set it.
 #pragma once
 
 #include "../../core/bearer.hpp"
@@ -10,21 +10,21 @@ extern "C" ngx_module_t ngx_http_flashduty_module;
 
 namespace flashduty {
 
-/// One `flashduty_label`.
+/// A `flashduty_label`.
 struct LabelConf {
     ngx_str_t name;
     ngx_http_complex_value_t value;
 };
 
-/// The tokens of one `flashduty_bearer_file`; none of them: `off`.
+/// Tokens of a `flashduty_bearer_file`; none: `off`.
 struct BearerTokens {
     const TokenDigest* digests = nullptr;
     std::size_t count = 0;
 };
 
-/// One `flashduty_spool`.
+/// A `flashduty_spool`.
 struct SpoolConf {
-    ngx_str_t path;  ///< whole, and ends in a NUL
+    ngx_str_t path;  ///< absolute, and ends in a NUL
     off_t max_size_bytes = off_t{1} << 30;
     time_t max_age_s = 24 * 60 * 60;
     time_t dead_age_s = 30 * 24 * 60 * 60;
@@ -33,7 +33,7 @@ struct SpoolConf {
 
 struct LocationConf;
 
-/// One `flashduty_push`.
+/// A `flashduty_push`.
 struct PushUri {
     const LocationConf* conf;
     const ngx_http_core_srv_conf_t* server;
@@ -41,22 +41,22 @@ struct PushUri {
 
 struct MainConf {
     bool is_used;      ///< a location has a handler of ours: the filters are needed
-    bool has_bearers;  ///< callers have to show a token somewhere
-    bool has_status;   ///< a location shows the figures
+    bool has_bearers;  ///< some callers have to show a token
+    bool has_status;   ///< some location shows the metrics
     bool has_rate;
     Rate rate;
-    const SpoolConf* spool;         ///< nullptr: there is none
-    ngx_array_t* push_uris;         ///< of PushUri; nullptr: no location pushes
-    const ngx_array_t* servers;     ///< see list_servers(); where a location has a handler of ours
-    const ngx_array_t* peer_inits;  ///< with a spool: what each upstream block begins a push with
+    const SpoolConf* spool;      ///< nullptr: there is none
+    ngx_array_t* push_uris;      ///< of PushUri; nullptr: no location pushes
+    const ngx_array_t* servers;  ///< see list_servers(); set where a location has a handler of ours
+    const ngx_array_t* peer_inits;  ///< with a spool: original peer init of each upstream block
     ngx_shm_zone_t* stats_zone;     ///< nullptr: nothing is counted
 };
 
 struct LocationConf {
     bool is_preview;
-    StatusFormat status = StatusFormat::kNone;  ///< what the location shows
+    StatusFormat status = StatusFormat::kNone;  ///< format that the location shows
     ngx_http_complex_value_t* push_uri;         ///< nullptr unless the location pushes
-    mutable std::uint64_t target_key;           ///< of a push_uri that never changes; 0: not known
+    mutable std::uint64_t target_key;           ///< of a push_uri that never changes; 0: unknown
     ngx_http_complex_value_t* title;
     ngx_http_complex_value_t* description;
     ngx_http_complex_value_t* alert_key;
@@ -82,14 +82,15 @@ struct LocationConf {
     return *static_cast<MainConf*>(ngx_http_get_module_main_conf(r, ngx_http_flashduty_module));
 }
 
-/// What stands in `text` before the integration key of the location of `r`: all where it does not.
+/// Part of `text` before the integration key of the location of `r`: all of it where the key does
+/// not occur.
 [[nodiscard]] inline std::string_view before_key(ngx_http_request_t* r,
                                                  std::string_view text) noexcept {
     const ngx_str_t* key = location_conf(r).integration_key;
     return key == nullptr ? text : text.substr(0, text.find(to_view(*key)));
 }
 
-/// True when a path leads out of where it starts: a segment that is `..`.
+/// True when a path leads out of its start: it has a segment `..`.
 [[nodiscard]] bool climbs(std::string_view uri) noexcept;
 
 }  // namespace flashduty

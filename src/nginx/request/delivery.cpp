@@ -10,7 +10,7 @@ namespace flashduty {
 
 namespace {
 
-/// Marks a delivery in its pool's list of cleanups; there is nothing to clean up.
+/// Marks a delivery in its pool's list of cleanups; does nothing.
 void mark(void*) {}
 
 }  // namespace

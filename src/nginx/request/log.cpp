@@ -7,7 +7,7 @@ namespace flashduty {
 
 namespace {
 
-/// A text that is shorter while this lives.
+/// Shortens a text as long as this object lives.
 class Shortened {
   public:
     explicit Shortened(ngx_str_t& text) noexcept : text_(text), size_(text.len) {}
@@ -32,8 +32,8 @@ struct Requests {
     ngx_http_request_t* current;
 };
 
-// nginx hands the requests to the log handler of a request; Angie, from 1.12 on, the log and the
-// context that holds them.
+// nginx calls the log handler of a request with the requests; Angie, from 1.12 on, with the log and
+// the context that holds them.
 
 [[maybe_unused]] Requests requests_of(ngx_http_request_t* r, ngx_http_request_t* sr, u_char*,
                                       size_t) noexcept {
@@ -70,7 +70,7 @@ struct WithoutArguments;
 
 template <typename... Arguments>
 struct WithoutArguments<u_char* (*)(Arguments...)> {
-    /// nginx's own, the same for all requests; its name is not exported.
+    /// nginx's own handler, the same for all requests; its name is not exported.
     static inline u_char* (*nginx_handler)(Arguments...) = nullptr;
 
     static u_char* handler(Arguments... arguments) {

@@ -9,13 +9,13 @@ namespace flashduty {
 
 namespace {
 
-/// An alert that was to be pushed, and not only to be looked at.
+/// True for an alert that was to be pushed; false for a preview and for what was turned away.
 bool is_shown(AnsweredAs answer) noexcept {
     return answer == AnsweredAs::kDelivered || answer == AnsweredAs::kSpooled ||
            answer == AnsweredAs::kRefused || answer == AnsweredAs::kFailed;
 }
 
-/// Found out once for a location that always pushes to the same place.
+/// Computes the key; once for a location whose push uri never changes.
 std::uint64_t key_of(ngx_http_request_t* r, const TargetName& name) noexcept {
     const LocationConf& conf = location_conf(r);
     if (conf.target_key != 0) {
@@ -37,7 +37,7 @@ struct BriefRow {
     std::string_view brief;
 };
 
-/// What is wrong with a spool, to stand beside another reason.
+/// Short form of the spool's trouble, to stand beside another reason.
 constexpr BriefRow kBriefs[] = {
     {StoreStatus::kBusy, "the spool is locked by another program"},
     {StoreStatus::kStalled, "the spool's disk stalls"},

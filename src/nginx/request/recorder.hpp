@@ -1,4 +1,4 @@
-// What handlers tell the figures of an alert on its way.
+// Records an alert on its way: calls of the handlers to the counters.
 #pragma once
 
 #include <string>
@@ -9,40 +9,40 @@
 
 namespace flashduty {
 
-/// The event of `delivery` is made.
+/// Records that the event of `delivery` is made.
 void record_event(const Delivery& delivery) noexcept;
 
-/// What the caller is told is decided.
+/// Records that the caller's answer is decided.
 void record_answer(const Delivery& delivery, AnsweredAs answer) noexcept;
 
-/// A push has ended; `sr` is its request, nullptr when nginx has ended it.
+/// Records the end of a push; `sr` is its request, nullptr when nginx has ended it.
 void record_push(const Delivery& delivery, ngx_http_request_t* sr) noexcept;
 
-/// A warning, once for each target: see note_push().
+/// Logs a warning, once for each target: see note_push().
 void log_doubt(const Delivery& delivery, const TargetName& name) noexcept;
 
-/// The push of a caller that waits for it is judged.
+/// Records the verdict of a push whose caller waits for it.
 void record_live_push(const Delivery& delivery) noexcept;
 
-/// Who can do something about a push that was not taken.
+/// Person who can fix a push that was not taken.
 [[nodiscard]] Blame blame_of(const Delivery& delivery) noexcept;
 
-/// Why the event of `delivery` waits, as far as all workers know: its target is away, the spool has
-/// trouble; empty where nothing is known to be wrong. In the delivery's arena.
+/// Reason why the event of `delivery` waits, as far as all workers know: its target is away, the
+/// spool has trouble; empty where nothing is known to be wrong. In the delivery's arena.
 [[nodiscard]] std::string_view why_it_waits(Delivery& delivery) noexcept;
 
-/// `reason`, after what is wrong with the spool where it has trouble.
+/// Puts the spool's trouble, if any, before `reason`.
 [[nodiscard]] std::string_view with_spool_trouble(Delivery& delivery,
                                                   std::string_view reason) noexcept;
 
-/// There is no push, for its uri is empty.
+/// Records that there is no push, since its uri is empty.
 void record_nowhere(const Delivery& delivery, std::string_view reason) noexcept;
 
-/// What came of the spool's last use by one of its users. The first of them, over all processes,
-/// that cannot use it is logged, and the last one that can again.
+/// Notes how a user's last use of the spool ended. Logged: the first user, over all processes, that
+/// cannot use it, and the last one that can again.
 void note_spool(SpoolUser user, StoreStatus status, const std::string& error) noexcept;
 
-/// What the status shows of an alert when its caller is gone.
+/// Copy of an alert for the status, for when its caller is gone.
 class KeptAlert {
   public:
     explicit KeptAlert(Delivery& delivery) noexcept;

@@ -8,7 +8,7 @@ namespace flashduty {
 
 namespace {
 
-/// A server block under one of its listens: it has a name for each of them, and goes by the first.
+/// A server block under one of its listens: it has a name for each of them; the first one counts.
 struct Server {
     ngx_http_core_srv_conf_t* conf;
     ngx_str_t name;  ///< `127.0.0.1:8080 gateway.example`
@@ -30,8 +30,8 @@ const Server* find(const ngx_array_t& servers, const ngx_http_core_srv_conf_t* c
     return found == end ? nullptr : found;
 }
 
-/// `127.0.0.1:8080 gateway.example`, from the second of that name on with ` #2`; empty when out of
-/// memory.
+/// `127.0.0.1:8080 gateway.example`, with ` #2` and so on for further blocks of that name; empty
+/// when out of memory.
 ngx_str_t name_of(ngx_conf_t* cf, const ngx_str_t& listen, const ngx_str_t& server_name,
                   ngx_uint_t number) noexcept {
     const std::size_t room_bytes =
@@ -46,8 +46,8 @@ ngx_str_t name_of(ngx_conf_t* cf, const ngx_str_t& listen, const ngx_str_t& serv
     return {static_cast<std::size_t>(end - name), name};
 }
 
-/// Of two server blocks with the same listen and server_name, which nginx only warns of, both can
-/// be reached: as a default, or by further listens. An event must not come to the other one.
+/// nginx only warns about two server blocks with the same listen and server_name. Both can be
+/// reached: as a default, or by further listens. An event must not reach the other one.
 bool add_server(ngx_conf_t* cf, ngx_array_t& servers, const ngx_str_t& listen,
                 ngx_http_core_srv_conf_t* conf, bool may_number) noexcept {
     if (may_number && find(servers, conf) != nullptr) {
@@ -96,7 +96,8 @@ const ngx_array_t* list_servers(ngx_conf_t* cf) noexcept {
     if (servers == nullptr || core->ports == nullptr) {
         return servers;
     }
-    // Numbers depend on what other blocks there are: only for those that have no name else.
+    // Numbered names depend on which other blocks there are: only for blocks without any other
+    // name.
     const bool is_done = add_servers(cf, *servers, *core->ports, false) &&
                          add_servers(cf, *servers, *core->ports, true);
     return is_done ? servers : nullptr;

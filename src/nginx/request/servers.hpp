@@ -1,4 +1,4 @@
-// Server blocks by name, so that one can be found again after a reload or a restart.
+// Names of server blocks, by which one is found again after a reload or a restart.
 #pragma once
 
 #include <string_view>
@@ -8,17 +8,17 @@
 
 namespace flashduty {
 
-/// Looks at all server blocks, once their `listen`s are known; nullptr when out of memory.
+/// Lists all server blocks, once their `listen`s are known; nullptr when out of memory.
 [[nodiscard]] const ngx_array_t* list_servers(ngx_conf_t* cf) noexcept;
 
-/// The name of the request's server block: one of its listens, and its server_name.
+/// Name of the request's server block: one of its listens, and its server_name.
 [[nodiscard]] std::string_view server_of(ngx_http_request_t* r) noexcept;
 
-/// The configuration of the server block of that name; nullptr when there is none any more.
+/// Configuration of the server block with this name; nullptr when it no longer exists.
 [[nodiscard]] ngx_http_conf_ctx_t* find_server(const ngx_array_t& servers,
                                                std::string_view name) noexcept;
 
-/// All names that they go by.
+/// All names of all server blocks.
 [[nodiscard]] std::vector<std::string_view> server_names(const ngx_array_t& servers) noexcept;
 
 }  // namespace flashduty

@@ -7,13 +7,14 @@ namespace flashduty {
 
 namespace {
 
-/// For nginx's own records about the zone's pages.
+/// Pages for nginx's own records about the zone's pages.
 constexpr std::size_t kSlabPages = 16;
 
 Stats own_stats;
 Stats* shared_stats = nullptr;
 
-/// With each configuration; `before` is what the last one had, and nginx keeps the memory.
+/// Called with each configuration. `before` is the zone's data of the previous one, whose memory
+/// nginx keeps.
 ngx_int_t init_zone(ngx_shm_zone_t* zone, void* before) {
     if (before == nullptr) {
         auto* slab = reinterpret_cast<ngx_slab_pool_t*>(zone->shm.addr);

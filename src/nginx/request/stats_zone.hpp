@@ -1,4 +1,4 @@
-// The figures in the memory that workers share, from one configuration to the next.
+// Shared memory of the workers' counters, kept from one configuration to the next.
 #pragma once
 
 #include "../../status/stats.hpp"
@@ -6,16 +6,16 @@
 
 namespace flashduty {
 
-/// False when out of memory.
+/// Adds the zone; false when out of memory.
 [[nodiscard]] bool add_stats_zone(ngx_conf_t* cf) noexcept;
 
-/// As a worker starts.
+/// Called as a worker starts.
 void start_stats(ngx_cycle_t* cycle) noexcept;
 
-/// Where nobody shares any, this process has some of its own.
+/// Shared counters; where there is no zone, this process's own.
 [[nodiscard]] Stats& stats() noexcept;
 
-/// nginx's time of day.
+/// Time of day, as nginx caches it.
 [[nodiscard]] StatusMs status_now_ms() noexcept;
 
 }  // namespace flashduty
