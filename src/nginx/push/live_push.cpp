@@ -15,7 +15,7 @@ struct VerdictRow {
     Outcome outcome;
 };
 
-/// What a verdict means for the caller where there is no spool.
+/// Outcomes by verdict where there is no spool.
 constexpr VerdictRow kVerdicts[] = {
     {Verdict::kDelivered, Outcome::kDelivered},    {Verdict::kEventRefused, Outcome::kRefused},
     {Verdict::kAccountAtFault, Outcome::kRefused}, {Verdict::kSlowDown, Outcome::kSlowDown},

@@ -24,7 +24,7 @@ bool needs_escape(char c) noexcept {
     return byte <= 0x20 || byte == 0x7F;
 }
 
-/// Arguments as they may stand in a request line; empty when out of memory or empty.
+/// Escapes arguments for a request line; empty when out of memory or empty.
 std::string_view escape_arguments(Arena& arena, std::string_view arguments) noexcept {
     constexpr char kDigits[] = "0123456789ABCDEF";
     const auto escaped = std::count_if(arguments.begin(), arguments.end(), needs_escape);
@@ -50,15 +50,16 @@ std::string_view escape_arguments(Arena& arena, std::string_view arguments) noex
     return {to, size};
 }
 
-/// What nginx lets pass: a `..` right before the arguments, and escaped control characters, which
-/// would stand as they are in nginx's log and wherever a configuration says $uri.
+/// Refuses what nginx lets pass: a `..` right before the arguments, and escaped control characters,
+/// which would stand unescaped in nginx's log and wherever a configuration says $uri.
 bool is_safe_path(Arena& arena, std::string_view path) noexcept {
     return !climbs(path) && without_controls(arena, path).data() == path.data();
 }
 
 // ---------------------------------------------------------------- what is sent
 
-/// The caller's request ends before its push: the worker shuts down, or nginx ends it by force.
+/// Called when the caller's request ends before its push: the worker shuts down, or nginx ends it
+/// by force.
 void on_request_end(void* data) {
     Delivery& delivery = *static_cast<Delivery*>(data);
     stop_listening(delivery);
@@ -72,7 +73,7 @@ void on_request_end(void* data) {
     }
 }
 
-/// Everything the subrequest needs, made before it: a posted subrequest cannot be taken back.
+/// Parts of the subrequest, made before it: a posted subrequest cannot be taken back.
 struct PushParts {
     ngx_http_post_subrequest_t on_end;
     ngx_http_request_body_t body;
@@ -117,17 +118,18 @@ PushParts* make_parts(Delivery& delivery) noexcept {
     return fill_body(delivery, *parts) ? parts : nullptr;
 }
 
-/// A caller that resets its HTTP/2 stream breaks the connection that the push shares with it:
-/// nginx would try no further server, and answer the push by 499 itself.
+/// Clears the connection's error. A caller that resets its HTTP/2 stream sets it on the connection
+/// that the push shares: nginx would try no further server, and answer the push with 499 itself.
 void forget_caller(ngx_http_request_t* r) {
     Delivery* delivery = find_delivery(r);
     delivery->has_caller_left = delivery->has_caller_left || r->connection->error;
     r->connection->error = 0;
 }
 
-/// The caller's request while its push is under way: whatever wakes it, it waits on. A push that
-/// is delayed before it is sent, as limit_req does it, waits for the caller's connection and is
-/// woken here. One that is being sent is not: it must not see that the caller has left.
+/// Event handler of the caller's request while its push is under way: whatever wakes it, it goes on
+/// waiting. A push that is delayed before it is sent, as by limit_req, waits for the caller's
+/// connection and is woken here. A push that is being sent is not woken: it must not see that the
+/// caller has left.
 void wait_for_push(ngx_http_request_t* r) {
     forget_caller(r);
     ngx_http_request_t* push = find_delivery(r)->push.request;
@@ -141,7 +143,7 @@ void wait_for_push(ngx_http_request_t* r) {
 bool find_push_uri(Delivery& delivery) noexcept {
     ngx_http_request_t* r = delivery.request;
     ngx_str_t uri = ngx_null_string;
-    ngx_uint_t flags = 0;  // nginx would log the uri as it is, line breaks and secrets too
+    ngx_uint_t flags = 0;  // no NGX_HTTP_LOG_UNSAFE: the uri may have line breaks and secrets
     if (ngx_http_complex_value(r, location_conf(r).push_uri, &uri) != NGX_OK) {
         settle(delivery, Outcome::kBroken, kOutOfMemory);
         return false;
@@ -186,7 +188,7 @@ bool start_push(Delivery& delivery) noexcept {
     if (parts == nullptr || delivery.arena.failed() ||
         ngx_http_subrequest(r, &delivery.push.uri, &delivery.push.args, &sr, &parts->on_end,
                             NGX_HTTP_SUBREQUEST_BACKGROUND) != NGX_OK) {
-        delivery.push.is_judged = true;  // there was none
+        delivery.push.is_judged = true;  // there is no push
         return false;
     }
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "flashduty push: %uz bytes to \"%V\"",
@@ -195,7 +197,7 @@ bool start_push(Delivery& delivery) noexcept {
     sr->method_name = post;
     sr->request_body = &parts->body;
     sr->headers_in = parts->headers;
-    // The list's end points into the struct that was copied.
+    // An empty list's end points into the struct that was copied from: make it point into the copy.
     if (parts->headers.headers.last == &parts->headers.headers.part) {
         sr->headers_in.headers.last = &sr->headers_in.headers.part;
     }

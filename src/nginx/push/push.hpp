@@ -1,20 +1,19 @@
-// The push: a background subrequest with a body and headers of its own.
+// Push: a background subrequest with a body and headers of its own.
 #pragma once
 
 #include "../request/delivery.hpp"
 
 namespace flashduty {
 
-/// Evaluates `flashduty_push` for the alert: where to push. Settles and gives false when it leads
-/// nowhere.
+/// Evaluates `flashduty_push` for the alert. False, and settled, when the uri leads nowhere.
 [[nodiscard]] bool find_push_uri(Delivery& delivery) noexcept;
 
-/// From now on the caller may come and go, and whatever wakes its request, it waits.
+/// Makes the caller's request wait, whatever wakes it and whether or not its caller stays.
 void hold_caller(ngx_http_request_t* r) noexcept;
 
-/// Starts pushing `delivery.event_json` to `delivery.push.uri`. True when the push is under way:
-/// its end will be told to `delivery.push.on_judged`, and then, unless nginx has ended the main
-/// request, that goes on with `delivery.push.on_over`. False when there is no memory for it.
+/// Starts pushing `delivery.event_json` to `delivery.push.uri`. True when the push is under way: at
+/// its end it calls `delivery.push.on_judged`, and then, unless nginx has ended the main request,
+/// that one's `delivery.push.on_over`. False when out of memory.
 [[nodiscard]] bool start_push(Delivery& delivery) noexcept;
 
 }  // namespace flashduty

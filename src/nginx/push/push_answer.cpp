@@ -20,7 +20,8 @@ ngx_http_output_body_filter_pt next_body_filter = nullptr;
 
 // ---------------------------------------------------------------- what it means
 
-/// A header of the answer; from the upstream's own, which proxy_hide_header does not touch.
+/// Header of the answer; with an upstream from its own list, which proxy_hide_header does not
+/// touch.
 std::string_view answer_header(ngx_http_request_t* sr, std::string_view name) noexcept {
     const ngx_list_t& headers =
         sr->upstream != nullptr ? sr->upstream->headers_in.headers : sr->headers_out.headers;
@@ -33,17 +34,17 @@ std::string_view clean(Delivery& delivery, std::string_view text, std::string_vi
         return text;
     }
     const std::string_view sound = repair(delivery.arena, text);
-    // A key may be a part of a character.
+    // Removing a key may split a character: it may be a part of one.
     return repair(delivery.arena, without_keys(delivery.arena, sound, url, is_cut));
 }
 
-/// The Content-Encoding of an answer that has one all the same.
+/// Content-Encoding of an answer, which must not have one; empty for `identity`.
 std::string_view encoding_of(ngx_http_request_t* sr) noexcept {
     const std::string_view encoding = trim(answer_header(sr, "Content-Encoding"));
     return equals_ignoring_case(encoding, "identity") ? std::string_view{} : encoding;
 }
 
-/// A sentence for a push that has no whole answer.
+/// Sentence for a push without a whole answer.
 std::string_view trouble_of(const Delivery& delivery, const ngx_http_request_t* sr,
                             Verdict verdict) noexcept {
     if (!delivery.push.trouble.empty()) {
@@ -57,7 +58,7 @@ std::string_view trouble_of(const Delivery& delivery, const ngx_http_request_t* 
                : "Flashduty could not be reached: see nginx's error log";
 }
 
-/// A sentence for a push that has not left nginx.
+/// Sentence for a push that has not left nginx.
 std::string_view own_reason(Delivery& delivery) noexcept {
     Arena& arena = delivery.arena;
     const std::string_view uri =
@@ -83,7 +84,7 @@ std::string_view own_reason(Delivery& delivery) noexcept {
                   std::string_view(": check the location that flashduty_push names"));
 }
 
-/// A sentence where Flashduty gave none.
+/// Sentence for an answer without one from Flashduty.
 std::string_view reason_for(Delivery& delivery, ngx_http_request_t* sr, Verdict verdict) noexcept {
     const std::string_view status = decimal(delivery.arena, delivery.push.end.http_status);
     if (!delivery.answer.code.empty()) {
@@ -126,7 +127,7 @@ std::string_view reason_for(Delivery& delivery, ngx_http_request_t* sr, Verdict 
                   std::string_view(", but not as Flashduty does: check the push URL"));
 }
 
-/// What the answer says of how long to wait, where that makes sense: seconds, or a date.
+/// Retry-After of the answer, where waiting makes sense: seconds, or a date.
 std::string_view retry_after(ngx_http_request_t* sr) noexcept {
     const std::string_view wait = trim(answer_header(sr, "Retry-After"));
     const bool is_seconds =
@@ -135,7 +136,7 @@ std::string_view retry_after(ngx_http_request_t* sr) noexcept {
     return is_seconds || is_date ? wait : std::string_view{};
 }
 
-/// Reads out what the push brought and what that means.
+/// Reads the answer and derives verdict and reason.
 void judge_push(Delivery& delivery, ngx_http_request_t* sr) noexcept {
     const Answer& answer = delivery.push.answer_reader->finish();
     delivery.push.end.encoded = !encoding_of(sr).empty();
@@ -174,7 +175,7 @@ void judge_push(Delivery& delivery, ngx_http_request_t* sr) noexcept {
 
 // ---------------------------------------------------------------- how it comes
 
-/// Only here it can still be seen why proxy gives up in the middle of an answer.
+/// Called by proxy. Only here it can still be seen why it gives up in the middle of an answer.
 void on_upstream_end(ngx_http_request_t* r, ngx_int_t rc) {
     Delivery* delivery = find_push(r);
     if (delivery == nullptr) {
@@ -203,8 +204,8 @@ ngx_int_t header_filter(ngx_http_request_t* r) {
     r->header_sent = 1;
     r->filter_need_in_memory = 1;
     if (r->upstream != nullptr && r->upstream->finalize_request != on_upstream_end) {
-        // nginx's buffering writes early only for the request that its connection is busy with,
-        // which is the caller's: a push would fill its buffers and wait for ever.
+        // With buffering nginx writes early only for the request that its connection is busy with,
+        // which is the caller's: a push would fill its buffers and wait forever.
         r->upstream->buffering = 0;
         delivery->push.finalize_upstream = r->upstream->finalize_request;
         r->upstream->finalize_request = on_upstream_end;
@@ -241,8 +242,8 @@ bool has_handler(ngx_http_request_t* r, std::string_view name) noexcept {
     return location != nullptr && *location != nullptr && (*location)->handler != nullptr;
 }
 
-/// True for `error_page 418 = @name; return 418;` where @name pushes on. Any other error_page makes
-/// another answer of a failure, or has the push lose its method.
+/// True for `error_page 418 = @name; return 418;` where @name pushes on. Any other error_page would
+/// turn a failure into another answer, or make the push lose its method.
 bool leads_on(ngx_http_request_t* r, ngx_int_t status) noexcept {
     const auto* core = static_cast<ngx_http_core_loc_conf_t*>(
         ngx_http_get_module_loc_conf(r, ngx_http_core_module));
@@ -262,7 +263,7 @@ bool leads_on(ngx_http_request_t* r, ngx_int_t status) noexcept {
 
 ngx_int_t on_push_end(ngx_http_request_t* sr, void* data, ngx_int_t rc) {
     Delivery& delivery = *static_cast<Delivery*>(data);
-    // With `aio` a part of the answer may still be on its way from a file; nginx calls again.
+    // With `aio` part of the answer may still be on its way from a file; nginx calls again.
     const bool is_still_read = sr->buffered != 0 && (rc == NGX_OK || rc == NGX_AGAIN);
     if (delivery.push.is_judged || is_still_read) {
         return NGX_OK;
@@ -287,7 +288,7 @@ ngx_int_t on_push_end(ngx_http_request_t* sr, void* data, ngx_int_t rc) {
     delivery.push.on_judged(delivery);
     delivery.request->write_event_handler = delivery.push.on_over;
     if (ngx_http_post_request(delivery.request, nullptr) != NGX_OK) {
-        return NGX_ERROR;  // out of memory: nothing will answer the caller, so end it all
+        return NGX_ERROR;  // out of memory: nothing would answer the caller, so end it all
     }
     return NGX_OK;
 }

@@ -1,5 +1,5 @@
-// A log in front of the connection's own while a push is under way: it hears what nginx says went
-// wrong, at whatever level the configuration logs.
+// Log in front of the connection's own while a push is under way: it hears the failures that nginx
+// logs, at whatever level the configuration logs.
 #pragma once
 
 #include "../request/delivery.hpp"
@@ -9,7 +9,7 @@ namespace flashduty {
 /// Puts `log`, which lives as long as the request, in front of the connection's.
 void listen_to_log(Delivery& delivery, ngx_log_t& log) noexcept;
 
-/// The connection has its own log again.
+/// Restores the connection's own log.
 void stop_listening(Delivery& delivery) noexcept;
 
 }  // namespace flashduty

@@ -11,9 +11,9 @@ namespace flashduty {
 
 namespace {
 
-/// The server block's own rules are for callers: they may turn away what has no TLS, no User-Agent
-/// or another address, as a push has not. In the server-rewrite phase, which is where `error_page`
-/// and `try_files` come back to.
+/// Skips the server block's own rewrite rules for a push. They are for callers: they may turn away
+/// a request without TLS, without User-Agent or from another address, which a push is. Runs in the
+/// server-rewrite phase, where `error_page` and `try_files` come back to.
 ngx_int_t skip_server_rules(ngx_http_request_t* r) {
     if (find_push(r) == nullptr) {
         return NGX_DECLINED;
@@ -41,8 +41,8 @@ bool lacks_key(ngx_http_request_t* r) noexcept {
     return true;
 }
 
-/// In the place of the content handler. nginx makes the request line only when it is about to
-/// connect: what has not been sent then is taken back.
+/// Replaces the content handler. nginx makes the request line only when it is about to connect: a
+/// push without a key that has not been sent by then is taken back.
 ngx_int_t hold_keyless_push(ngx_http_request_t* r) {
     const ngx_int_t rc = find_push(r)->push.handler(r);
     const ngx_http_upstream_t* upstream = r->upstream;
@@ -63,7 +63,8 @@ bool is_before(const PeerInit& a, const PeerInit& b) noexcept {
     return std::less<>()(a.upstream, b.upstream);
 }
 
-/// Where a connection was kept, the push would be sent before hold_keyless_push() sees it.
+/// Checks before a kept connection is used: the push would be sent before hold_keyless_push() sees
+/// it.
 ngx_int_t init_peer(ngx_http_request_t* r, ngx_http_upstream_srv_conf_t* upstream) {
     if (lacks_key(r)) {
         return NGX_ERROR;
@@ -97,8 +98,7 @@ bool watch_upstreams(ngx_conf_t* cf) noexcept {
 
 // ---------------------------------------------------------------- the push location
 
-/// Keeps `error_page` and `X-Accel-Redirect` from putting something else in the place of
-/// Flashduty's answer.
+/// Keeps `error_page` and `X-Accel-Redirect` from replacing Flashduty's answer.
 ngx_int_t keep_answer(ngx_http_request_t* r) noexcept {
     const auto* core = static_cast<ngx_http_core_loc_conf_t*>(
         ngx_http_get_module_loc_conf(r, ngx_http_core_module));
@@ -120,7 +120,7 @@ ngx_int_t keep_answer(ngx_http_request_t* r) noexcept {
     return NGX_DECLINED;
 }
 
-/// A precontent handler.
+/// Handler of the precontent phase.
 ngx_int_t prepare_content(ngx_http_request_t* r) {
     Delivery* delivery = find_push(r);
     if (delivery == nullptr) {
@@ -130,7 +130,7 @@ ngx_int_t prepare_content(ngx_http_request_t* r) {
         ngx_http_get_module_srv_conf(r, ngx_http_core_module));
     if (r->loc_conf == server->ctx->loc_conf) {
         delivery->push.has_no_location = true;
-        return NGX_HTTP_NOT_FOUND;  // and no file that may be there
+        return NGX_HTTP_NOT_FOUND;  // not a file that may be there
     }
     if (r->upstream != nullptr) {  // an X-Accel-Redirect leads away from Flashduty's answer
         return NGX_HTTP_BAD_GATEWAY;

@@ -1,11 +1,11 @@
-// What a push meets on its way through nginx's phases, and what it does not.
+// Phases of nginx for a push: which ones it passes through, and which it skips.
 #pragma once
 
 #include "../base/ngx.hpp"
 
 namespace flashduty {
 
-/// As the last of what the configuration's end brings; false when out of memory.
+/// Called last at the end of the configuration; false when out of memory.
 [[nodiscard]] bool install_push_phases(ngx_conf_t* cf) noexcept;
 
 }  // namespace flashduty

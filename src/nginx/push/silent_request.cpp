@@ -8,7 +8,7 @@ namespace flashduty {
 
 namespace {
 
-/// NGX_HTTP_LIMIT_REQ_PASSED and NGX_HTTP_LIMIT_CONN_PASSED, which nginx keeps to itself.
+/// NGX_HTTP_LIMIT_REQ_PASSED and NGX_HTTP_LIMIT_CONN_PASSED, which nginx does not export.
 constexpr unsigned kPassedLimit = 1;
 
 void close_other_end(void* data) { (void)ngx_close_socket(*static_cast<ngx_socket_t*>(data)); }
@@ -17,7 +17,7 @@ void set_log_request(ngx_connection_t* c, ngx_http_request_t* r) noexcept {
     static_cast<ngx_http_log_ctx_t*>(c->log->data)->current_request = r;
 }
 
-/// What nginx does with a caller's connection, whose handler it does not export.
+/// Event handler of the connection, as nginx's own for a caller's, which is not exported.
 void on_event(ngx_event_t* event) {
     auto* c = static_cast<ngx_connection_t*>(event->data);
     auto* r = static_cast<ngx_http_request_t*>(c->data);
@@ -45,7 +45,7 @@ u_char* log_error(ngx_log_t* log, u_char* buf, std::size_t len) {
     return log_context_of_request(log, buf, len);
 }
 
-/// All that a connection has besides its descriptor; false when out of memory.
+/// Gives a connection all that it needs besides its descriptor; false when out of memory.
 bool furnish(ngx_connection_t& c, ngx_socket_t other_end, ngx_http_conf_ctx_t* server) noexcept {
     static sockaddr address = {AF_UNIX, {}};
     auto* log = static_cast<ngx_log_t*>(ngx_palloc(c.pool, sizeof(ngx_log_t)));
@@ -77,7 +77,7 @@ bool furnish(ngx_connection_t& c, ngx_socket_t other_end, ngx_http_conf_ctx_t* s
     c.recv_chain = ngx_recv_chain;
     c.send_chain = ngx_send_chain;
     c.log_error = NGX_ERROR_INFO;
-    c.tcp_nodelay = NGX_TCP_NODELAY_DISABLED;  // there is no TCP
+    c.tcp_nodelay = NGX_TCP_NODELAY_DISABLED;  // not over TCP
     c.sockaddr = &address;
     c.socklen = sizeof(address);
     c.local_sockaddr = &address;
@@ -136,13 +136,14 @@ ngx_http_request_t* make_silent_request(ngx_http_conf_ctx_t* server) noexcept {
         return nullptr;
     }
 #if (NGX_STAT_STUB)
-    (void)ngx_atomic_fetch_add(ngx_stat_active, 1);  // as nginx counts it when it closes
+    (void)ngx_atomic_fetch_add(ngx_stat_active,
+                               1);  // nginx subtracts it when it closes the connection
 #endif
     c->data = r;
     r->internal = 1;
     r->logged = 1;
-    // Limits are for callers, and flashduty_rate is the pace of pushes: to limit_req and
-    // limit_conn, which look once at a request and its subrequests, it has passed.
+    // Passes limit_req and limit_conn, which look once at a request and its subrequests: limits are
+    // for callers, and flashduty_rate is the pace of pushes.
     r->limit_req_status = kPassedLimit;
     r->limit_conn_status = kPassedLimit;
     r->http_state = ngx_http_state_e::NGX_HTTP_PROCESS_REQUEST_STATE;
@@ -163,7 +164,7 @@ void run_silent_request(ngx_http_request_t* r) noexcept {
 }
 
 void end_silent_request(ngx_http_request_t* r) {
-    r->connection->read->eof = 1;  // there is nothing to linger for
+    r->connection->read->eof = 1;  // nothing to linger for
     ngx_http_finalize_request(r, NGX_DONE);
 }
 
