@@ -44,8 +44,8 @@ ngx_int_t check_bearer(ngx_http_request_t* r) {
     if (shows_token(r, *conf.bearers)) {
         return NGX_OK;
     }
-    // Nobody else is going to be asked, so this is the answer with "satisfy any", too. It is sent
-    // from here, because nginx would send a page of its own for a 401 that is returned.
+    // Final answer, even with "satisfy any", since no other module is asked after this one. Sent
+    // from here: for a returned 401 nginx would send a page of its own.
     ngx_http_finalize_request(r, turn_away(r));
     return NGX_DONE;
 }
@@ -57,7 +57,7 @@ ngx_int_t install_access(ngx_http_core_main_conf_t& core) noexcept {
     if (ngx_array_push(&handlers) == nullptr) {
         return NGX_ERROR;
     }
-    // nginx asks the last one first.
+    // First in the list: nginx asks the handlers from the last to the first.
     auto* list = static_cast<ngx_http_handler_pt*>(handlers.elts);
     ngx_memmove(list + 1, list, (handlers.nelts - 1) * sizeof(*list));
     list[0] = check_bearer;

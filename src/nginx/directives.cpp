@@ -36,7 +36,7 @@ ngx_http_core_loc_conf_t& core_conf(ngx_conf_t* cf) noexcept {
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
 }
 
-/// Makes the location one of ours.
+/// Gives the location one of our handlers.
 char* take_location(ngx_conf_t* cf, LocationConf& conf, ngx_http_handler_pt handler) noexcept {
     if (handler_of(conf) != nullptr) {
         return refuse(cf,
@@ -53,7 +53,7 @@ char* take_location(ngx_conf_t* cf, LocationConf& conf, ngx_http_handler_pt hand
     return kConfOk;
 }
 
-/// Notes where the location pushes to, see check_push_uris().
+/// Notes the location's push uri, see check_push_uris().
 bool note_push(ngx_conf_t* cf, const LocationConf& conf) noexcept {
     MainConf& main = main_conf(cf);
     if (main.push_uris == nullptr) {
@@ -167,7 +167,7 @@ char* add_label(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
     return compile(cf, argument(cf, 2), &label->value) == NGX_OK ? kConfOk : kConfError;
 }
 
-/// The digests of the tokens in a file's text; nullptr when there are none.
+/// Digests of the tokens in a file's text; nullptr when there are none.
 const BearerTokens* read_tokens(ngx_conf_t* cf, ngx_str_t& path, std::string_view text) noexcept {
     auto* tokens = create<BearerTokens>(cf);
     ngx_array_t* digests = ngx_array_create(cf->pool, 2, sizeof(TokenDigest));
@@ -219,7 +219,7 @@ char* set_bearer_file(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
     return conf.bearers == nullptr ? kConfError : kConfOk;
 }
 
-/// True for what stands in a URL as it is.
+/// True for characters that a URL takes without escapes.
 bool is_key(std::string_view text) noexcept {
     const auto is_fit = [](char c) {
         const char lower = to_lower(c);
@@ -257,7 +257,7 @@ char* set_integration_key_file(ngx_conf_t* cf, ngx_command_t*, void* data) noexc
     return kept == nullptr || kept->data == nullptr ? kConfError : kConfOk;
 }
 
-/// An `if` or `limit_except` in one of our locations is that location still.
+/// Passes our handler on to an `if` or `limit_except` within the location.
 void inherit_handler(ngx_conf_t* cf, const LocationConf& outer, LocationConf& conf) noexcept {
     ngx_http_core_loc_conf_t& core = core_conf(cf);
     if (!core.noname || core.handler != nullptr) {
@@ -322,7 +322,7 @@ char* merge_location_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
     const LocationConf& outer = *static_cast<LocationConf*>(parent);
     LocationConf& conf = *static_cast<LocationConf*>(child);
     if (handler_of(conf) != nullptr && core_conf(cf).handler != handler_of(conf)) {
-        // nginx is at the end of the http block by now.
+        // Names the directive's own line: nginx is at the end of the http block by now.
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s in %V:%ui", kOtherHandler, &conf.file,
                       conf.line);
         return kConfError;

@@ -1,4 +1,4 @@
-// The module's directives: how its configuration is read and merged.
+// Directives of the module: reading and merging its configuration.
 #pragma once
 
 #include "base/ngx.hpp"
@@ -9,7 +9,7 @@ extern ngx_command_t commands[];
 
 struct LocationConf;
 
-/// The handler of the module that a location has; nullptr when it has none.
+/// Handler of the module in this location; nullptr when it has none.
 [[nodiscard]] ngx_http_handler_pt handler_of(const LocationConf& conf) noexcept;
 
 void* create_main_conf(ngx_conf_t* cf) noexcept;

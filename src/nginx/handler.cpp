@@ -21,7 +21,7 @@ namespace {
 
 // ---------------------------------------------------------------- what is turned away unread
 
-/// POST and PUT, and GET where it has a body: that is what BlueKing's form starts with.
+/// POST and PUT, and GET with a body: BlueKing's form starts with GET.
 bool has_accepted_method(ngx_http_request_t* r) noexcept {
     const bool has_body = r->headers_in.content_length_n > 0 || r->headers_in.chunked;
     return r->method == NGX_HTTP_POST || r->method == NGX_HTTP_PUT ||
@@ -45,7 +45,7 @@ std::string_view bad_json_reason(Arena& arena, std::size_t offset_bytes) noexcep
                                    "{{alarm.callback_message}}"));
 }
 
-/// Whether there is a message; settles what no event can be made of.
+/// True when there is a message; else settles the reason why there is none.
 bool has_message(Delivery& delivery, const BodyReading& reading) noexcept {
     switch (reading.kind) {
         case BodyKind::kMessage:
@@ -95,8 +95,8 @@ bool evaluate(ngx_http_request_t* r, ngx_http_complex_value_t* value,
     return true;
 }
 
-/// The labels that the configuration sets, their texts still empty; nullptr when there are none or
-/// no memory.
+/// Labels that the configuration sets, with empty texts; nullptr when there are none or out of
+/// memory.
 Label* name_labels(Arena& arena, const ngx_array_t* confs) noexcept {
     Label* labels = confs == nullptr ? nullptr : arena.make_array<Label>(confs->nelts);
     for (ngx_uint_t i = 0; labels != nullptr && i < confs->nelts; i++) {
@@ -105,8 +105,8 @@ Label* name_labels(Arena& arena, const ngx_array_t* confs) noexcept {
     return labels;
 }
 
-/// What the configuration puts in the alert's place. Evaluated while the variables still hold
-/// what the alert gives; false when out of memory.
+/// Texts of the configuration that override the alert's. Evaluated while the variables still hold
+/// the alert's own; false when out of memory.
 bool evaluate_overrides(ngx_http_request_t* r, const LocationConf& conf, Label* labels,
                         Overrides& overrides) noexcept {
     bool is_done = evaluate(r, conf.title, overrides.title) &&
@@ -162,12 +162,12 @@ bool make_event(Delivery& delivery, const BlueKingMessage& message) noexcept {
     return !delivery.arena.failed();
 }
 
-// What one alert may take on top of nginx's own buffers, whatever its body holds. Nothing that
-// BlueKing sends comes near; a body made of megabytes that are no UTF-8 could.
+// Memory for one alert on top of nginx's own buffers, whatever its body holds. Nothing that
+// BlueKing sends comes near; a body of megabytes that are no UTF-8 could.
 constexpr std::size_t kMemoryPerBodyByte = 4;
 constexpr std::size_t kMemoryBytes = 1 << 20;
 
-/// The body is here. True when there is an event to push or to show; else it is settled.
+/// Translates the whole body. True when there is an event to push or to show; else it is settled.
 bool translate_body(Delivery& delivery) noexcept {
     RequestBody body(delivery.request);
     delivery.arena.allow_more(kMemoryPerBodyByte * body.left_bytes() + kMemoryBytes);

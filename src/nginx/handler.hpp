@@ -1,4 +1,4 @@
-// The content handlers: from the caller's request to the push or the preview.
+// Content handlers: from the caller's request to the push or the preview.
 #pragma once
 
 #include "base/ngx.hpp"

@@ -13,13 +13,13 @@
 
 namespace {
 
-/// False when the spool cannot be used as it is configured.
+/// Lists the servers and checks the spool; false when it cannot be used as it is configured.
 bool install_spool(ngx_conf_t* cf, flashduty::MainConf& conf) {
     conf.servers = flashduty::list_servers(cf);
     return conf.servers != nullptr && (conf.spool == nullptr || flashduty::check_spool(cf));
 }
 
-/// Nothing of ours stands in the way of requests where no location asks for it.
+/// Installs only what some location asks for: requests pass through nothing else of ours.
 ngx_int_t install(ngx_conf_t* cf) {
     auto& conf = *static_cast<flashduty::MainConf*>(
         ngx_http_conf_get_module_main_conf(cf, ngx_http_flashduty_module));
@@ -50,10 +50,10 @@ void end_process(ngx_cycle_t* cycle) {
     flashduty::SpareRooms::drop();
 }
 
-/// With `master_process off` nginx does not start its modules again after a reload, and throws the
-/// old configuration away some time later: the spool would go on with that. nginx itself would
-/// serve no one any more; refused, it goes on as it was.
-/// Refused before any module has taken part in it.
+/// Refuses a reload with `master_process off` and a spool, before any module has taken part in it.
+/// nginx would not start its modules again, and would throw the old configuration away some time
+/// later, while the spool still uses it. nginx itself would serve no one any more; after a refusal
+/// it goes on as before.
 void* begin_main_conf(ngx_conf_t* cf) {
     if (!flashduty::is_spool_running()) {
         return flashduty::create_main_conf(cf);

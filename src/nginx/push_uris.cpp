@@ -13,8 +13,8 @@ using Location = ngx_http_core_loc_conf_t;
 
 enum class Match { kNone, kPrefix, kExact };
 
-/// As nginx looks a prefix or exact location up, whose own function wants a request. The tree is
-/// sorted by ngx_filename_cmp().
+/// Looks a prefix or exact location up as nginx does, whose own function needs a request. The tree
+/// is sorted by ngx_filename_cmp().
 Match find_in_tree(const ngx_http_location_tree_node_t* node, std::string_view uri,
                    const Location*& found) noexcept {
     Match match = Match::kNone;
@@ -48,7 +48,7 @@ bool matches(const Location& location, std::string_view uri) noexcept {
 }
 #endif
 
-/// The location of `uri` within `outer`, as nginx finds it: exact, by a regex, by a prefix.
+/// Finds the location of `uri` within `outer` as nginx does: exact, by a regex, by a prefix.
 Match find_location(const Location& outer, std::string_view uri, const Location*& found) noexcept {
     const Match match = find_in_tree(outer.static_locations, uri, found);
     bool has_regex = match != Match::kExact;
@@ -74,7 +74,7 @@ Match find_location(const Location& outer, std::string_view uri, const Location*
     return match;
 }
 
-/// The path of a uri without variables and escapes; empty for any other.
+/// Path of a uri without variables and escapes; empty for any other uri.
 std::string_view literal_path(const LocationConf& conf) noexcept {
     if (conf.push_uri->lengths != nullptr) {
         return {};

@@ -22,7 +22,7 @@ namespace flashduty {
 
 namespace {
 
-/// True when `text` begins with `name`, which is taken away.
+/// Removes `name` from the start of `text`; false when `text` does not begin with it.
 bool take_prefix(ngx_str_t& text, std::string_view name) noexcept {
     if (to_view(text).substr(0, name.size()) != name) {
         return false;
@@ -63,7 +63,7 @@ char* set_parameter(ngx_conf_t* cf, const ngx_str_t& parameter, SpoolConf& spool
                              &parameter);
 }
 
-/// Who the workers will be.
+/// User and groups of the workers.
 struct Workers {
     uid_t uid = 0;
     std::string user;
@@ -84,7 +84,7 @@ std::vector<gid_t> groups_of(const char* user, gid_t gid) noexcept {
     return groups;
 }
 
-/// Not started as root, nginx cannot make them anybody else.
+/// Workers of an nginx that was not started as root: it cannot give them another user.
 Workers workers_like_this_process() noexcept {
     Workers workers;
     workers.uid = geteuid();
@@ -99,8 +99,8 @@ Workers workers_like_this_process() noexcept {
     return workers;
 }
 
-/// `user` may stand behind `http` in the configuration, which nginx allows and nobody does: then
-/// its default is taken.
+/// Workers of the configuration. If `user` stands behind `http`, which nginx allows and nobody
+/// does, its default is taken.
 Workers workers_of(ngx_conf_t* cf) noexcept {
     if (geteuid() != 0) {
         return workers_like_this_process();
@@ -122,7 +122,7 @@ Workers workers_of(ngx_conf_t* cf) noexcept {
     return workers;
 }
 
-/// What lies beside a spool, or is it.
+/// Suffixes of the files of a spool; "" is the database itself.
 constexpr const char* kFileSuffixes[] = {"",      "-wal",  "-shm",      ".guard",
                                          ".lock", ".sock", ".unsynced", ".corrupt"};
 
@@ -152,7 +152,7 @@ bool check_files(ngx_conf_t* cf, const SpoolConf& spool, const Workers& workers)
     return true;
 }
 
-/// Why the workers cannot use a folder, or others can; nullptr: it will do.
+/// Reason why the workers cannot use a folder, or why others can write it; nullptr when it is fit.
 const char* fault_of(const struct stat& folder, const Workers& workers) noexcept {
     const auto may = [&folder](mode_t bits) { return (folder.st_mode & bits) == bits; };
     if (!S_ISDIR(folder.st_mode)) {

@@ -16,12 +16,12 @@ namespace flashduty {
 
 namespace {
 
-/// What is sent.
+/// Response of the status location.
 struct Shown {
     ngx_uint_t status = NGX_HTTP_OK;
     std::string_view type;
     std::string_view body;
-    std::string_view policy;  ///< of content security; empty: none
+    std::string_view policy;  ///< Content-Security-Policy; empty: none
 };
 
 std::string_view accept_of(ngx_http_request_t* r) noexcept {
@@ -41,7 +41,7 @@ StatusView view_of(ngx_http_request_t* r, Arena& arena) noexcept {
                        {main_conf(r).spool != nullptr, kVersion, NGINX_VERSION, status_now_ms()});
 }
 
-/// The body is empty when out of memory.
+/// Response in the format asked for; its body is empty when out of memory.
 Shown show(ngx_http_request_t* r, Arena& arena) noexcept {
     const StatusFormat format = format_of(r);
     if (format == StatusFormat::kHtml) {

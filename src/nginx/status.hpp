@@ -1,4 +1,4 @@
-// The status location: what the figures say, in the format that is asked for.
+// Status location: metrics in the format that is asked for.
 #pragma once
 
 #include "base/ngx.hpp"

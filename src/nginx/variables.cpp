@@ -47,7 +47,7 @@ std::string_view push_status(Delivery& delivery) noexcept {
     return status == 0 ? std::string_view{} : decimal(delivery.arena, status);
 }
 
-/// Seconds with milliseconds, as nginx's own times.
+/// Seconds with milliseconds, as nginx's own times have them.
 std::string_view push_time(Delivery& delivery) noexcept {
     if (delivery.push.end.http_status == 0) {
         return {};
