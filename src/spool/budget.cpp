@@ -13,13 +13,13 @@ struct Window {
     UnixMs length_ms;
 };
 
-/// A millisecond longer than their names say: a time is cut to milliseconds, so that two which
-/// differ by 1000 can be less than a second apart.
+/// A millisecond longer than the names say: times are cut to milliseconds, so that two which differ
+/// by 1000 can be less than a second apart.
 std::array<Window, 2> windows_of(Rate rate) noexcept {
     return {{{rate.per_second, 1'001}, {rate.per_minute, 60'001}}};
 }
 
-/// How long a push counts.
+/// Time for which a push counts.
 UnixMs memory_ms(Rate rate) noexcept {
     UnixMs longest_ms = 0;
     for (const Window& window : windows_of(rate)) {

@@ -1,4 +1,4 @@
-// How many pushes may leave for one target within a second and within a minute.
+// Budget of a target: pushes that may leave within a second and within a minute.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace flashduty {
 
-/// What is sent to one target at most; 0: no limit.
+/// Limit of pushes to one target; 0: none.
 struct Rate {
     std::uint32_t per_second = 100;
     std::uint32_t per_minute = 1000;
@@ -21,21 +21,21 @@ class Budget {
   public:
     explicit Budget(Rate rate) noexcept : rate_(rate) {}
 
-    /// How many may leave now.
+    /// Pushes that may leave now.
     [[nodiscard]] std::size_t room(UnixMs now_ms) const noexcept;
 
-    /// When the next may leave, from `now_ms` on.
+    /// Time from `now_ms` on when the next push may leave.
     [[nodiscard]] UnixMs free_ms(UnixMs now_ms) const noexcept;
 
-    /// One leaves now.
+    /// Counts a push that leaves now.
     void spend(UnixMs now_ms) noexcept;
 
-    /// Whether nothing that has left counts any more.
+    /// True when no earlier push counts any more.
     [[nodiscard]] bool is_whole(UnixMs now_ms) const noexcept;
 
   private:
     Rate rate_;
-    std::deque<UnixMs> left_ms_;  ///< the oldest first
+    std::deque<UnixMs> left_ms_;  ///< oldest first
 };
 
 }  // namespace flashduty

@@ -14,7 +14,7 @@ UnixMs read_ms(clockid_t clock) noexcept {
     return static_cast<UnixMs>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
 }
 
-/// Made anew by the kernel with each start of the machine.
+/// Id that the kernel makes anew with each start of the machine.
 std::string boot_id() noexcept {
     const int fd = ::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
@@ -38,7 +38,7 @@ SpoolClock::SpoolClock(Read read) noexcept : read_(read) {
     base_ms_ = now.wall_ms - now.boot_ms;
 }
 
-// Without a look for the boot's id.
+// Reads the clock alone: the boot's id is not needed here.
 UnixMs SpoolClock::boot_ms() const noexcept {
     return read_ == machine_time ? read_ms(CLOCK_BOOTTIME) : read_().boot_ms;
 }

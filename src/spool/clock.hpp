@@ -1,5 +1,5 @@
-// The time that events age by: it passes while the machine runs or sleeps, and no step of the wall
-// clock touches it.
+// Clock by which events age: it runs while the machine runs or sleeps, and ignores steps of the
+// wall clock.
 #pragma once
 
 #include <cstdint>
@@ -7,30 +7,30 @@
 
 namespace flashduty {
 
-/// Milliseconds since 1970, about: by the SpoolClock of who asks.
+/// Milliseconds since about 1970, by the SpoolClock of the caller.
 using UnixMs = std::int64_t;
 
-/// What a machine's clocks say.
+/// Readings of a machine's clocks.
 struct MachineTime {
-    std::string boot_id;  ///< which start of the machine `boot_ms` counts from; empty: not known
+    std::string boot_id;  ///< start of the machine that `boot_ms` counts from; empty: unknown
     UnixMs boot_ms = 0;
     UnixMs wall_ms = 0;
 };
 
 [[nodiscard]] MachineTime machine_time() noexcept;
 
-/// Of one process: what the wall clock said at its start, and what has passed since.
+/// Clock of one process: the wall clock at its start, plus the time that has passed since.
 class SpoolClock {
   public:
     using Read = MachineTime (*)() noexcept;
 
-    /// `read` is another one in tests.
+    /// Tests replace `read`.
     explicit SpoolClock(Read read = machine_time) noexcept;
 
     [[nodiscard]] UnixMs now_ms() const noexcept;
-    /// What the wall clock, as it goes now, said at a time of this one.
+    /// Wall clock's reading at a time of this clock, by the wall clock as it is set now.
     [[nodiscard]] UnixMs to_wall(UnixMs ms) const noexcept;
-    /// What lies between its time and that since the machine's start.
+    /// Offset of this clock from the time since the machine's start.
     [[nodiscard]] UnixMs base_ms() const noexcept { return base_ms_; }
     [[nodiscard]] MachineTime machine() const noexcept { return read_(); }
 

@@ -11,7 +11,7 @@ namespace flashduty {
 
 namespace {
 
-/// FNV-1a, as a place in a file.
+/// FNV-1a hash of a name, as a place in a file.
 std::int64_t place_of(std::string_view name) noexcept {
     std::uint64_t hash = 14695981039346656037U;
     for (const char c : name) {
@@ -73,7 +73,7 @@ bool DelivererLock::is_in_place() const noexcept {
            held.st_dev == there.st_dev && held.st_ino == there.st_ino;
 }
 
-/// The lock of the file that is there.
+/// Takes the lock of the file that is there now.
 int DelivererLock::take_file() noexcept {
     if (!is_in_place()) {
         close_file();
@@ -88,14 +88,14 @@ int DelivererLock::take_file() noexcept {
     }
     if (!is_in_place()) {
         close_file();
-        return EWOULDBLOCK;  // somebody is at it: later
+        return EWOULDBLOCK;  // somebody is replacing it: try later
     }
     return 0;
 }
 
-/// A folder can only be opened to be read and so has only shared locks: of two that come at the
-/// same time each meets the other, and none gets it. A file system without such locks has only that
-/// of the file.
+/// Takes the folder's lock. A folder can only be opened for reading and so has only shared locks:
+/// if two processes come at the same time, each meets the other and neither gets it. A file system
+/// without such locks has only the file's lock.
 int DelivererLock::take_folder() noexcept {
     if (folder_fd_ == -1) {
         folder_fd_ = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -126,7 +126,7 @@ DelivererLock::State DelivererLock::look() noexcept {
         case EWOULDBLOCK:
             return State::kLost;
         default:
-            return State::kHeld;  // nobody can take it: it is tried again
+            return State::kHeld;  // nobody can take it: the next look() tries again
     }
 }
 

@@ -1,5 +1,6 @@
-// Which of all processes delivers: the one that holds the kernel's lock of a file. That file can be
-// removed or replaced, so it also holds one of the folder, which cannot while the spool is in it.
+// Lock that decides which process delivers: the kernel's lock of a file. That file can be removed
+// or replaced, so the deliverer also holds a lock of the folder, which cannot while the spool is in
+// it.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +11,7 @@ namespace flashduty {
 
 class DelivererLock {
   public:
-    /// What the name of its file has behind that of the spool.
+    /// Suffix of its file, behind the spool's name.
     static constexpr std::string_view kSuffix = ".lock";
 
     explicit DelivererLock(std::string_view spool) noexcept;
@@ -18,21 +19,21 @@ class DelivererLock {
     DelivererLock(const DelivererLock&) = delete;
     DelivererLock& operator=(const DelivererLock&) = delete;
 
-    /// 0 once it is held, until the process ends or gives it up; EWOULDBLOCK while another one has
-    /// it; else an errno.
+    /// 0 once the lock is held, until the process ends or gives it up; EWOULDBLOCK while another
+    /// process has it; else an errno.
     [[nodiscard]] int take() noexcept;
     void give_up() noexcept;
 
-    /// Whether the last take() got the file's lock, while another process that holds that of
-    /// another file still delivers.
+    /// True when the last take() got the file's lock while another process, with the lock of
+    /// another file, still delivers.
     [[nodiscard]] bool has_met_other() const noexcept { return has_met_other_; }
 
     enum class State : std::uint8_t {
         kHeld,
-        kRestored,  ///< its file had been removed or replaced: that of the new one is held now
-        kLost,      ///< so it had, and another process holds the new one's
+        kRestored,  ///< its file was removed or replaced; the new file's lock is held now
+        kLost,      ///< its file was removed or replaced; another process holds the new file's lock
     };
-    /// To be asked every now and then while it is held.
+    /// Checks the lock; call it every now and then while the lock is held.
     [[nodiscard]] State look() noexcept;
 
   private:
@@ -43,7 +44,7 @@ class DelivererLock {
 
     std::string path_;
     std::string folder_;
-    std::int64_t place_;  ///< in the folder: stands for the spool's name
+    std::int64_t place_;  ///< in the folder: hash of the spool's name
     int file_fd_ = -1;
     int folder_fd_ = -1;
     bool has_met_other_ = false;

@@ -7,10 +7,10 @@ namespace flashduty {
 
 namespace {
 
-/// An alert that has waited that long ranks one higher.
+/// Wait after which an alert ranks one higher.
 constexpr UnixMs kPromotionMs = UnixMs{10} * 60 * 1000;
 
-// That it is told which index to use makes SQLite fail rather than look at everything.
+// INDEXED BY makes SQLite fail rather than scan the whole table.
 constexpr char kReady[] =
     "SELECT alert_id, first_id, since_ms, due_ms, tried_ms FROM alert INDEXED BY alert_ready"
     " WHERE target_id = ?1 AND due_ms = 0 AND rank = ?2 AND since_ms BETWEEN ?3 AND ?4"
@@ -44,14 +44,14 @@ Ids sorted(Ids ids) noexcept {
     return ids;
 }
 
-/// Alerts of one rank that have waited since a time within that range.
+/// Alerts of one rank that have waited since a time within the range.
 struct Band {
     std::int64_t rank;
     UnixMs from_ms;
     UnixMs to_ms;
 };
 
-/// What goes before what: bands of one line are one rank, the oldest of both first.
+/// Order of bands: those on one line count as one rank, the oldest of them first.
 struct Bands {
     static constexpr UnixMs kEver = std::numeric_limits<UnixMs>::min();
     static constexpr UnixMs kNever = std::numeric_limits<UnixMs>::max();
@@ -70,7 +70,7 @@ bool is_before(const DueAlert& a, const DueAlert& b) noexcept {
     return a.since_ms != b.since_ms ? a.since_ms < b.since_ms : a.event_id < b.event_id;
 }
 
-/// One look for alerts of a target.
+/// A single search for alerts of a target.
 class Finder {
   public:
     Finder(Connection& connection, const Search& search, UnixMs now_ms) noexcept
@@ -118,7 +118,7 @@ class Finder {
     }
 
   private:
-    /// So many rows that there are enough among them.
+    /// Rows to read so that enough remain without `except`.
     [[nodiscard]] std::int64_t limit() const noexcept {
         return static_cast<std::int64_t>(search_.most + except_.size());
     }

@@ -1,4 +1,4 @@
-// Which alerts of a target may leave, and in which order.
+// Search for the alerts of a target that may leave, in their order.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace flashduty {
 
-/// An alert_id's event that is to leave, mostly its first.
+/// An event to push, with its alert_id; mostly the first event of that alert.
 struct DueAlert {
     std::int64_t alert_id = 0;
     std::int64_t event_id = 0;
@@ -19,12 +19,12 @@ struct DueAlert {
     UnixMs tried_ms = 0;
 };
 
-/// At most `search.most`, in their order. Every statement goes by an index and reads no more rows
-/// than it gives, those of `search.except` included.
+/// At most `search.most`, in their order. Each statement uses an index and reads no more rows than
+/// it gives, those of `search.except` included.
 [[nodiscard]] std::vector<DueAlert> find_alerts(Connection& connection, const Search& search,
                                                 UnixMs now_ms) noexcept;
 
-/// What is held of a target and not due.
+/// Held alerts of a target that are not due yet.
 [[nodiscard]] Held look_at_held(Connection& connection, std::int64_t target_id,
                                 UnixMs now_ms) noexcept;
 

@@ -10,7 +10,7 @@ void FleetMode::answered() noexcept {
 }
 
 void FleetMode::failed(SteadyMs now_ms) noexcept {
-    // It is away since its last good answer was followed by a bad one, not since the last bad one.
+    // Away since a bad answer followed the last good one, not since the last bad one.
     if (good_ > 0) {
         away_since_ms_ = now_ms;
     }

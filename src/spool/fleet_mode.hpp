@@ -1,11 +1,11 @@
-// What an edge of a fleet does with what waits in its own spool. Knows no clock, no database and no
+// Modes of a fleet's edge, for the events in its own spool. Knows no clock, no database and no
 // network.
 //
-// One bit lies in that spool, so that all workers of the edge agree: `local`. A worker that cannot
-// tell whether the shared database has its events writes them there and sets it; as long as it is
-// set all of them do, so that nothing overtakes within the edge. Whoever takes the last event out
-// clears it in the same transaction. What follows from it for the one process that has the spool's
-// lock is here.
+// One bit in that spool, `local`, makes all workers of the edge agree. A worker that cannot tell
+// whether the shared database has its events writes them to the spool and sets the bit; while it is
+// set all workers do so, so that nothing overtakes within the edge. Whoever takes the last event
+// out clears it in the same transaction. This machine derives the next work of the one process with
+// the spool's lock.
 #pragma once
 
 #include <cstddef>
@@ -26,46 +26,46 @@ enum class LocalWork : std::uint8_t {
 
 class FleetMode {
   public:
-    /// `alone_after_ms`: for how long the database has to be away before anything is pushed past
-    /// it. `owes_report`: what was pushed alone by the process before this one is not reported yet.
+    /// `alone_after_ms`: time that the database has to be away before anything is pushed past it.
+    /// `owes_report`: the previous process has pushed events alone that are not reported yet.
     FleetMode(SteadyMs alone_after_ms, bool owes_report, SteadyMs now_ms) noexcept
         : alone_after_ms_(alone_after_ms), away_since_ms_(now_ms), owes_report_(owes_report) {}
 
     // ---------------------------------------------------------------- what is known
 
-    /// What the bit was when the spool was last looked at, at its emptying too.
+    /// Sets the bit as last read from the spool; also called when the spool has become empty.
     void found(bool is_local) noexcept { is_local_ = is_local; }
 
-    /// The database has done what it was asked for, and says that it is safe.
+    /// The database has done what it was asked for, and says that the data is safe.
     void answered() noexcept;
-    /// It has not, or nobody knows.
+    /// The database has not done it, or nobody knows.
     void failed(SteadyMs now_ms) noexcept;
 
-    /// Something leaves past the database.
+    /// A push leaves past the database.
     void push_started() noexcept;
     void push_ended() noexcept;
 
-    /// The fleet knows all that was pushed alone.
+    /// The fleet knows all events that were pushed alone.
     void reported() noexcept { owes_report_ = false; }
 
     // ---------------------------------------------------------------- what follows
 
     [[nodiscard]] LocalWork work(SteadyMs now_ms) noexcept;
 
-    /// When work() may change by itself; kNever when it does not.
+    /// Time when work() may change by itself; kNever when it does not.
     static constexpr SteadyMs kNever = INT64_MAX;
     [[nodiscard]] SteadyMs next_change_ms() const noexcept;
 
   private:
-    /// So many good answers in a row are asked for where something was pushed alone: one that comes
-    /// and goes must not have an edge deliver in turns with the others.
+    /// Good answers in a row that are needed after something was pushed alone: a database that
+    /// comes and goes must not make an edge and the others deliver in turns.
     static constexpr unsigned kEnough = 5;
 
     [[nodiscard]] bool is_trusted() const noexcept { return good_ >= (owes_report_ ? kEnough : 1); }
 
     SteadyMs alone_after_ms_;
-    SteadyMs away_since_ms_;  ///< with no good answer since
-    unsigned good_ = 0;       ///< answers in a row
+    SteadyMs away_since_ms_;  ///< no good answer since then
+    unsigned good_ = 0;       ///< good answers in a row
     bool is_local_ = false;
     bool is_alone_ = false;
     bool owes_report_;

@@ -7,7 +7,7 @@ namespace flashduty {
 
 namespace {
 
-/// It is written down so often, and when the wall clock was set.
+/// Interval of writing the clock down; also done after the wall clock was set.
 constexpr UnixMs kNoteMs = 60'000;
 constexpr UnixMs kStepMs = 1'000;
 
@@ -37,7 +37,7 @@ Row read_row(Connection& connection) noexcept {
     return {true, std::string(row.text(0)), row.number(1), row.number(2), row.number(3)};
 }
 
-/// A container may have a time of its own since that start.
+/// True when the row's boot counts on. A container may have a clock of its own since that start.
 bool counts_on(const Row& row, const MachineTime& machine) noexcept {
     return row.is_there && row.boot_id == machine.boot_id &&
            row.start_ms + machine.boot_ms + kStepMs >= row.time_ms;
@@ -50,7 +50,7 @@ void KeptClock::open(Connection& connection) noexcept {
     Row row = read_row(connection);
     if (!counts_on(row, machine)) {
         connection.run("BEGIN IMMEDIATE");
-        row = read_row(connection);  // another one may have been faster
+        row = read_row(connection);  // another process may have been faster
         if (!counts_on(row, machine)) {
             begin(connection, machine);
             row = read_row(connection);

@@ -8,7 +8,7 @@ bool Lease::may_take(SteadyMs now_ms) const noexcept {
     if (!has_seen_ || is_leaving_) {
         return false;
     }
-    // That this agent has the lock of the edge's spool proves that the one before it is gone.
+    // Since this agent has the lock of the edge's spool, the previous agent is proven gone.
     const bool is_of_this_edge = seen_.edge_id == edge_id_ && seen_.agent_id != agent_id_;
     return is_of_this_edge || seen_.beat == LeaseRow::kLetGo ||
            now_ms - seen_ms_ >= times_.lease_ms;
@@ -44,7 +44,7 @@ void Lease::see(const LeaseRow& row, SteadyMs now_ms) noexcept {
 
 void Lease::lead(const LeaseRow& row, bool is_acknowledged, SteadyMs now_ms) noexcept {
     const bool is_new = term_ != row.term;
-    // Nothing is under way of one that has let go, or whose process is gone.
+    // A leader that let go, or whose process is gone, has nothing under way.
     const bool was_left =
         is_acknowledged && (seen_.beat == LeaseRow::kLetGo || seen_.edge_id == edge_id_);
     seen_ = row;
@@ -81,7 +81,7 @@ void Lease::answered(LeaseAnswer answer, const LeaseRow& row, SteadyMs now_ms) n
         return;
     }
     if (answer == LeaseAnswer::kRefused) {
-        // Somebody else was faster: what was seen is not true any more.
+        // Another agent was faster: the row that was seen is outdated.
         follow();
         next_ms_ = now_ms;
         return;
@@ -89,7 +89,7 @@ void Lease::answered(LeaseAnswer answer, const LeaseRow& row, SteadyMs now_ms) n
     switch (kind) {
         case LeaseCall::Kind::kLook:
             next_ms_ = std::max(now_ms, started_ms_ + times_.look_ms);
-            // A take of which no answer came has been made all the same.
+            // A take without an answer may have been written all the same.
             if (row.agent_id == agent_id_ && row.beat != LeaseRow::kLetGo) {
                 lead(row, false, now_ms);
                 next_ms_ = now_ms;

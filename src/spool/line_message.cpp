@@ -8,7 +8,7 @@ namespace flashduty {
 
 namespace {
 
-// The first byte of a message says what it is; a change of what follows takes another one.
+// First byte of a message: its type. A change of the format takes a new byte.
 constexpr char kWokenTag = 'W';
 constexpr char kVerdictTag = 'V';
 constexpr char kIntroductionTag = 'I';
@@ -54,7 +54,8 @@ bool take_tag(std::string_view& message, char tag) {
     return take(message, found) && found == tag;
 }
 
-/// The number of a fate in messages, as 1.0.0 has it, whose workers may be at the other end.
+/// Number of a fate in messages. The numbers are those of 1.0.0, whose workers may be at the other
+/// end.
 constexpr std::uint8_t kFateNumbers[] = {1, 3, 2};
 static_assert(std::size(kFateNumbers) == kFates);
 

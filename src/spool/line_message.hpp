@@ -1,5 +1,5 @@
-// What workers and the deliverer tell each other: short messages between processes of one machine,
-// not necessarily of one version. One that is not understood is passed over; nothing is lost by it.
+// Messages between workers and the deliverer: short, between processes of one machine, not
+// necessarily of one version. A message that is not understood is skipped; nothing is lost by it.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace flashduty {
 
-/// A message is never longer.
+/// Longest message.
 inline constexpr std::size_t kMaxLineMessageBytes = 16 * 1024;
 
 /// To the deliverer: an event was written down.
@@ -20,7 +20,7 @@ struct Woken {
     std::int64_t target_id = 0;
 };
 
-/// From the deliverer: what became of an event, or that it cannot leave now.
+/// From the deliverer: the result of an event, or that it cannot leave now.
 struct PushVerdict {
     std::int64_t event_id = 0;
     Fate fate = Fate::kWaits;
@@ -31,31 +31,31 @@ struct PushVerdict {
     std::string reason;
 };
 
-/// From the deliverer, first of all: which nginx it belongs to, and which servers that knows.
+/// From the deliverer, as the first message: its nginx, and the servers that it knows.
 struct Introduction {
-    std::uint64_t instance = 0;          ///< the same over reloads
+    std::uint64_t instance = 0;          ///< stays over reloads
     std::vector<std::uint64_t> servers;  ///< see server_mark()
 };
 
-/// Stands for a server's name.
+/// Hash of a server's name.
 [[nodiscard]] std::uint64_t server_mark(std::string_view server) noexcept;
 
-/// Of servers that do not fit nothing is said; empty then.
+/// Empty when the servers do not fit into a message: then nothing is said of them.
 [[nodiscard]] std::string write_introduction(const Introduction& introduction);
 
-/// False when it is none.
+/// False when `message` is no introduction.
 [[nodiscard]] bool read_introduction(std::string_view message, Introduction& introduction);
 
-/// As many messages as it takes.
+/// As many messages as needed.
 [[nodiscard]] std::vector<std::string> write_woken(const std::vector<Woken>& woken);
 
-/// Empty when it is none.
+/// Empty when `message` is of another type.
 [[nodiscard]] std::vector<Woken> read_woken(std::string_view message);
 
-/// Texts that are too long for a message are cut.
+/// Cuts texts that are too long for a message.
 [[nodiscard]] std::string write_verdict(const PushVerdict& verdict);
 
-/// False when it is none.
+/// False when `message` is no verdict.
 [[nodiscard]] bool read_verdict(std::string_view message, PushVerdict& verdict);
 
 }  // namespace flashduty

@@ -6,7 +6,7 @@ namespace flashduty {
 
 namespace {
 
-/// For so long a yes says that what else is refused there is refused for its own sake.
+/// Time for which a yes proves that other events refused there are refused for their own sake.
 constexpr UnixMs kFreshMs = 60'000;
 
 constexpr std::size_t kMostAlerts = 16'384;
@@ -65,7 +65,7 @@ bool Refusals::ended(Place place, std::int64_t alert_id, std::int64_t event_id, 
         const Place before = alert == alerts_.end() ? place : alert->second.place;
         forget_until(alert_id, event_id);
         release(place, there);
-        // It was refused elsewhere: what leads there has been changed, for the others too.
+        // The key was refused elsewhere before: its way has been changed, for the other keys too.
         if (const auto old = places_.find(before); before != place && old != places_.end()) {
             release(before, old->second);
         }
@@ -101,7 +101,7 @@ void Refusals::wait(Place place, There& there, std::int64_t alert_id,
 }
 
 void Refusals::release(Place place, There& there) noexcept {
-    // The first of them next.
+    // Backwards: the first of them is tried next.
     for (auto at = there.waiting.rbegin(); at != there.waiting.rend(); ++at) {
         const auto alert = alerts_.find(*at);
         if (alert != alerts_.end() && alert->second.place == place && !alert->second.is_released) {

@@ -15,10 +15,10 @@ namespace flashduty {
 namespace {
 
 constexpr mode_t kOwnerOnly = S_IRUSR | S_IWUSR;
-/// The database, then what SQLite keeps beside it.
+/// The database, and the files that SQLite keeps beside it.
 constexpr const char* kParts[] = {"", "-wal", "-shm"};
 
-/// Follows no link: who may write the folder must not lead its owner elsewhere.
+/// Follows no link: somebody who may write the folder must not lead its owner elsewhere.
 int open_file(const std::string& name, int flags) noexcept {
     int fd;
     do {
@@ -89,7 +89,7 @@ int SpoolFiles::lock(Deadline deadline) noexcept {
     }
 }
 
-/// ESTALE when there is another file by now.
+/// ESTALE when the lock's file has been replaced.
 int SpoolFiles::try_lock() noexcept {
     if (::flock(lock_fd_, LOCK_EX | LOCK_NB) != 0) {
         return errno == EINTR ? EWOULDBLOCK : errno;
@@ -130,7 +130,7 @@ bool SpoolFiles::is_link() const noexcept {
 }
 
 int SpoolFiles::create() const noexcept {
-    // A WAL without its database would be taken for that of the new one.
+    // A stray WAL would be taken for the new database's.
     if (is_any_taken(path_)) {
         std::string to;
         const int error = set_aside("stray", to);
@@ -148,7 +148,7 @@ int SpoolFiles::create() const noexcept {
 
 int SpoolFiles::sync_folder() const noexcept {
     const std::size_t slash = path_.rfind('/');
-    // The folder itself may be reached by links.
+    // `/.`: the folder itself may be reached by links.
     const std::string folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1) + ".";
     const int fd = open_file(folder, O_RDONLY | O_DIRECTORY);
     if (fd < 0) {
@@ -199,7 +199,7 @@ int SpoolFiles::set_aside(std::string_view why, std::string& to) const noexcept 
     for (int number = 2; is_any_taken(to); number++) {
         to = stem + "-" + std::to_string(number);
     }
-    // The database first: what is left of its parts when this ends early is stray, and found.
+    // The database first: parts left behind by an early end are stray, and found.
     for (const char* part : kParts) {
         if (::rename((path_ + part).c_str(), (to + part).c_str()) != 0 && errno != ENOENT) {
             return errno;
@@ -214,10 +214,10 @@ void SpoolFiles::remove_database(const std::string& path) noexcept {
     }
 }
 
-/// The file of the lock holds how often that was.
+/// Counts vain waits in the lock's file.
 void SpoolFiles::note_vain_wait() const noexcept {
     const std::uint64_t count = vain_waits() + 1;
-    // Where that fails, the next one waits too.
+    // If that fails, the next store waits too.
     (void)!::pwrite(lock_fd_, &count, sizeof count, 0);
 }
 

@@ -1,5 +1,5 @@
-// The files of a spool other than what SQLite does with them: a lock, marks that all its users see,
-// and new names for what is no good any more.
+// Files of a spool apart from SQLite's own work on them: a lock, marks that all its users see, and
+// new names for a damaged database.
 #pragma once
 
 #include <sys/types.h>
@@ -14,7 +14,7 @@
 
 namespace flashduty {
 
-/// Which file that is, whatever it is called.
+/// Identity of a file, whatever it is called.
 struct FileIdentity {
     dev_t device = 0;
     ino_t inode = 0;
@@ -24,12 +24,12 @@ struct FileIdentity {
     }
 };
 
-/// Functions that can fail give an errno, 0 when they did not.
+/// Functions that can fail return an errno, 0 for success.
 class SpoolFiles {
   public:
     enum class Mark {
-        kUnsynced,  ///< a sync has failed, and none was proven since
-        kCorrupt,   ///< the database is damaged; holds which file that is
+        kUnsynced,  ///< a sync has failed, and no later one was proven
+        kCorrupt,   ///< the database is damaged; the text names its identity
     };
 
     explicit SpoolFiles(std::string path) noexcept : path_(std::move(path)) {}
@@ -39,31 +39,31 @@ class SpoolFiles {
 
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
-    /// Keeps out all other users of the spool who do the same, first come, first served;
+    /// Excludes all other users of the spool who take this lock, first come, first served;
     /// EWOULDBLOCK at the deadline.
     [[nodiscard]] int lock(Deadline deadline) noexcept;
     void unlock() noexcept;
-    /// Under the lock: whether others would still find it. If somebody has removed or replaced its
-    /// file they hold another one.
+    /// Under the lock: true when others would still find it. If somebody has removed or replaced
+    /// its file they hold another one.
     [[nodiscard]] bool is_lock_in_place() const noexcept;
-    /// Whether that was so since the last call.
+    /// True when the lock's file was removed or replaced since the last call.
     [[nodiscard]] bool take_lock_loss() noexcept { return std::exchange(has_lost_lock_, false); }
 
-    /// Under the lock: tells those who queue for it that another program's lock was waited for in
+    /// Under the lock: tells the others in the queue that another program's lock was waited for in
     /// vain.
     void note_vain_wait() const noexcept;
-    /// Whether one of the others did so while this one queued.
+    /// True when another user noted a vain wait while this one queued.
     [[nodiscard]] bool others_waited_in_vain() const noexcept { return others_waited_in_vain_; }
 
-    /// False when there is no database. A link is what it is, not what it leads to.
+    /// False when there is no database. A link is identified itself, not its target.
     [[nodiscard]] bool identify(FileIdentity& identity) const noexcept;
     [[nodiscard]] bool is_link() const noexcept;
-    /// Makes an empty database, for its owner only, which its WAL takes over from it. Under the
-    /// lock: to close a file lets go all locks that SQLite may have on it elsewhere in this
+    /// Makes an empty database, for its owner only; its WAL takes the mode over from it. Under the
+    /// lock: closing a file releases all locks that SQLite may have on it elsewhere in this
     /// process.
     [[nodiscard]] int create() const noexcept;
     [[nodiscard]] int sync_folder() const noexcept;
-    /// What SQLite has not put into the database yet takes that much room.
+    /// Size of what SQLite has not copied into the database yet.
     [[nodiscard]] std::uint64_t wal_bytes() const noexcept;
 
     [[nodiscard]] bool has(Mark mark) const noexcept;
@@ -71,10 +71,9 @@ class SpoolFiles {
     [[nodiscard]] int put(Mark mark, std::string_view text) const noexcept;
     [[nodiscard]] int remove(Mark mark) const noexcept;
 
-    /// Gives the database and what SQLite keeps beside it a new name: `to`, with `why` and the
-    /// time.
+    /// Renames the database and the files beside it; `to` is the new name, with `why` and the time.
     [[nodiscard]] int set_aside(std::string_view why, std::string& to) const noexcept;
-    /// Removes what a database of that path left.
+    /// Removes the files of the database of that path.
     static void remove_database(const std::string& path) noexcept;
 
   private:

@@ -35,7 +35,7 @@ std::string_view Query::text(int column) const noexcept {
 bool Connection::open(const std::string& path, const char* vfs) noexcept {
     close();
     forgive();
-    // Its user lets only one thread in at a time.
+    // NOMUTEX: its user lets only one thread in at a time.
     check(sqlite3_open_v2(path.c_str(), &database_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
                           vfs));
     if (failed()) {
@@ -44,10 +44,10 @@ bool Connection::open(const std::string& path, const char* vfs) noexcept {
     }
     sqlite3_extended_result_codes(database_, 1);
     sqlite3_busy_handler(database_, wait, this);
-    // Instead of SQLite's own checkpoints, which tell nobody that they failed.
+    // Replaces SQLite's own checkpoints, which tell nobody that they failed.
     sqlite3_wal_hook(database_, note_wal, this);
-    // The last one to close would make a checkpoint too, and then delete the WAL by its name, which
-    // may be that of another database by then.
+    // Without this the last connection to close would make a checkpoint too, and then delete the
+    // WAL by its name, which may be another database's by then.
     return check(sqlite3_db_config(database_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr));
 }
 
@@ -71,7 +71,7 @@ bool Connection::checkpoint(int mode) noexcept {
     }
     int frames = -1, copied = -1;
     const int code = sqlite3_wal_checkpoint_v2(database_, "main", mode, &frames, &copied);
-    // Readers do not mind that all was copied, but keep the WAL from beginning anew.
+    // Busy is fine when everything was copied: readers only keep the WAL from beginning anew.
     if (code == SQLITE_BUSY || code == SQLITE_LOCKED) {
         return frames >= 0 && copied == frames;
     }

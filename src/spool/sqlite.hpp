@@ -1,6 +1,5 @@
-// SQLite as this folder uses it: a connection that keeps its first error until it is asked for, so
-// that statements can follow each other and are judged at their end, and statements that are
-// prepared once.
+// SQLite for this folder: a connection keeps its first error until it is asked for, so that
+// statements can follow each other and are judged at their end; statements are prepared once.
 #pragma once
 
 #include <sqlite3.h>
@@ -13,35 +12,35 @@
 
 namespace flashduty {
 
-inline constexpr int kLeastSqlite = 3024000;  ///< the first with ON CONFLICT DO
+inline constexpr int kLeastSqlite = 3024000;  ///< first version with ON CONFLICT DO
 static_assert(SQLITE_VERSION_NUMBER >= kLeastSqlite, "SQLite 3.24 or newer is needed");
 
-/// Whether the library that was loaded is as new as the headers must be.
+/// True when the library that was loaded is as new as the headers must be.
 [[nodiscard]] inline bool has_recent_sqlite() noexcept {
     return sqlite3_libversion_number() >= kLeastSqlite;
 }
 
 using Deadline = std::chrono::steady_clock::time_point;
 
-/// Bound as bytes rather than as text.
+/// Value bound as bytes rather than as text.
 struct Blob {
     std::string_view bytes;
 };
 
 class Connection;
 
-/// A statement that is being run. Its end resets the statement, which would else hold its snapshot
-/// and keep checkpoints from going on.
+/// A running statement. Its end resets the statement, which would otherwise hold its snapshot and
+/// keep checkpoints from going on.
 class Query {
   public:
-    /// `statement` may be nullptr: one without rows.
+    /// `statement` may be nullptr: it has no rows.
     Query(Connection& connection, sqlite3_stmt* statement) noexcept
         : connection_(connection), statement_(statement) {}
     ~Query();
     Query(const Query&) = delete;
     Query& operator=(const Query&) = delete;
 
-    /// Goes to the next row; false at the end and when the connection has failed.
+    /// Advances to the next row; false at the end and when the connection has failed.
     bool next() noexcept;
 
     [[nodiscard]] std::int64_t number(int column) const noexcept {
@@ -58,7 +57,7 @@ class Query {
     sqlite3_stmt* statement_;
 };
 
-/// One that has failed runs nothing until it was forgiven.
+/// A connection. After a failure it runs nothing until forgive().
 class Connection {
   public:
     Connection() = default;
@@ -66,13 +65,13 @@ class Connection {
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
-    /// Opens a file that is there, with the VFS of that name or the usual one.
+    /// Opens an existing file, with the VFS of that name or the usual one.
     bool open(const std::string& path, const char* vfs) noexcept;
-    /// Writes nothing any more, not even a checkpoint.
+    /// Closes without writing anything, not even a checkpoint.
     void close() noexcept;
     [[nodiscard]] bool is_open() const noexcept { return database_ != nullptr; }
 
-    /// How long to wait for a lock of another one.
+    /// Sets the deadline for waiting for another connection's lock.
     void wait_until(Deadline deadline) noexcept { deadline_ = deadline; }
 
     /// `sql` is a literal: its statement is kept under its address. Values are only borrowed.
@@ -91,7 +90,7 @@ class Connection {
         }
         return !failed();
     }
-    /// The number that is the first row's first, or 0.
+    /// First number of the first row, or 0.
     template <class... Values>
     [[nodiscard]] std::int64_t number(const char* sql, const Values&... values) noexcept {
         Query rows = query(sql, values...);
@@ -100,16 +99,16 @@ class Connection {
     /// Runs several statements once.
     bool script(const char* sql) noexcept;
 
-    /// Copies the WAL into the database and syncs both. False unless that was done for all of it;
-    /// when others were in the way, without having failed.
+    /// Copies the WAL into the database and syncs both. False unless all of it was copied; if
+    /// others were in the way, without having failed.
     bool checkpoint(int mode) noexcept;
-    /// How long the WAL was with the last commit.
+    /// Length of the WAL at the last commit.
     [[nodiscard]] int wal_frames() const noexcept { return wal_frames_; }
 
     [[nodiscard]] std::int64_t last_id() const noexcept {
         return sqlite3_last_insert_rowid(database_);
     }
-    /// How many rows the last statement has changed itself, not by triggers.
+    /// Rows that the last statement has changed itself, not by triggers.
     [[nodiscard]] int changes() const noexcept { return sqlite3_changes(database_); }
     [[nodiscard]] bool is_read_only() const noexcept {
         return sqlite3_db_readonly(database_, "main") == 1;

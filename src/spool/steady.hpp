@@ -1,4 +1,4 @@
-// Time for machines that measure waits within one process.
+// Time for state machines that measure waits within one process.
 #pragma once
 
 #include <cstdint>

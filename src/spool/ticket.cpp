@@ -10,13 +10,15 @@ namespace flashduty {
 
 namespace {
 
-/// Of the file: the number that was drawn last, behind what SpoolFiles keeps there.
+/// Place in the file of the last number drawn, behind what SpoolFiles keeps there.
 constexpr off_t kLastAt = 8;
-/// Far behind its end: the byte that is locked while a number is drawn, and that of number 0.
+/// Places far behind the end of the file: the byte that is locked while a number is drawn, and the
+/// byte of number 0.
 constexpr off_t kDoorAt = off_t{1} << 40;
 constexpr off_t kFirstAt = kDoorAt + 1;
 
-/// Nobody holds the door for longer than it takes to read and write a number, unless it is stopped.
+/// Tries before giving up: a process holds the door no longer than it takes to read and write a
+/// number, unless it is stopped.
 constexpr int kTriesAtDoor = 2000;
 constexpr std::chrono::microseconds kAtDoor{50};
 
@@ -29,7 +31,7 @@ struct flock lock_of(short type, off_t at, off_t count) noexcept {
     return lock;
 }
 
-// Of an open file, not of a process: two stores of one process have a place each.
+// Locks belong to an open file, not to a process: two stores of one process have a place each.
 bool set(int fd, short type, off_t at) noexcept {
     struct flock lock = lock_of(type, at, 1);
     return ::fcntl(fd, F_OFD_SETLK, &lock) == 0;
@@ -45,10 +47,10 @@ bool enter(int fd) noexcept {
     return false;
 }
 
-/// Whether somebody holds one of the first `count` numbers.
+/// True when somebody holds one of the first `count` numbers.
 bool is_any_held(int fd, std::int64_t count) noexcept {
     if (count <= 0) {
-        return false;  // 0 would mean: to the end
+        return false;  // a length of 0 would mean: to the end
     }
     struct flock lock = lock_of(F_WRLCK, kFirstAt, count);
     return ::fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;

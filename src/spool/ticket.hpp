@@ -1,6 +1,6 @@
-// A place in the queue for a lock file, over all processes that draw one: first come, first served.
+// Place in the queue for a lock file, over all processes that draw one: first come, first served.
 // It is a number and the kernel's lock of the byte at that place in the file, so that it ends with
-// whoever holds it, however that comes about.
+// its holder, however that ends.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ class Ticket {
     Ticket& operator=(const Ticket&) = delete;
 
     /// Queues up at the file of `fd`, which stays open until the ticket is given back. Without
-    /// effect where there is no queue to be had: its holder is the next at once then.
+    /// effect where no queue is to be had: then its holder is the next at once.
     void draw(int fd) noexcept;
     void give_back() noexcept;
 
@@ -23,7 +23,7 @@ class Ticket {
     [[nodiscard]] Turn turn() const noexcept;
 
   private:
-    int fd_ = -1;  ///< -1: none is held
+    int fd_ = -1;  ///< -1: no ticket
     std::int64_t number_ = 0;
 };
 
