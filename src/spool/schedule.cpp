@@ -12,53 +12,54 @@ constexpr UnixMs kFirstWaitMs = 1'000;
 constexpr unsigned kMostDoublings = 6;
 constexpr UnixMs kLongestWaitMs = 60'000;
 static_assert(kFirstWaitMs << kMostDoublings >= kLongestWaitMs);
-/// Full jitter begins at nothing, which would be a busy loop.
+/// Lower bound of full jitter, which begins at 0 and would make a busy loop.
 constexpr UnixMs kShortestWaitMs = 50;
 
-/// What a target that is away for so long has waits of, so that no minute has more than two probes.
+/// Outage after which waits are drawn from kLongAwayWaitMs up, so that no minute has more than two
+/// probes.
 constexpr UnixMs kLongAwayMs = UnixMs{4} * 60'000;
 constexpr UnixMs kLongAwayWaitMs = 30'001;
 
-/// And of its first minute.
+/// Most probes in the first minute of an outage.
 constexpr unsigned kMostFirstProbes = 10;
 constexpr UnixMs kFirstMinuteMs = 60'000;
 
-/// No target gets more than one probe in that time, and a push that has no answer after that time
-/// is not waited for.
+/// Shortest time between two probes of a target; a push without an answer for longer holds up
+/// nothing.
 constexpr UnixMs kProbeMs = 1'000;
 
 constexpr UnixMs kLongestRetryAfterMs = 600'000;
 
-/// After too many pushes, when nothing else is asked for: what has arrived waits that long.
+/// Wait of arrivals after too many pushes, when the answer asks for no other.
 constexpr UnixMs kTooFrequentMs = 10'000;
 
-/// So many arrivals at most are probes before their turn, and only for so long: what has come in a
-/// burst is no reason to go on for long.
+/// Most arrivals that are probes before their turn, and for how long: a past burst is no reason to
+/// go on for long.
 constexpr std::size_t kMostArrivals = 3;
 constexpr UnixMs kArrivalMs = 5'000;
-/// What has arrived so shortly before its target went away is as good as what arrives after it.
+/// Age up to which what arrived before its target went away counts like an arrival after it.
 constexpr UnixMs kJustArrivedMs = 2'000;
 
-/// So many other pushes let one of a held key leave.
+/// Other pushes that earn a held key its push.
 constexpr int kHeldShare = 10;
 constexpr int kMostCredit = 2 * kHeldShare;
-/// Where nothing else leaves for so long, a held key may.
+/// Time without any other push after which a held key may leave.
 constexpr UnixMs kIdleMs = 30'001;
 
 constexpr UnixMs kFirstHoldMs = 1'000;
 constexpr unsigned kMostHoldDoublings = 10;
 static_assert(kFirstHoldMs << kMostHoldDoublings >= kLongestHoldMs);
 
-/// Refused events that are tried again beside a yes, at a time.
+/// Most refused events that are tried again beside a yes at a time.
 constexpr std::size_t kMostRetries = 4;
 
-/// A target that has taken something in that time is not away because something else is refused.
+/// Age of a delivery up to which its target is not away because something else is refused.
 constexpr UnixMs kFreshYesMs = 60'000;
 
-/// After the store could not be asked.
+/// Wait after the store could not be asked.
 constexpr UnixMs kStoreWaitMs = 250;
 
-/// More are only known while there is something to know of each.
+/// Number of targets above which idle ones are forgotten.
 constexpr std::size_t kMostIdleTargets = 1024;
 
 /// https://prng.di.unimi.it/splitmix64.c
@@ -155,7 +156,7 @@ std::vector<TargetState> Schedule::targets() const noexcept {
 
 // -------------------------------------------------------------------- when what may leave
 
-/// How many of a kind are busy that have started since.
+/// Number of busy pushes of this kind that started at `since_ms` or later.
 std::size_t Schedule::open(const Target& target, Ask::Kind kind, UnixMs since_ms) noexcept {
     const auto counts = [&](const Push& push) {
         return push.kind == kind && push.started_ms >= since_ms;
@@ -164,7 +165,7 @@ std::size_t Schedule::open(const Target& target, Ask::Kind kind, UnixMs since_ms
         std::count_if(target.pushes.begin(), target.pushes.end(), counts));
 }
 
-/// How many more untried keys may be busy. Those of an earlier era may hang for long and tell
+/// Number of untried keys that may become busy. Pushes of an earlier era may hang for long and tell
 /// nothing about this one.
 std::size_t Schedule::slots(const Target& target) noexcept {
     const std::size_t all = open(target, Ask::Kind::kPlain, 0);
@@ -177,12 +178,13 @@ std::size_t Schedule::slots(const Target& target) noexcept {
                     kMaxWindow - std::min(kMaxWindow, all));
 }
 
-/// When all that is under way is unanswered for so long that others need not wait for it.
+/// Time when all plain pushes have gone without an answer for so long that others need not wait for
+/// them.
 UnixMs Schedule::stalled_ms(const Target& target) noexcept {
     UnixMs last_ms = 0;
     for (const Push& push : target.pushes) {
         if (push.kind == Ask::Kind::kPlain && push.has_ended) {
-            return kNever;  // there is room as soon as that is written down
+            return kNever;  // there is room as soon as its end is written down
         }
         last_ms = push.kind == Ask::Kind::kPlain ? std::max(last_ms, push.started_ms) : last_ms;
     }
@@ -195,7 +197,8 @@ UnixMs Schedule::probe_gate_ms(const Target& target) noexcept {
     if (busy >= kMaxOpen) {
         return kNever;
     }
-    // A time is cut to milliseconds: two that differ by 1000 can be less than a second apart.
+    // One more: times are cut to milliseconds, so that two which differ by 1000 can be less than a
+    // second apart.
     return std::max(target.quiet_until_ms, target.probed_ms + kProbeMs + 1);
 }
 
@@ -210,7 +213,7 @@ UnixMs Schedule::arrival_ms(const Target& target, UnixMs now_ms) noexcept {
     return ready_ms <= last_ms ? ready_ms : kNever;
 }
 
-/// When one of the held keys may leave, whatever else waits.
+/// Time when a held key may leave, whatever else waits.
 UnixMs Schedule::held_turn_ms(const Target& target) noexcept {
     if (open(target, Ask::Kind::kHeld, 0) >= kMaxOpen) {
         return kNever;
@@ -221,13 +224,14 @@ UnixMs Schedule::held_turn_ms(const Target& target) noexcept {
     return has_turn || last_ms == 0 ? paced_ms : std::max(paced_ms, last_ms + kIdleMs);
 }
 
-/// How many more may, behind the untried ones, since the last were taken.
+/// Number of held keys that may leave too, behind the untried ones, since the last held ones were
+/// taken.
 std::size_t Schedule::held_more(const Target& target) noexcept {
     const std::size_t busy = open(target, Ask::Kind::kHeld, 0);
     return target.held_window > 1 && busy < target.held_window ? target.held_window - busy : 0;
 }
 
-/// Where nothing else leaves, one that is refused does.
+/// Time when a refused event leaves, because nothing else does.
 UnixMs Schedule::refused_probe_ms(const Target& target) noexcept {
     const bool has_any = target.has_unknown_refused || target.refusals.count() > 0;
     if (!has_any || target.is_wanted) {
@@ -237,7 +241,7 @@ UnixMs Schedule::refused_probe_ms(const Target& target) noexcept {
     return std::max(probe_gate_ms(target), last_ms == 0 ? 0 : last_ms + kIdleMs);
 }
 
-/// How many of a kind may leave now.
+/// Number of pushes of this kind that may leave now.
 std::size_t Schedule::room(const Target& target, Ask::Kind kind, UnixMs now_ms) noexcept {
     std::size_t room = 0;
     switch (kind) {
@@ -268,7 +272,7 @@ std::size_t Schedule::room(const Target& target, Ask::Kind kind, UnixMs now_ms) 
     return std::min(room, target.budget.room(now_ms));
 }
 
-/// What may be asked for and from when on, what comes first first.
+/// Kinds that may be asked for, each with the time from which it may, most urgent first.
 std::vector<Schedule::Option> Schedule::options(const Target& target, UnixMs now_ms) noexcept {
     std::vector<Option> options;
     if (target.is_asked) {
@@ -354,7 +358,7 @@ std::vector<Ask> Schedule::asks(UnixMs now_ms) noexcept {
             }
         }
     };
-    // Each is first in its turn.
+    // Takes turns in which target is first.
     const auto first = targets_.upper_bound(first_asked_);
     add(first, targets_.end());
     add(targets_.begin(), first);
@@ -384,7 +388,8 @@ std::optional<Ask> Schedule::choose(Target& target, std::int64_t target_id,
     return std::nullopt;
 }
 
-/// What to look for. What wakes the target from now on may come too late for the store's answer.
+/// Fills in the search. Resets is_wanted first: what wakes the target from now on may come too late
+/// for the store's answer.
 void Schedule::fill(Ask& ask, Target& target, UnixMs now_ms) noexcept {
     constexpr Search::Kind kTurns[] = {Search::Kind::kWorst, Search::Kind::kNewest,
                                        Search::Kind::kTried};
@@ -396,7 +401,8 @@ void Schedule::fill(Ask& ask, Target& target, UnixMs now_ms) noexcept {
             break;
         case Ask::Kind::kArrival:
             target.is_wanted = false;
-            // One that is well takes what it can; the worst may be what hangs.
+            // A target that is well takes whatever it can; the worst event may be the one that
+            // hangs.
             search.kind = !target.is_away || target.arrival_turn % 2 == 0 ? Search::Kind::kNewest
                                                                           : Search::Kind::kWorst;
             break;
@@ -406,7 +412,7 @@ void Schedule::fill(Ask& ask, Target& target, UnixMs now_ms) noexcept {
             search.kind =
                 target.is_away ? kTurns[target.turn % std::size(kTurns)] : Search::Kind::kTried;
             search.or_else = target.is_away;
-            // Where there is no untried one, first those that tell something.
+            // Without untried keys: first the held ones whose failure would tell something.
             search.tried_after_ms = search.kind == Search::Kind::kTried ? 0 : target.yes_ms;
             break;
         case Ask::Kind::kHeld:
@@ -443,7 +449,7 @@ std::size_t Schedule::answered(const Ask& ask, std::size_t found, const Held& he
             target.arrivals = has_more ? target.arrivals : 0;
             break;
         case Ask::Kind::kArrival:
-            // There is still what was tried, or stands behind what hangs.
+            // Something still waits: events that were tried, or that stand behind one that hangs.
             target.is_wanted = true;
             target.arrivals = has_more ? target.arrivals : 0;
             break;
@@ -500,7 +506,7 @@ void Schedule::not_started(const Ask& ask) noexcept {
 
 // -------------------------------------------------------------------- pushes
 
-/// Not taken while another key was.
+/// A key is ill if it was not taken while another key was.
 bool Schedule::is_ill(const Target& target, UnixMs tried_ms) noexcept {
     return tried_ms > 0 && tried_ms <= target.yes_ms;
 }
@@ -535,7 +541,7 @@ void Schedule::started(Ask::Kind kind, const DueEvent& event, UnixMs now_ms) noe
     }
 }
 
-/// What has arrived probes by itself; without that few probes are enough for the first minute.
+/// Arrivals probe by themselves; without them a few probes are enough for the first minute.
 void Schedule::set_next_probe(Target& target, UnixMs at_ms) noexcept {
     const UnixMs minute_ms = target.since_ms + kFirstMinuteMs;
     target.next_probe_ms = target.probes >= kMostFirstProbes ? std::max(at_ms, minute_ms) : at_ms;
@@ -566,7 +572,7 @@ Schedule::Ended Schedule::ended(std::int64_t target_id, std::int64_t alert_id, c
         ended = refuse(target, push, now_ms);
     }
     end_probe(target, push, now_ms);
-    // One that is to die may have to wait for room.
+    // An event that is to die may have to wait for room.
     target.pushes[index].due_ms = is_final ? kUntilBack : ended.due_ms;
     return ended;
 }
@@ -576,7 +582,7 @@ TargetChange Schedule::succeed(Target& target, const Push& push, UnixMs now_ms) 
     target.yes_started_ms = std::max(target.yes_started_ms, push.started_ms);
     target.yes_count++;
     if (push.kind == Ask::Kind::kHeld) {
-        // It was not ill after all, and others may be well again, too.
+        // The key was not ill after all, and others may be well again, too.
         target.held_window = std::min(2 * target.held_window, kMaxOpen);
         target.held_credit = std::min(target.held_credit + kHeldShare + 1, kMostCredit);
     }
@@ -588,7 +594,7 @@ TargetChange Schedule::succeed(Target& target, const Push& push, UnixMs now_ms) 
         }
         return {};
     }
-    // An answer that was on its way takes nothing back of what another has asked for.
+    // A late answer does not cancel the wait that another answer has asked for.
     if (now_ms < target.quiet_until_ms) {
         return {};
     }
@@ -604,8 +610,8 @@ void Schedule::come_back(Target& target, UnixMs now_ms) noexcept {
     target.era++;
     target.window = kFirstWindow;
     target.successes = 0;
-    // What was not taken meanwhile waits for that; it is tried with care, since it may be the
-    // cause.
+    // Keys that were not taken meanwhile have waited for this; they are tried with care, since one
+    // may be the cause.
     target.held_look_ms = 0;
     target.may_try_held = target.held_ms == 0 || now_ms - target.held_ms >= kIdleMs;
 }
@@ -626,8 +632,8 @@ Schedule::Ended Schedule::fail(Target& target, const Push& push, const PushEnded
     if (end.is_too_frequent && quiet_ms == 0) {
         target.arrivals_wait_ms = now_ms + kTooFrequentMs;
     }
-    // One that started before another that was taken says nothing of the target, but what it asks
-    // for holds from now on.
+    // A push that started before another one that was taken says nothing about the target, but the
+    // wait that it asks for holds from now on.
     const bool is_old = push.era != target.era || (push.started_ms <= target.yes_started_ms &&
                                                    push.started_ms < target.yes_ms);
     if (target.is_away || (is_old && quiet_ms == 0)) {
@@ -637,8 +643,8 @@ Schedule::Ended Schedule::fail(Target& target, const Push& push, const PushEnded
     return {Fate::kWaits, due_ms, true, go_away(target, now_ms)};
 }
 
-/// When one that was not taken may be tried again: at first when its target is back, and the more
-/// often it was not taken while others were, the later.
+/// Time when a key that was not taken may be tried again: when its target is back at first, and the
+/// later, the more often it was not taken while others were.
 UnixMs Schedule::hold(Target& target, const Push& push, bool is_ill, UnixMs now_ms) noexcept {
     if (!is_ill) {
         target.may_try_held |= target.held_ms == 0 || now_ms - target.held_ms >= kIdleMs;
@@ -650,8 +656,8 @@ UnixMs Schedule::hold(Target& target, const Push& push, bool is_ill, UnixMs now_
     return now_ms + draw_between_ms(std::max(longest_ms / 2, kFirstHoldMs), longest_ms);
 }
 
-/// Refused with nothing delivered to compare: it waits for that, and so does all else unless
-/// something was delivered lately.
+/// Holds an event that was refused with nothing delivered to compare until there is. The target
+/// goes away, too, unless something was delivered there lately.
 Schedule::Ended Schedule::refuse(Target& target, const Push& push, UnixMs now_ms) noexcept {
     target.refused_ms = target.refusals.count() <= 1 ? now_ms : target.refused_ms;
     if (push.kind == Ask::Kind::kProbe && push.is_refused) {
@@ -678,7 +684,7 @@ TargetChange Schedule::go_away(Target& target, UnixMs now_ms) noexcept {
     return {TargetChange::Kind::kAway, now_ms};
 }
 
-/// The next probe is counted from the end of the last, which was not known before.
+/// Counts the next probe from the end of the last one, which was not known before.
 void Schedule::end_probe(Target& target, const Push& push, UnixMs now_ms) noexcept {
     const bool is_last = target.is_away && push.kind == Ask::Kind::kProbe &&
                          push.started_ms == target.waited_from_ms;
@@ -694,7 +700,7 @@ void Schedule::settled(std::int64_t target_id, std::int64_t alert_id) noexcept {
         target.pushes.begin(), target.pushes.end(),
         [alert_id](const Push& push) { return push.alert_id == alert_id && push.has_ended; });
     if (at != target.pushes.end()) {
-        // Only now can the store find it again.
+        // Only now can the store find the key again.
         const UnixMs look_ms = at->due_ms == 0 || at->due_ms >= kUntilYes ? kNever
                                : at->due_ms >= kUntilBack                 ? 0
                                                                           : at->due_ms;
