@@ -13,7 +13,7 @@ struct RecordText {
     std::string_view BlueKingAlert::*text;
 };
 
-/// Named as the variables are, without `blueking_`.
+/// Named like the variables, without `blueking_`.
 constexpr RecordText kTexts[] = {
     {"type", &BlueKingAlert::type},
     {"biz_id", &BlueKingAlert::bk_biz_id},
@@ -49,14 +49,13 @@ void write(const BlueKingAlert& alert, JsonSink& sink) noexcept {
     sink.close_object();
 }
 
-/// Takes the record's texts: those of the outer object are the alert's, those of the inner one its
-/// dimensions'.
+/// Reads the record's texts: the outer object has the alert's, the inner one its dimensions'.
 class RecordReader final : private JsonHandler {
   public:
     RecordReader(Arena& arena, BlueKingAlert& alert) noexcept : arena_(arena), alert_(alert) {}
 
     void read(std::string_view record) noexcept {
-        // Between the name and the text of each dimension.
+        // Text between the name and the text of a dimension.
         constexpr std::string_view kBetween = "\":\"";
         for (std::size_t at = record.find(kBetween); at != std::string_view::npos;
              at = record.find(kBetween, at + kBetween.size())) {

@@ -1,4 +1,4 @@
-// What variables can ask for of an alert, as JSON, so that it can be kept with the event.
+// Texts of an alert for the variables, as JSON, to be kept with the event.
 #pragma once
 
 #include <string_view>
@@ -8,13 +8,12 @@
 
 namespace flashduty {
 
-/// What of `alert` variables can ask for; empty when out of memory.
+/// Record of the texts of `alert` that variables may ask for; empty when out of memory.
 [[nodiscard]] std::string_view write_alert_variables(Arena& arena,
                                                      const BlueKingAlert& alert) noexcept;
 
-/// The alert of which write_alert_variables() has made `record`, as far as variables can ask for
-/// it. It points into `record`. Members that are not known are passed over, for a newer version may
-/// have written them.
+/// Alert from a `record` of write_alert_variables(), as far as variables may ask for it. It points
+/// into `record`. Unknown members are skipped: a newer version may have written them.
 [[nodiscard]] BlueKingAlert read_alert_variables(Arena& arena, std::string_view record) noexcept;
 
 }  // namespace flashduty

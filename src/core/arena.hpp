@@ -1,4 +1,4 @@
-// Memory for one alert: taken piece by piece, given back all at once by its owner.
+// Memory for one alert: taken piece by piece, returned all at once by its owner.
 #pragma once
 
 #if __cplusplus < 201703L
@@ -14,9 +14,9 @@
 
 namespace flashduty {
 
-/// Where the core takes its memory from: nginx's request pool, or plain memory in tests.
+/// Source of the core's memory: nginx's request pool, or plain memory in tests.
 ///
-/// A refusal is remembered: callers go on with nothing in hand and whoever owns the whole
+/// A refusal is remembered: callers go on with nothing in hand, and the owner of the whole
 /// operation asks failed() once, at its end.
 class Arena {
     struct Room {
@@ -25,7 +25,7 @@ class Arena {
     };
 
   public:
-    /// A piece of that size or more never comes from a room: it can be given back by itself.
+    /// Size from which a piece never comes from a room, so that it can be returned by itself.
     static constexpr std::size_t kLargeBytes = 4 * 1024;
 
     /// Memory aligned for pointers, valid for as long as the arena; nullptr when there is none.
@@ -36,7 +36,7 @@ class Arena {
         return memory;
     }
 
-    /// A hint that `memory`, `size_bytes` of it from allocate(), is no longer used. A small piece
+    /// Hint that `memory`, `size_bytes` of it from allocate(), is no longer used. A small piece
     /// only comes back when it is the last one; for many of them there is Scope. nullptr is
     /// allowed.
     void release(void* memory, std::size_t size_bytes) noexcept {
@@ -48,15 +48,15 @@ class Arena {
         }
     }
 
-    /// Refuses what would make more than `size_bytes` from now on.
+    /// Limits the bytes held to `size_bytes` more than now.
     void allow_more(std::size_t size_bytes) noexcept { limit_bytes_ = held_bytes_ + size_bytes; }
 
-    /// What was taken from whoever has it and not given back, used or not.
+    /// Bytes that were taken from the owner and not returned, used or not.
     [[nodiscard]] std::size_t held_bytes() const noexcept { return held_bytes_; }
 
-    /// All that an arena gave from when it was opened until it was closed, to be given back at
-    /// once. One opened within another is closed, or dropped, first. What was taken before is not
-    /// to be released while it is open, nor what was taken in it once it is closed.
+    /// All memory that an arena gave between the scope's opening and close(), to be returned at
+    /// once. A nested scope is closed or dropped first. Earlier memory must not be released while
+    /// the scope is open, nor the scope's own once it is closed.
     class Scope {
       public:
         explicit Scope(Arena& arena) noexcept
@@ -69,12 +69,12 @@ class Arena {
             upto_ = arena_->blocks_taken_;
         }
 
-        /// Once it is closed: nothing that was taken in it is used any more.
+        /// Returns the memory of a closed scope: nothing that was taken in it is used any more.
         void drop() noexcept { arena_->give_back_blocks(after_, upto_); }
 
       private:
         Arena* arena_;
-        Room room_;  ///< of what was taken before
+        Room room_;  ///< room before the scope was opened
         std::size_t after_;
         std::size_t upto_ = 0;
     };
@@ -82,16 +82,17 @@ class Arena {
     /// Tells the owner that memory was refused elsewhere.
     void fail() noexcept { failed_ = true; }
 
-    /// True once any allocation was refused: what was built since is not to be used.
+    /// True once any allocation was refused: what was built since must not be used.
     [[nodiscard]] bool failed() const noexcept { return failed_; }
 
-    /// A new, value-initialised object that is never destroyed; nullptr when out of memory.
+    /// Makes a value-initialised object that is never destroyed; nullptr when out of memory.
     template <class T>
     [[nodiscard]] T* make() noexcept {
         return make_array<T>(1);
     }
 
-    /// `count` value-initialised objects that are never destroyed; nullptr when out of memory.
+    /// Makes `count` value-initialised objects that are never destroyed; nullptr when out of
+    /// memory.
     template <class T>
     [[nodiscard]] T* make_array(std::size_t count) noexcept {
         static_assert(std::is_trivially_destructible_v<T> && alignof(T) <= alignof(void*));
@@ -106,7 +107,7 @@ class Arena {
         return objects;
     }
 
-    /// A copy of `text` that lives as long as the arena; empty when out of memory.
+    /// Copies `text`, for as long as the arena lives; empty when out of memory.
     [[nodiscard]] std::string_view copy(std::string_view text) noexcept {
         char* to = text.empty() ? nullptr : static_cast<char*>(allocate(text.size()));
         if (to == nullptr) {
@@ -123,15 +124,15 @@ class Arena {
   protected:
     ~Arena() = default;
 
-    /// Asked for what does not fit into the room.
+    /// Called for a piece that does not fit into the room.
     virtual void* take(std::size_t size_bytes) noexcept = 0;
-    /// Told of all but the last piece of the room, which goes back into it.
+    /// Called for every piece but the last one of the room, which goes back into it.
     virtual void give_back(void* memory, std::size_t size_bytes) noexcept = 0;
-    /// All blocks that are held of those whose number is above `after` and not above `upto`.
+    /// Returns all held blocks whose number is above `after` and not above `upto`.
     virtual void give_back_blocks(std::size_t after, std::size_t upto) noexcept = 0;
 
-    /// Counts a block that take() is about to get; false where that would be too much. Its number
-    /// is blocks_taken() then.
+    /// Counts a block that take() is about to get; false where that would be too much. The block's
+    /// number is blocks_taken() then.
     [[nodiscard]] bool hold(std::size_t size_bytes) noexcept {
         if (size_bytes > limit_bytes_ - held_bytes_) {
             return false;
@@ -140,18 +141,18 @@ class Arena {
         blocks_taken_++;
         return true;
     }
-    /// Of a block that hold() has counted and that is given back, or was not to be had.
+    /// Uncounts a block that hold() has counted and that is returned, or could not be had.
     void let_go(std::size_t size_bytes) noexcept { held_bytes_ -= size_bytes; }
 
     [[nodiscard]] std::size_t blocks_taken() const noexcept { return blocks_taken_; }
 
-    /// Memory to take pieces from without asking, instead of what is left of the last one; its
-    /// size is a multiple of a pointer's. An arena that gives none is asked for each piece.
+    /// Sets the memory to take pieces from; what is left of the previous room is not used. Its size
+    /// is a multiple of a pointer's. Without a room take() is called for each piece.
     void set_room(void* memory, std::size_t size_bytes) noexcept {
         room_ = {static_cast<char*>(memory), size_bytes};
     }
 
-    /// Less than what is left of it.
+    /// Takes less than what is left of the room.
     [[nodiscard]] void* take_from_room(std::size_t size_bytes) noexcept {
         char* memory = room_.at;
         room_.at += aligned(size_bytes);
@@ -164,7 +165,7 @@ class Arena {
         return (size_bytes + alignof(void*) - 1) & ~(alignof(void*) - 1);
     }
 
-    /// Whether `memory` was the last piece of the room.
+    /// Returns `memory` to the room; false unless it was the room's last piece.
     [[nodiscard]] bool return_to_room(void* memory, std::size_t size_bytes) noexcept {
         const bool is_last = static_cast<char*>(memory) + aligned(size_bytes) == room_.at;
         if (is_last) {

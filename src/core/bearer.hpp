@@ -1,4 +1,4 @@
-// Bearer tokens: reading them from a file's text, and telling whether a caller shows one.
+// Bearer tokens: reading them from a file's text, and checking a caller's.
 #pragma once
 
 #include <array>
@@ -20,18 +20,17 @@ enum class SecretLine {
 [[nodiscard]] SecretLine take_secret_line(std::string_view& rest,
                                           std::string_view& secret) noexcept;
 
-/// The token of an `Authorization` header of the scheme `Bearer` (RFC 6750), empty when it is
-/// none.
+/// Token of an `Authorization` header of the scheme `Bearer` (RFC 6750); empty when it is none.
 [[nodiscard]] std::string_view bearer_token(std::string_view authorization) noexcept;
 
-/// What is kept of a token. Digests are all of one length, so that comparing them says nothing of
-/// the tokens, their lengths included.
+/// Digest that is kept in place of a token. All digests have one length, so that comparing them
+/// reveals nothing about the tokens, not even their lengths.
 using TokenDigest = std::array<unsigned char, kSha256Bytes>;
 
 /// False when out of memory.
 [[nodiscard]] bool digest_token(std::string_view token, TokenDigest& digest) noexcept;
 
-/// Whether `digest` is one of `count`; takes as long wherever it is, and when it is not.
+/// True when `digest` is one of `count`; takes the same time wherever it is, and when it is not.
 [[nodiscard]] bool is_one_of(const TokenDigest& digest, const TokenDigest* digests,
                              std::size_t count) noexcept;
 

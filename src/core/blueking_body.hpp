@@ -1,4 +1,4 @@
-// Finding BlueKing's message in a body, wrapped or not, and reading it.
+// Search for BlueKing's message in a body, wrapped or not, and its reading.
 #pragma once
 
 #include <cstddef>
@@ -11,9 +11,9 @@ namespace flashduty {
 
 enum class BodyKind {
     kMessage,
-    kDebug,       ///< what BlueKing's debug button sends
+    kDebug,       ///< BlueKing's debug button
     kNoAlert,     ///< JSON, but no message in it
-    kEmpty,       ///< nothing but white space
+    kEmpty,       ///< only white space
     kNoJson,      ///< `offset_bytes` says where reading stopped
     kTooDeep,     ///< arrays and objects nested deeper than kMaxJsonDepth
     kUnreadable,  ///< the source failed
@@ -27,7 +27,7 @@ struct BodyReading {
                               ///< lasting pieces of the source
 };
 
-/// Reads `source` to its end, once or, when the message is wrapped in something, again. See
+/// Reads `source` to its end: once, or again when the message is wrapped in something. See
 /// docs/translation.md, "Reading".
 [[nodiscard]] BodyReading read_body(Arena& arena, BodySource& source) noexcept;
 

@@ -1,4 +1,4 @@
-// What of BlueKing's message the event needs, as it came.
+// Values of BlueKing's message that the event needs, unchanged.
 #pragma once
 
 #include <cstddef>
@@ -7,17 +7,17 @@
 
 namespace flashduty {
 
-/// Longer names and numbers are passed over as if they were not there.
+/// Longest names and numbers; longer ones are skipped as if they were not there.
 inline constexpr std::size_t kMaxNameBytes = 64 * 1024;
 inline constexpr std::size_t kMaxNumberBytes = 64 * 1024;
 
-/// Of the values within one field, and within all fields of a message, those that come first are
-/// kept and the others passed over: far more than the 50 labels of an event can be made of, and
-/// a bound to what a body of nothing but tiny values costs.
+/// Most values within one field, and within all fields of a message: the first are kept and the
+/// others skipped. Far more than the 50 labels of an event can be made of, and a bound on the cost
+/// of a body of nothing but tiny values.
 inline constexpr std::size_t kMaxFieldValues = 1024;
 inline constexpr std::size_t kMaxMessageValues = 3 * kMaxFieldValues;
 
-/// The values of a message that the translation looks at, by their place in it.
+/// Values of a message that the translation looks at, by their place in it.
 enum class Field {
     kType,
     kScenario,
@@ -67,10 +67,10 @@ enum class Field {
     kCount,
 };
 
-/// A message as it came: nullptr where a member is absent.
+/// A message, unchanged: nullptr where a member is absent.
 struct BlueKingMessage {
     const JsonValue* fields[static_cast<std::size_t>(Field::kCount)] = {};
-    bool has_more = false;  ///< values within them that the limits left out
+    bool has_more = false;  ///< the limits have left out values within the fields
 
     [[nodiscard]] const JsonValue* operator[](Field field) const noexcept {
         return fields[static_cast<std::size_t>(field)];

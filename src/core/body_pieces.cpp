@@ -38,7 +38,7 @@ bool BodyPieces::fill() noexcept {
     return true;
 }
 
-/// Reads again what was held, instead of holding it twice.
+/// Reads the held bytes again rather than holding them twice.
 bool BodyPieces::grow() noexcept {
     const std::size_t more_bytes = std::max(buffer_bytes_, kPieceBytes);
     const std::size_t size_bytes = held_bytes_ + std::min(more_bytes, source_.left_bytes());

@@ -44,7 +44,7 @@ std::string_view Sha256::base64(Arena& arena) noexcept {
         arena.fail();
         return {};
     }
-    auto* to = static_cast<unsigned char*>(arena.allocate(kSize + 1));  // with a NUL behind it
+    auto* to = static_cast<unsigned char*>(arena.allocate(kSize + 1));  // one more for a NUL
     if (to == nullptr) {
         return {};
     }

@@ -13,7 +13,7 @@ namespace flashduty {
 
 inline constexpr std::size_t kSha256Bytes = 32;
 
-/// The SHA-256 of what was added so far.
+/// SHA-256 of all bytes added so far.
 class Sha256 {
   public:
     Sha256() noexcept;
@@ -23,13 +23,14 @@ class Sha256 {
 
     void add(std::string_view text) noexcept;
 
-    /// The digest; false when libcrypto failed, which it does for want of memory. Call it once.
+    /// Ends it; false when libcrypto failed, which it does for want of memory. Call it once.
     [[nodiscard]] bool finish(std::array<unsigned char, kSha256Bytes>& digest) noexcept;
 
-    /// The digest in lower-case hex; empty, and the arena failed(), when out of memory.
+    /// Digest in lower-case hex; empty, and the arena failed(), when out of memory.
     [[nodiscard]] std::string_view hex(Arena& arena) noexcept;
 
-    /// The digest in base64, as a Content-Security-Policy has it; likewise.
+    /// Digest in base64, as a Content-Security-Policy has it; empty, and the arena failed(), when
+    /// out of memory.
     [[nodiscard]] std::string_view base64(Arena& arena) noexcept;
 
   private:
@@ -37,7 +38,7 @@ class Sha256 {
     bool is_sound_;
 };
 
-/// The SHA-256 of `text` in lower-case hex; empty when out of memory.
+/// SHA-256 of `text` in lower-case hex; empty when out of memory.
 [[nodiscard]] std::string_view sha256_hex(Arena& arena, std::string_view text) noexcept;
 
 }  // namespace flashduty

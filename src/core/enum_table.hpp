@@ -14,8 +14,8 @@ template <class Enum>
 template <class Enum>
 inline constexpr std::size_t kCountOf = index_of(Enum::kCount);
 
-/// Whether a table has one row for each value, in the order of the enum; `key` is the member that
-/// says which value a row is for.
+/// True when a table has one row for each value, in the order of the enum; `key` is the member with
+/// the row's value.
 template <class Enum, class Row, std::size_t N>
 [[nodiscard]] constexpr bool has_each_in_order(const Row (&rows)[N], Enum Row::*key) noexcept {
     if (N != kCountOf<Enum>) {

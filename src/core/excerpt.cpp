@@ -9,7 +9,7 @@ namespace flashduty {
 
 namespace {
 
-/// What follows them may be a secret, in a body of whatever format.
+/// Words behind which a secret may stand, in a body of whatever format.
 constexpr std::string_view kSecretWords[] = {"integration_key", "authorization", "bearer ", "token",
                                              "password"};
 
@@ -32,7 +32,7 @@ std::string_view before_secrets(std::string_view text) noexcept {
 
 std::string_view make_excerpt(Arena& arena, std::string_view start) noexcept {
     const std::string_view text = without_controls(arena, repair(arena, start));
-    // A key whose name is escaped.
+    // Read as arguments: masks a key whose name is escaped, too.
     const std::string_view as_arguments = concat(arena, std::string_view("?"), text);
     const std::string_view without = without_keys(arena, text, as_arguments, true);
     const std::string_view shown = before_secrets(without);

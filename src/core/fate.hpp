@@ -1,5 +1,4 @@
-// What became of an event that was pushed: the one word for it in schedule, store, line and
-// metrics.
+// Fate of an event that was pushed: the one word for it in schedule, store, line and metrics.
 #pragma once
 
 #include <cstdint>
@@ -11,14 +10,14 @@ namespace flashduty {
 
 enum class Fate : std::uint8_t {
     kDelivered,
-    kWaits,    ///< passing, or an operator's matter: it stays where it is
+    kWaits,    ///< passing, or for an operator to fix: it stays where it is
     kRefused,  ///< will never be taken: a dead letter
     kCount,
 };
 
 inline constexpr std::size_t kFates = kCountOf<Fate>;
 
-/// For debug lines.
+/// Names for debug lines.
 inline constexpr const char* kFateNames[] = {"delivered", "waits", "refused"};
 static_assert(std::size(kFateNames) == kFates);
 

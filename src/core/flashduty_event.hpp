@@ -1,4 +1,4 @@
-// What Flashduty wants to be told: a standard alert event, within all of its limits.
+// Flashduty's standard alert event, within all of its limits.
 // https://docs.flashcat.cloud, "Standard Alert Event".
 #pragma once
 
@@ -10,8 +10,8 @@
 namespace flashduty {
 
 inline constexpr std::size_t kMaxTitleCharacters = 512;
-/// The characters that decide what a title is: whether it has to be cut, and where the last of
-/// them stands in a `[TPL]`.
+/// Characters that decide what a title is: whether it has to be cut, and where the last of them
+/// stands in a `[TPL]`.
 inline constexpr std::size_t kTitleSourceCharacters = kMaxTitleCharacters + 5;
 inline constexpr std::size_t kMaxDescriptionCharacters = 2048;
 inline constexpr std::size_t kMaxAlertKeyCharacters = 255;
@@ -30,10 +30,10 @@ struct FlashdutyEvent {
     std::string_view description;  ///< empty: not sent
     Label* labels = nullptr;
     std::size_t label_count = 0;
-    std::size_t dropped_labels = 0;  ///< that found no room
+    std::size_t dropped_labels = 0;  ///< labels that found no room
 };
 
-/// What an operator's configuration sets; empty texts leave what the alert gives.
+/// Texts of an operator's configuration; an empty one leaves the alert's.
 struct Overrides {
     std::string_view title;
     std::string_view description;
@@ -43,36 +43,36 @@ struct Overrides {
     std::size_t label_count = 0;
 };
 
-/// The override of the label of that name that counts, which is the last one; else nullptr.
+/// Last override of the label with that name, which is the one that counts; else nullptr.
 [[nodiscard]] const Label* find_override(const Overrides& overrides,
                                          std::string_view name) noexcept;
 
-/// Any text as a title: one line, no template, within the limit.
+/// Title from any text: one line, no template, within the limit.
 [[nodiscard]] std::string_view title_from(Arena& arena, std::string_view text) noexcept;
 
-/// Any text as an alert key: itself, or its digest when it is too long.
+/// Alert key from any text: itself, or its digest when it is too long.
 [[nodiscard]] std::string_view alert_key_from(Arena& arena, std::string_view text) noexcept;
 
 /// True for the four words that Flashduty takes.
 [[nodiscard]] bool is_event_status(std::string_view text) noexcept;
 
-/// Puts `overrides` in place and keeps the labels within kMaxLabels. An event_status that is
-/// none of the four words is passed over: false then, true otherwise.
+/// Applies `overrides` and keeps the labels within kMaxLabels. False when the event_status is none
+/// of the four words; it is ignored then.
 bool apply(Arena& arena, const Overrides& overrides, FlashdutyEvent& event) noexcept;
 
-/// The parts of an event that were longer than Flashduty takes.
+/// Parts of an event that were longer than Flashduty takes.
 struct CutFields {
     bool title = false;
     bool description = false;
     bool alert_key = false;
-    bool labels = false;  ///< one of them at least
+    bool labels = false;  ///< at least one of them
 };
 
-/// Known by how they look now: as long as they may be, with `…` at their end, or a digest. `json`
-/// is what write_event() has made of the event: a short one need not be looked through.
+/// Recognized by their looks: as long as they may be, with `…` at their end, or a digest. `json` is
+/// the result of write_event(): a short one need not be looked through.
 [[nodiscard]] CutFields cut_fields(const FlashdutyEvent& event, std::string_view json) noexcept;
 
-/// The event as JSON; empty when out of memory.
+/// Event as JSON; empty when out of memory.
 [[nodiscard]] std::string_view write_event(Arena& arena, const FlashdutyEvent& event) noexcept;
 
 }  // namespace flashduty

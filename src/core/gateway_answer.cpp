@@ -25,7 +25,7 @@ void write(const GatewayAnswer& answer, JsonSink& sink) noexcept {
     sink.close_object();
 }
 
-/// The longest start of `text` that, escaped, takes at most `max_bytes`, with `…` when cut.
+/// Longest start of `text` that takes at most `max_bytes` when escaped, with `…` if cut.
 std::string_view cut_escaped(Arena& arena, std::string_view text, std::size_t max_bytes) noexcept {
     if (escaped_size_bytes(text) <= max_bytes) {
         return text;

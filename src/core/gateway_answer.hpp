@@ -1,4 +1,4 @@
-// What the gateway tells BlueKing about an alert.
+// Answer of the gateway to BlueKing about an alert.
 #pragma once
 
 #include <string_view>
@@ -7,10 +7,10 @@
 
 namespace flashduty {
 
-/// BlueKing shows its operators that much of an answer; outcome and reason lie within.
+/// Part of an answer that BlueKing shows its operators; outcome and reason lie within.
 inline constexpr std::size_t kShownAnswerBytes = 200;
 
-/// README, "Answers"; what is empty is not sent.
+/// Members of README's "Answers"; empty ones are not sent.
 struct GatewayAnswer {
     std::string_view outcome;
     std::string_view reason;  ///< one sentence for the operator
@@ -19,7 +19,7 @@ struct GatewayAnswer {
     std::string_view alert_key;
 };
 
-/// The answer as JSON, its reason cut to fit what is shown; empty when out of memory.
+/// Answer as JSON, its reason cut to fit what is shown; empty when out of memory.
 [[nodiscard]] std::string_view write_answer(Arena& arena, const GatewayAnswer& answer) noexcept;
 
 }  // namespace flashduty

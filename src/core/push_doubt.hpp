@@ -1,5 +1,5 @@
-// What makes one doubt that a delivered event has arrived where it should: the push URL of another
-// kind of integration takes events, and makes no alerts of them.
+// Doubts that a delivered event has arrived where it should: the push URL of another kind of
+// integration takes events, and makes no alerts of them.
 #pragma once
 
 #include <cstdint>
@@ -14,15 +14,15 @@ enum class PushDoubt : std::uint8_t {
     kOtherKind,
     kNoKey,
     kPlaceholder,
-    kNoAlertKey,  ///< the answer has named no alert
+    kNoAlertKey,  ///< the answer named no alert
     kCount,
 };
 
-/// By the request line's path and arguments; one that is no push URL of Flashduty's is a proxy's
-/// own matter.
+/// Doubt by the request line's path and arguments. None about a URL that is no push URL of
+/// Flashduty's: it is a proxy's own.
 [[nodiscard]] PushDoubt doubt_url(std::string_view url) noexcept;
 
-/// A sentence for the operator; empty for kNone.
+/// Sentence for the operator; empty for kNone.
 [[nodiscard]] std::string_view sentence_of(PushDoubt doubt) noexcept;
 
 }  // namespace flashduty

@@ -8,12 +8,12 @@ namespace flashduty {
 
 namespace {
 
-/// What of the line belongs to the sentence, where the table does not know it.
+/// Part of the line that completes the sentence, where the table does not know it.
 enum class Detail { kNone, kInBrackets, kTls };
 
 struct TroubleRow {
-    std::string_view begins;  ///< the message
-    std::string_view holds;   ///< somewhere behind that
+    std::string_view begins;  ///< start of the message
+    std::string_view holds;   ///< text somewhere behind it
     std::string_view trouble;
     Detail detail = Detail::kNone;
 };
@@ -24,7 +24,7 @@ constexpr std::string_view kWrongCa = "TLS failed: its certificate is of a CA th
 constexpr std::string_view kReset = "the connection was reset";
 constexpr std::string_view kTimedOut = "the connection timed out";
 
-/// The first that fits. In nginx's words since 1.22, and those of OpenSSL since 1.1.1.
+/// The first match counts. Words of nginx since 1.22, and of OpenSSL since 1.1.1.
 constexpr TroubleRow kTroubles[] = {
     {"connect() ", "refused", "the connection was refused"},
     {"connect() ", "timed out", kTimedOut},
@@ -75,8 +75,8 @@ bool holds(std::string_view text, std::string_view part) noexcept {
     return text.find(part) != std::string_view::npos;
 }
 
-/// The message without time, level, process and connection before it, and without whose request it
-/// was behind it.
+/// Message without the time, level, process and connection before it, and without the request
+/// behind it.
 std::string_view message_of(std::string_view line) noexcept {
     const std::size_t process = line.find('#');
     const std::size_t colon = line.find(": ", process);
@@ -93,7 +93,7 @@ std::string_view message_of(std::string_view line) noexcept {
     return line;
 }
 
-/// The words of `(3: Host not found)`.
+/// Words of `(3: Host not found)`.
 std::string_view in_brackets(std::string_view text) noexcept {
     const std::size_t open = text.rfind('(');
     const std::size_t colon = text.find(':', open);
@@ -104,7 +104,7 @@ std::string_view in_brackets(std::string_view text) noexcept {
     return trim(words.substr(0, words.find(')')));
 }
 
-/// The words of `(SSL: error:0A000410:SSL routines::sslv3 alert handshake failure:SSL alert ...)`.
+/// Words of `(SSL: error:0A000410:SSL routines::sslv3 alert handshake failure:SSL alert ...)`.
 std::string_view tls_words(std::string_view text) noexcept {
     constexpr std::string_view kBefore = "SSL routines:";
     const std::size_t routines = text.find(kBefore);
@@ -126,7 +126,7 @@ std::string_view with_detail(Arena& arena, std::string_view trouble,
                   std::string_view(")"));
 }
 
-/// A connection that was there and broke.
+/// True for an established connection that broke.
 bool is_broken(std::string_view message) noexcept {
     for (const std::string_view call : kFailedCalls) {
         if (begins_with(message, call)) {

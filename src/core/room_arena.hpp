@@ -7,12 +7,12 @@
 
 namespace flashduty {
 
-/// What stands before the memory of every block.
+/// Header before the memory of every block.
 struct Block {
-    Block* next;  ///< the one that was taken before it
+    Block* next;  ///< taken before it
     Block* previous;
-    std::size_t number;      ///< in the order of taking
-    std::size_t size_bytes;  ///< with this
+    std::size_t number;      ///< counts up in the order of taking
+    std::size_t size_bytes;  ///< including this header
     bool is_room;
 
     [[nodiscard]] char* memory() noexcept { return reinterpret_cast<char*>(this + 1); }
@@ -21,10 +21,10 @@ struct Block {
     }
 };
 
-/// Where small pieces are cut from: room for all that most alerts need.
+/// Size of a room, from which small pieces are cut: enough for all that most alerts need.
 inline constexpr std::size_t kRoomBytes = 16 * 1024;
 
-/// Blocks that are held, the last one first.
+/// Blocks that are held, last one first.
 struct Blocks {
     Block* first = nullptr;
 
@@ -43,14 +43,14 @@ struct Blocks {
     }
 };
 
-/// Keeps its blocks in a list of its owner, who gives back what is left in it at last.
+/// Keeps its blocks in a list of its owner, who frees what is left in it at the end.
 class RoomArena : public Arena {
   protected:
     ~RoomArena() = default;
 
-    /// The list, which outlives the arena; nullptr when there is no memory for one.
+    /// List that outlives the arena; nullptr when there is no memory for one.
     virtual Blocks* blocks() noexcept = 0;
-    /// kRoomBytes; nullptr when there is no memory.
+    /// Takes kRoomBytes; nullptr when there is no memory.
     virtual void* take_room() noexcept = 0;
     virtual void* take_large(std::size_t size_bytes) noexcept = 0;
     virtual void leave(Block* block) noexcept = 0;

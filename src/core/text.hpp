@@ -1,4 +1,4 @@
-// Text as Flashduty takes it: valid UTF-8 without control characters, cut by characters.
+// Text for Flashduty: valid UTF-8 without control characters, cut by characters.
 // A character is a Unicode code point. Every result lives in the arena or is a part of the input.
 #pragma once
 
@@ -10,9 +10,9 @@
 
 namespace flashduty {
 
-/// What stands for bytes that are no UTF-8 (U+FFFD).
+/// Replaces bytes that are no UTF-8 (U+FFFD).
 inline constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
-/// What ends a text that was cut (U+2026).
+/// Ends a text that was cut (U+2026).
 inline constexpr std::string_view kEllipsis = "\xE2\x80\xA6";
 
 [[nodiscard]] constexpr bool is_space(char c) noexcept {
@@ -33,61 +33,61 @@ inline constexpr std::string_view kEllipsis = "\xE2\x80\xA6";
     return true;
 }
 
-/// `text` without ASCII white space at its ends.
+/// Removes ASCII white space at the ends of `text`.
 [[nodiscard]] std::string_view trim(std::string_view text) noexcept;
 
 /// Compares with ASCII letters in any case.
 [[nodiscard]] bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;
 
-/// One step of the WHATWG UTF-8 decoder at the start of a non-empty `text`.
+/// Step of the WHATWG UTF-8 decoder at the start of a non-empty `text`.
 struct Utf8Step {
     std::size_t size_bytes;  ///< bytes of the character, or of the maximal part that is none
     bool valid;
 };
 [[nodiscard]] Utf8Step utf8_step(std::string_view text) noexcept;
 
-/// `text` with U+FFFD for each maximal part that is no UTF-8, and without the C0 control
-/// characters other than newline and tab. `text` itself when there is nothing to mend.
+/// Replaces each maximal part that is no UTF-8 by U+FFFD, and removes the C0 control characters
+/// other than newline and tab. `text` itself when there is nothing to repair.
 [[nodiscard]] std::string_view repair(Arena& arena, std::string_view text) noexcept;
 
-/// The bytes at the start of `text` that repair() leaves as they are.
+/// Number of bytes at the start of `text` that repair() leaves as they are.
 [[nodiscard]] std::size_t sound_prefix(std::string_view text) noexcept;
 
-/// Writes what repair() makes of `text` to `to`, which has room for it, and gives its size in
+/// Writes what repair() makes of `text` to `to`, which has room for it, and returns its size in
 /// bytes; only counts where `to` is nullptr.
 std::size_t repair_into(std::string_view text, char* to) noexcept;
 
-/// `text` with a space for each control character (C0, U+007F, C1), as variables need it, so
-/// that no header or log line can be forged. `text` itself when it has none.
+/// Replaces each control character (C0, U+007F, C1) by a space, as variables need it, so that no
+/// header or log line can be forged. `text` itself when it has none.
 [[nodiscard]] std::string_view without_controls(Arena& arena, std::string_view text) noexcept;
 
-/// The number of characters in valid UTF-8.
+/// Number of characters in valid UTF-8.
 [[nodiscard]] std::size_t count_characters(std::string_view text) noexcept;
 
-/// At most `max_characters` of valid UTF-8, the last of them `…` when something was cut.
+/// Cuts valid UTF-8 to at most `max_characters`, the last of them `…` when something was cut.
 [[nodiscard]] std::string_view cut(Arena& arena, std::string_view text,
                                    std::size_t max_characters) noexcept;
 
-/// The first `characters` characters of valid UTF-8, all of it when it has fewer.
+/// First `characters` characters of valid UTF-8, all of it when it has fewer.
 [[nodiscard]] std::string_view first_characters(std::string_view text,
                                                 std::size_t characters) noexcept;
 
-/// `text` with every run of ASCII white space as one space and none at the ends; of the result
-/// at least the first `characters` characters, as nobody looks at more.
+/// Makes every run of ASCII white space one space, and none at the ends; at least the first
+/// `characters` characters of the result, as nobody looks at more.
 [[nodiscard]] std::string_view collapse_spaces(Arena& arena, std::string_view text,
                                                std::size_t characters) noexcept;
 
-/// True for `[a-zA-Z_][a-zA-Z0-9_]*` of at most 128 characters: what Flashduty takes as a name.
+/// True for `[a-zA-Z_][a-zA-Z0-9_]*` of at most 128 characters: Flashduty's rule for names.
 [[nodiscard]] bool is_label_name(std::string_view name) noexcept;
 
-/// `key` as a label name: a leading `tags.` dropped, every other character `_`, cut to 128.
-/// Empty when nothing is left of it.
+/// Label name from `key`: a leading `tags.` dropped, every other character `_`, cut to 128. Empty
+/// when nothing is left of it.
 [[nodiscard]] std::string_view label_name(Arena& arena, std::string_view key) noexcept;
 
-/// `key` without one leading `tags.`, which BlueKing puts before some dimensions.
+/// Removes one leading `tags.`, which BlueKing puts before some dimensions.
 [[nodiscard]] std::string_view without_tags(std::string_view key) noexcept;
 
-/// The parts, one after the other.
+/// Puts the parts one after the other.
 template <class... Parts>
 [[nodiscard]] std::string_view concat(Arena& arena, Parts... parts) noexcept {
     const std::string_view list[] = {parts...};
@@ -109,11 +109,11 @@ template <class... Parts>
     return {to, size};
 }
 
-/// The parts, `separator` between them.
+/// Puts the parts one after the other, `separator` between them.
 [[nodiscard]] std::string_view join(Arena& arena, const std::string_view* parts, std::size_t count,
                                     std::string_view separator) noexcept;
 
-/// The decimal digits of `number`.
+/// Decimal digits of `number`.
 [[nodiscard]] std::string_view decimal(Arena& arena, std::uint64_t number) noexcept;
 
 }  // namespace flashduty

@@ -1,4 +1,4 @@
-// From BlueKing's alert to Flashduty's event: the table of docs/translation.md in code.
+// Translation of BlueKing's alert to Flashduty's event: the table of docs/translation.md in code.
 #pragma once
 
 #include "arena.hpp"
@@ -7,12 +7,12 @@
 
 namespace flashduty {
 
-/// The event that says what `alert` says: the same alert always gives the same event.
+/// Event for `alert`: the same alert always gives the same event.
 ///
 /// `overrides` are those that apply() will be given; only the names of their labels are looked at
 /// here. The event has room for that many labels more than Flashduty takes, because each of them
-/// may take one away; what finds no room even so is counted in dropped_labels. Incomplete when the
-/// arena has failed().
+/// may take one away; labels that find no room even so are counted in dropped_labels. Incomplete
+/// when the arena has failed().
 [[nodiscard]] FlashdutyEvent translate(Arena& arena, const BlueKingAlert& alert,
                                        const Overrides& overrides) noexcept;
 

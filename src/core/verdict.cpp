@@ -9,18 +9,18 @@ namespace flashduty {
 
 namespace {
 
-/// Longer strings and numbers are read up to here; far more than any message is long.
+/// Length up to which strings and numbers are read; far more than any message has.
 constexpr std::size_t kMaxTokenBytes = 16 * 1024;
 
 constexpr std::size_t kLongestEscapeBytes = std::string_view("\\u0000").size();
 
-/// Of a name that is looked at, however it is escaped.
+/// Longest name that is looked at, however it is escaped.
 constexpr std::size_t kLongestNameBytes = 6 * std::string_view("request_id").size();
 
-/// What Flashduty's message names where the key is at fault, not the event.
+/// Parameter that Flashduty's message names when the key is at fault, not the event.
 constexpr std::string_view kKeyParameter = "integration_key";
 
-/// Of the answer; more than any token: a number has three runs of digits.
+/// Bytes of the answer held at once; more than any token: a number has three runs of digits.
 constexpr std::size_t kMaxHeldBytes = 4 * kMaxTokenBytes;
 
 struct CodeMeaning {
@@ -28,7 +28,7 @@ struct CodeMeaning {
     Verdict verdict;
 };
 
-/// Flashduty's codes; of one that is not here the HTTP status decides.
+/// Flashduty's codes. For any other code the HTTP status decides.
 constexpr CodeMeaning kCodes[] = {
     {"InvalidParameter", Verdict::kEventRefused},
     {"EntityTooLarge", Verdict::kEventRefused},
@@ -56,7 +56,7 @@ struct StatusMeaning {
     Verdict verdict;
 };
 
-/// The first that fits.
+/// The first match counts.
 constexpr StatusMeaning kStatuses[] = {
     {408, 408, Verdict::kTimedOut},       {423, 423, Verdict::kTransient},
     {425, 425, Verdict::kTransient},      {429, 429, Verdict::kSlowDown},
@@ -99,7 +99,7 @@ Verdict judge_status(unsigned status) noexcept {
 
 void AnswerReader::feed(std::string_view piece) noexcept {
     if (!is_followed_ && held_bytes_ + piece.size() <= kMaxTokenBytes) {
-        hold(piece);  // nothing in a short answer is long
+        hold(piece);  // a short answer has no long strings
         return;
     }
     if (!is_followed_) {
@@ -118,8 +118,7 @@ void AnswerReader::feed(std::string_view piece) noexcept {
     hold(piece.substr(from));
 }
 
-/// False for what lies behind the start of a long string or number; the cut never falls into an
-/// escape.
+/// False for bytes behind the start of a long string or number; the cut never splits an escape.
 bool AnswerReader::keeps(char c) noexcept {
     token_bytes_++;
     if (!in_string_) {
@@ -128,10 +127,10 @@ bool AnswerReader::keeps(char c) noexcept {
         if (in_string_ || !is_digit(c)) {
             token_bytes_ = 0;
         }
-        return token_bytes_ <= kMaxTokenBytes;  // of a number, digits
+        return token_bytes_ <= kMaxTokenBytes;  // digits of a number
     }
     if (escape_left_ != 0) {
-        // The second byte of an escape says whether four more belong to it.
+        // The second byte of an escape tells whether four more belong to it.
         const bool is_second = escape_left_ == kEscapeBegun;
         escape_left_ = is_second ? (c == 'u' ? 4 : 0) : escape_left_ - 1;
         is_bad_ = is_bad_ || !(is_second ? is_escape_letter(c) : is_hex_digit(c));
@@ -150,7 +149,8 @@ bool AnswerReader::keeps(char c) noexcept {
     return !is_cut_;
 }
 
-/// Collects what is left of the answer; more than kMaxHeldBytes of it are parsed at once.
+/// Collects the bytes that are left of the answer; more than kMaxHeldBytes of them are parsed at
+/// once.
 void AnswerReader::hold(std::string_view text) noexcept {
     while (!text.empty() && !broken_) {
         if (held_bytes_ == room_bytes_ && !grow(text.size())) {
@@ -251,8 +251,8 @@ bool AnswerReader::scalar(std::string_view raw) noexcept {
     return !arena_.failed();
 }
 
-/// In the room of the text before it, if there was one: an answer may repeat a member as often as
-/// it likes.
+/// Reuses the room of the previous text, if there was one: an answer may repeat a member as often
+/// as it likes.
 void AnswerReader::keep(std::string_view raw, std::string_view& kept, Room& room) noexcept {
     answer_.is_cut |= raw.size() + kLongestEscapeBytes >= kMaxTokenBytes;
     const ReadString read = read_string_apart(arena_, raw);
@@ -273,7 +273,7 @@ Verdict judge(const PushEnd& end, const Answer& answer) noexcept {
     const bool is_busy = end.http_status == 429 || end.http_status / 100 == 5;
     const bool is_success_status = is_success(end.http_status);
     if (end.encoded && (is_success_status || end.http_status == 400)) {
-        return Verdict::kTransient;  // what it says cannot be read
+        return Verdict::kTransient;  // the answer cannot be read
     }
     if (!end.whole || !answer.is_object) {
         return by_status;

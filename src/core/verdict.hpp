@@ -1,4 +1,4 @@
-// What Flashduty's answer to a push means for the delivery of the event.
+// Verdict: the meaning of Flashduty's answer to a push for the delivery of the event.
 #pragma once
 
 #include <cstddef>
@@ -10,21 +10,21 @@
 
 namespace flashduty {
 
-/// What an answer's body says, as far as it is Flashduty's envelope.
+/// Content of an answer's body, as far as it is Flashduty's envelope.
 struct Answer {
     bool is_object = false;  ///< one whole JSON object and nothing else
     bool has_request_id = false;
     bool has_data = false;
     bool has_error = false;      ///< an `error` that is not null
     bool has_alert_key = false;  ///< a `data.alert_key` that is not empty
-    bool is_cut = false;         ///< of one of the texts only the start is here
+    bool is_cut = false;         ///< one of the texts is cut
     std::string_view request_id;
     std::string_view code;
     std::string_view message;
 };
 
-/// Reads an answer piece by piece, however long it is: of a long string only the start is looked
-/// at, so the memory it takes does not grow with the answer.
+/// Reads an answer piece by piece, however long it is: only the start of a long string is looked
+/// at, so that the memory does not grow with the answer.
 class AnswerReader final : private JsonHandler {
   public:
     explicit AnswerReader(Arena& arena) noexcept
@@ -32,7 +32,7 @@ class AnswerReader final : private JsonHandler {
 
     void feed(std::string_view piece) noexcept;
 
-    /// What was read. The texts live in the arena.
+    /// Ends the reading. The texts live in the arena.
     [[nodiscard]] const Answer& finish() noexcept;
 
   private:
@@ -80,15 +80,15 @@ class AnswerReader final : private JsonHandler {
     bool in_data_ = false;
     bool broken_ = false;
     std::size_t depth_ = 0;
-    // Following strings, to leave out all but the start of long ones.
+    // Strings are followed to leave out all but the start of long ones.
     bool is_followed_ = false;
     bool in_string_ = false;
     bool is_cut_ = false;
     bool is_bad_ =
-        false;  ///< what no string may hold, which the reader is not shown where it is cut
+        false;  ///< a character that no string may hold, in a part that the reader is not shown
     std::uint8_t escape_left_ = 0;  ///< bytes of an escape still to come
     std::size_t token_bytes_ = 0;
-    // What goes to the reader when it ends between two tokens.
+    // Bytes for the reader, given when they end between two tokens.
     char* held_ = nullptr;
     std::size_t held_bytes_ = 0;
     std::size_t room_bytes_ = 0;
@@ -97,22 +97,22 @@ class AnswerReader final : private JsonHandler {
 enum class Verdict {
     kDelivered,
     kEventRefused,    ///< this event will never be taken
-    kAccountAtFault,  ///< key, rights, licence or address: an operator has to mend it
+    kAccountAtFault,  ///< key, rights, licence or address: an operator has to fix it
     kSlowDown,        ///< transient: too many events
     kTimedOut,        ///< transient: no answer in time
     kTransient,       ///< any other passing failure
     kCount,
 };
 
-/// How a push ended, apart from the answer's body.
+/// End of a push, apart from the answer's body.
 struct PushEnd {
     unsigned http_status = 0;  ///< 502 or 504 from nginx itself when there was no answer
     bool whole = false;        ///< the answer came to its end
-    bool encoded = false;      ///< it has a Content-Encoding, which nobody has asked for
+    bool encoded = false;      ///< the answer has a Content-Encoding, which nobody has asked for
 };
 
-/// docs/delivery.md, "The verdict": HTTP 429 and 5xx are transient whatever the answer says; else a
-/// known code of the envelope decides, else the HTTP status.
+/// Verdict by docs/delivery.md, "The verdict": HTTP 429 and 5xx are transient whatever the answer
+/// says; else a known code of the envelope decides, else the HTTP status.
 [[nodiscard]] Verdict judge(const PushEnd& end, const Answer& answer) noexcept;
 
 }  // namespace flashduty
