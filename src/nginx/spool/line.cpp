@@ -12,7 +12,8 @@ namespace flashduty {
 
 namespace {
 
-/// How soon what could not be accepted is tried again: nobody says when a descriptor is free.
+/// Wait before a line that could not be accepted is tried again: nobody tells when a descriptor is
+/// free.
 constexpr ngx_msec_t kAcceptAgainMs = 100;
 
 // Keeps the borders of messages, and tells at once when the other process is gone.
@@ -25,7 +26,7 @@ sockaddr_un address_of(std::string_view path) noexcept {
     return address;
 }
 
-/// `socket` as a connection that nginx watches; closed, and nullptr, when there is none to be had.
+/// Makes `socket` a connection that nginx watches; closed, and nullptr, when that fails.
 ngx_connection_t* watch(ngx_socket_t socket, ngx_event_handler_pt handler) noexcept {
     ngx_connection_t* c = ngx_get_connection(socket, ngx_cycle->log);
     if (c == nullptr) {
@@ -105,7 +106,7 @@ LineServer::LineServer(ngx_connection_t* connection, const Listener& listener) n
     : connection_(connection), listener_(listener) {
     connection_->data = this;
     retry_.set<&LineServer::accept_all>(*this, true);
-    connection_->idle = 1;  // nginx calls the handler when the worker is told to leave
+    connection_->idle = 1;  // makes nginx call the handler when the worker is told to leave
 }
 
 LineServer::~LineServer() { ngx_close_connection(connection_); }
@@ -118,7 +119,7 @@ std::unique_ptr<LineServer> LineServer::listen(std::string_view path,
     constexpr int kBacklog = 512;
     (void)unlink(address.sun_path);
     if (socket != static_cast<ngx_socket_t>(-1)) {
-        // Before bind() it is the mode of what bind() makes.
+        // Mode of what bind() makes, so set before it.
         const bool is_listening =
             fchmod(socket, S_IRUSR | S_IWUSR) == 0 &&
             bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
@@ -145,7 +146,7 @@ void LineServer::on_readable(ngx_event_t* event) {
     server.accept_all();
 }
 
-/// An event tells of new lines only: one that is left where it waits would wait for ever.
+/// Accepts all lines: an event tells of new lines only, and a line left behind would wait forever.
 void LineServer::accept_all() noexcept {
     for (;;) {
         const ngx_socket_t socket =

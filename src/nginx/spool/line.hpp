@@ -1,4 +1,4 @@
-// The line between a worker and the deliverer: messages over a socket in the spool's folder.
+// Line between a worker and the deliverer: messages over a socket in the spool's folder.
 #pragma once
 
 #include <memory>
@@ -10,27 +10,27 @@
 
 namespace flashduty {
 
-/// What the name of the socket has behind that of the spool.
+/// Suffix of the socket's name, behind the spool's.
 inline constexpr std::string_view kSocketSuffix = ".sock";
 
-/// One end of a line. Closed when it is destroyed.
+/// One end of a line. Its destruction closes the line.
 class Line {
   public:
-    /// Who hears what comes. Either may destroy the line.
+    /// Callbacks of the line's owner. Each may destroy the line.
     struct Listener {
         void (*on_message)(void* owner, Line& line, std::string_view message) noexcept;
         void (*on_end)(void* owner, Line& line) noexcept;  ///< the other end is gone
         void* owner;
     };
 
-    /// A line to whoever listens at `path`; nullptr when nobody does.
+    /// Connects to the process that listens at `path`; nullptr when none does.
     [[nodiscard]] static std::unique_ptr<Line> connect(std::string_view path,
                                                        const Listener& listener) noexcept;
     ~Line();
     Line(const Line&) = delete;
     Line& operator=(const Line&) = delete;
 
-    /// Sends a message if that can be done at once, else it is lost.
+    /// Sends a message if that can be done at once; else it is lost.
     void send(std::string_view message) noexcept;
 
   private:
@@ -44,17 +44,17 @@ class Line {
     Listener listener_;
 };
 
-/// Where the deliverer can be reached.
+/// Socket at which the deliverer can be reached.
 class LineServer {
   public:
     struct Listener {
         void (*on_line)(void* owner, std::unique_ptr<Line> line) noexcept;
         void (*on_leaving)(void* owner) noexcept;  ///< the worker is told to leave
-        Line::Listener line;                       ///< of the lines that come in
+        Line::Listener line;                       ///< for incoming lines
         void* owner;
     };
 
-    /// Listens at `path`, whatever was there before; nullptr, and logged, when it cannot.
+    /// Listens at `path`, and replaces whatever was there; nullptr, and logged, when that fails.
     [[nodiscard]] static std::unique_ptr<LineServer> listen(std::string_view path,
                                                             const Listener& listener) noexcept;
     ~LineServer();

@@ -34,7 +34,8 @@ bool SpooledBody::take(ngx_http_request_t* r) noexcept {
             continue;
         }
         if (size != 0 && file_ == -1) {
-            // nginx has one file for a body, and closes it with the request.
+            // Duplicates the descriptor: nginx has one file for a body, and closes it with the
+            // request.
             file_ = fcntl(buf.file->fd, F_DUPFD_CLOEXEC, 0);
             if (file_ == -1) {
                 return false;

@@ -1,4 +1,4 @@
-// What BlueKing sent, to be written down.
+// BlueKing's body, to be written down.
 #pragma once
 
 #include <string>
@@ -12,10 +12,10 @@ namespace flashduty {
 /// there.
 class SpooledBody {
   public:
-    /// False when the file cannot be kept open.
+    /// Takes the body; false when its file cannot be kept open.
     [[nodiscard]] bool take(ngx_http_request_t* r) noexcept;
 
-    /// To be called in a thread: all of it; false when the file cannot be read.
+    /// Reads the whole body, in a thread; false when its file cannot be read.
     [[nodiscard]] bool read(std::string& body) noexcept;
 
     [[nodiscard]] std::size_t size_bytes() const noexcept { return body_.size(); }
@@ -28,7 +28,7 @@ class SpooledBody {
   private:
     struct FilePart {
         off_t file_offset_bytes;
-        std::size_t at;  ///< in the body
+        std::size_t at;  ///< offset in the body
         std::size_t size_bytes;
     };
 
