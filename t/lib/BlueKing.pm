@@ -1,7 +1,7 @@
 package BlueKing;
 
-# Bodies as BlueKing sends them: the samples of t/payloads, and one small alert
-# of which a test changes what it is about.
+# Bodies as BlueKing sends them: the samples of t/payloads, and one small alert whose members a test
+# changes.
 
 use strict;
 use warnings;

@@ -14,7 +14,7 @@ use IPC::Open2 qw(open2);
 use JSON::PP;
 use Test::More ();
 
-# A server whose page is at /.
+# Server block whose page is at /.
 use constant SERVER => <<'EOC';
         location = /blueking {
             flashduty_push /flashduty;
@@ -60,7 +60,7 @@ END {
     }
 }
 
-# The options are those of Playwright's newContext: locale, colorScheme, viewport, ...
+# Opens a page. The options are those of Playwright's newContext: locale, colorScheme, viewport, ...
 sub open {
     my ($class, $url, %options) = @_;
 
@@ -68,25 +68,25 @@ sub open {
     return bless { id => order('open', $url, { %usual, %options }) }, $class;
 }
 
-# Any order of browser.js that is about a page.
+# Orders of browser.js for a page.
 for my $name (qw(visit ask press type hover roles seen tell picture close)) {
     no strict 'refs';
     *$name = sub { my ($self, @values) = @_; return order($name, $self->{id}, @values) };
 }
 
-# Whether an expression of JavaScript becomes true.
+# Waits until an expression of JavaScript is true.
 sub comes {
     my ($self, $expression) = @_;
     return order('comes', $self->{id}, $expression, PATIENCE);
 }
 
-# Whether the page comes to say something, a pattern of JavaScript, in an element.
+# Waits until an element of the page shows a text, given as a pattern of JavaScript.
 sub says {
     my ($self, $selector, $pattern) = @_;
     return $self->comes("/$pattern/.test(document.querySelector('$selector').textContent)");
 }
 
-# What a reader sees in an element.
+# Text that a reader sees in an element.
 sub text {
     my ($self, $selector) = @_;
     return $self->ask("document.querySelector('$selector').innerText");

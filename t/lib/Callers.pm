@@ -1,9 +1,8 @@
 package Callers;
 
-# Many callers at once, in a process of its own. Each alert key has one caller,
-# who sends the next event of it only when the one before was answered: trigger
-# and recovery by turns, numbered in their titles. So it is known in which order
-# the events of a key were written down.
+# Many callers at once, in a process of its own. Each alert key has one caller, who sends its next
+# event only when the one before was answered: trigger and recovery by turns, numbered in their
+# titles. So the order in which the events of a key were written down is known.
 
 use strict;
 use warnings;
@@ -41,8 +40,8 @@ sub start {
     return bless { log => $callers{log}, pid => $pid, goes_on => $goes_on }, $class;
 }
 
-# [KEY, NUMBER, STATUS, OUTCOME] of every event that was answered so far, in the
-# order of the answers; one without an answer has the status "none".
+# [KEY, NUMBER, STATUS, OUTCOME] of every event that was answered so far, in the order of the
+# answers; an event without an answer has the status "none".
 sub answers {
     my ($self) = @_;
 
@@ -51,7 +50,7 @@ sub answers {
     return map { [ split / /, $_, 4 ] } @lines;
 }
 
-# How many were answered so far.
+# Number of answers so far.
 sub count {
     my ($self) = @_;
 
@@ -62,7 +61,7 @@ sub count {
     return $.;
 }
 
-# Whether so many more are answered.
+# Waits for so many more answers.
 sub goes_on {
     my ($self, $count) = @_;
 
@@ -70,8 +69,7 @@ sub goes_on {
     return eventually { $self->count >= $goal };
 }
 
-# Begins no further event, or where their number is fixed sends the rest. All
-# answers.
+# Begins no further event, or sends the rest where their number is fixed. Returns all answers.
 sub finish {
     my ($self) = @_;
 
@@ -112,7 +110,7 @@ sub send_all {
     return;
 }
 
-# The next event of any key; nothing when nobody can be reached.
+# Sends the next event of any key; does nothing when nobody can be reached.
 sub send_next {
     my ($self) = @_;
 
@@ -141,7 +139,7 @@ sub body {
     );
 }
 
-# Takes what comes while this waits; how many things that were.
+# Takes what arrives during the wait; returns how many things arrived.
 sub listen {
     my ($self, $seconds) = @_;
 
@@ -167,7 +165,7 @@ sub note {
     return;
 }
 
-# Nobody answers any more.
+# Gives up: nobody answers any more.
 sub give_up {
     my ($self) = @_;
 

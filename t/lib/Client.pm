@@ -13,11 +13,11 @@ use Time::HiRes qw(time);
 
 use Response;
 
-# How long, in seconds, to wait for what should come at once.
-# Under valgrind and its like all takes many times as long.
+# Seconds to wait for what should come at once. Under valgrind and the like everything takes many
+# times as long.
 use constant IS_SLOW => $ENV{TEST_NGINX_PREFIX_CMD} || $ENV{TEST_NGINX_VALGRIND} ? 1 : 0;
 
-# A condition that is waited for may take so long on a machine that is busy with other things.
+# Seconds to wait for a condition on a machine that is busy with other things.
 use constant PATIENCE => IS_SLOW ? 60 : 30;
 
 sub connect {
@@ -48,8 +48,7 @@ sub send {
     return $self;
 }
 
-# A request as text. Content-Length is added for a body, unless the headers
-# speak of the length themselves.
+# Text of a request. Adds Content-Length for a body, unless the headers give the length themselves.
 sub compose {
     my ($class, $method, $uri, $body, @headers) = @_;
 
@@ -76,7 +75,7 @@ sub request {
     return $self->send($self->compose($method, @rest))->response($method);
 }
 
-# The next answer on this connection; interim ones are skipped.
+# Next answer on this connection; interim answers are skipped.
 sub response {
     my ($self, $method) = @_;
 
@@ -114,7 +113,7 @@ sub whole_chunked {
     return;
 }
 
-# Reads until the taker has cut what it wants from the input.
+# Reads until the taker has cut its part from the input.
 sub take {
     my ($self, $taker) = @_;
 
@@ -128,7 +127,7 @@ sub take {
     }
 }
 
-# Whether nginx closed the connection and sent nothing more.
+# True when nginx closed the connection and sent nothing more.
 sub is_closed {
     my ($self) = @_;
 

@@ -1,7 +1,7 @@
 package Disk;
 
-# Disks that a test fills, forbids and breaks, and a spool's files on them. To be
-# used before Gateway, whose nginx has to be gone when a mount is taken away.
+# Disks that a test fills, forbids and breaks, and a spool's files on them. Use it before Gateway,
+# whose nginx has to be gone when a mount is taken away.
 
 use strict;
 use warnings;
@@ -20,8 +20,7 @@ my @mounted;
 
 # --- mounts ------------------------------------------------------------------
 
-# Begins the test again where nobody else sees what it mounts; without the right
-# to mount there is no test.
+# Restarts the test where nobody else sees its mounts; skips the test without the right to mount.
 sub mounts_of_its_own {
     return if $ENV{TEST_OWN_MOUNTS};
 
@@ -32,7 +31,7 @@ sub mounts_of_its_own {
     exec 'unshare', '-m', $^X, "-I$LIB", $0 or die "cannot execute unshare: $!\n";
 }
 
-# A small disk for a folder, which is empty now.
+# Mounts a small disk at a folder, which is empty then.
 sub mount_small {
     my ($folder, $size) = @_;
 
@@ -46,7 +45,7 @@ sub mount { system('mount', @_) == 0 or die "cannot mount: @_\n" }
 sub forbid_writing { return mount('-o', 'remount,ro', $_[0]) }
 sub allow_writing  { return mount('-o', 'remount,rw', $_[0]) }
 
-# Takes all room that is left in a folder but so many bytes, and gives it back.
+# Takes all room in a folder but so many bytes, or gives it back.
 sub fill {
     my ($folder, $left) = @_;
 
@@ -70,8 +69,8 @@ sub make_room {
 
 my %failing;
 
-# From now on the syncs of an nginx that starts can be made to fail for a spool;
-# what is to fail and what was lost is kept in a folder.
+# Prepares syncs that fail for a spool, in every nginx started after this; the orders and the lost
+# data are kept in a folder.
 sub fail_syncs_of {
     my ($spool, $folder) = @_;
 
@@ -95,8 +94,8 @@ sub failing_syncs {
     return $code->();
 }
 
-# All of them, or those of some inodes; "later": what is lost can be seen until the
-# power fails.
+# Makes all syncs fail, or those of some inodes; "later": the lost data can be read until the power
+# fails.
 sub syncs_fail {
     my (@words) = @_;
 
@@ -107,14 +106,14 @@ sub syncs_fail {
 
 sub syncs_work { return unlink $failing{FAILING_SYNC_WHEN} }
 
-# How many have failed since syncs_fail().
+# Number of syncs that have failed since syncs_fail().
 sub failed_syncs {
     open my $file, '<', $failing{FAILING_SYNC_WHEN} or return 0;
     local $/;
     return (readline($file) // '') =~ tr/!//;
 }
 
-# Whatever was not synced is lost. There is no nginx any more.
+# Loses everything that was not synced. No nginx may run.
 sub lose_power {
     local $ENV{FAILING_SYNC_POWER_LOSS} = 1;
     failing_syncs(sub { system('/bin/true') == 0 }) or die "cannot lose what was not synced\n";
@@ -123,7 +122,7 @@ sub lose_power {
 
 # --- the spool's files -------------------------------------------------------
 
-# nginx alone, not its Flashduty; it can be started again.
+# Stops nginx alone, not its Flashduty; it can be started again.
 sub stop_nginx {
     my ($gateway) = @_;
 
@@ -132,7 +131,7 @@ sub stop_nginx {
     return $gateway;
 }
 
-# Their names.
+# Names of the spool's files.
 sub files {
     my ($spool) = @_;
 
@@ -140,7 +139,7 @@ sub files {
     return sort grep { !/^\.\.?\z/ } readdir $folder;
 }
 
-# What the database says, as text.
+# Output of a statement on the database, as text.
 sub sql {
     my ($database, $statement) = @_;
 
@@ -150,7 +149,7 @@ sub sql {
     return $text // '';
 }
 
-# What the log says that is critical.
+# Critical lines of the log.
 sub crits { return join "\n", $_[0]->error_log =~ /^.*\[crit\].*$/mg }
 
 END {

@@ -1,7 +1,7 @@
 package Dns;
 
-# A DNS server in a process of its own that knows one name. It is silent until
-# it is told that name's address.
+# A DNS server in a process of its own that knows one name. It is silent until it is told the name's
+# address.
 
 use strict;
 use warnings;
@@ -32,7 +32,7 @@ sub start {
 
 sub port { return $_[0]{port} }
 
-# From now on the name has this address.
+# Sets the address of the name.
 sub answer {
     my ($self, $address) = @_;
 
@@ -56,7 +56,7 @@ sub serve {
     my $address;
     my $select = IO::Select->new($orders, $socket);
     while (my @ready = $select->can_read) {
-        # What was ordered before a question came holds for it.
+        # Orders first: one that was given before a question holds for it.
         if (grep { $_ == $orders } @ready) {
             $address = readline $orders // return;
             chomp $address;
@@ -68,7 +68,7 @@ sub serve {
     return;
 }
 
-# An answer holds for the second in which it comes.
+# Reply that is valid for the second in which it arrives.
 sub reply_to {
     my ($query, $name, $address) = @_;
 

@@ -1,7 +1,7 @@
 package EventRules;
 
-# Every rule of Flashduty's standard alert event, and of the request that
-# carries it, as a list of sentences about what is broken.
+# Rules of Flashduty's standard alert event, and of the request that carries it: all of them, as a
+# list of sentences about what is broken.
 
 use strict;
 use warnings;

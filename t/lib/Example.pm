@@ -15,8 +15,8 @@ use Gateway;
 
 my $EXAMPLES = abs_path(dirname(__FILE__) . '/../../conf.example');
 
-# Takes what Gateway->new takes, and certified: the name in Flashduty's
-# certificate; dns: the port of the DNS server of an example that asks one.
+# Takes the arguments of Gateway->new, and certified: the name in Flashduty's certificate; dns: the
+# port of the DNS server of an example that asks one.
 sub gateway {
     my ($class, $name, %config) = @_;
 
@@ -39,7 +39,7 @@ sub in_test {
 
     replace(\$conf, 'load_module modules/ngx_http_flashduty_module.so;', "%%LOAD%%\ndaemon off;");
     replace(\$conf, 'user www-data;',            '%%USER%%');
-    # Each worker keeps connections of its own and logs when it comes to it: one can be asked.
+    # One worker: each keeps connections of its own, and logs when it gets to it.
     replace(\$conf, 'worker_processes auto;',    'worker_processes 1;');
     replace(\$conf, '/run/nginx.pid',            '%%DIR%%/nginx.pid');
     replace(\$conf, '/var/log/nginx/',           '%%DIR%%/');
@@ -57,7 +57,7 @@ sub in_test {
     if ($conf !~ /flashduty_integration_key_file integration\.key;/) {
         replace(\$conf, 'integration_key=KEY', 'integration_key=%%KEY%%');
     }
-    # So long that a busy machine makes no difference.
+    # Long enough for a busy machine to make no difference.
     $conf =~ s/^    flashduty_spool .*\n\K/    flashduty_spool_after 60s;\n/m;
     replace(\$conf, "http {\n", <<'EOC');
 http {
@@ -82,12 +82,13 @@ http {
     }
 
 EOC
-    # valgrind lets nobody change its limit.
+    # valgrind does not let its limit be changed.
     $conf =~ s/^worker_rlimit_nofile.*//m if $ENV{TEST_NGINX_VALGRIND};
     return $conf;
 }
 
-# An example that no longer holds what is looked for must not pass unnoticed.
+# Replaces text in an example; dies if the example no longer has it, so that a change does not pass
+# unnoticed.
 sub replace {
     my ($text, $old, $new) = @_;
 
@@ -95,8 +96,8 @@ sub replace {
     return;
 }
 
-# Gives Flashduty a certificate for this name, by a CA that is trusted or by one
-# of which the gateway knows nothing; good for so many days, 2 if none are given.
+# Gives Flashduty a certificate for this name, by a CA that is trusted or by one that the gateway
+# does not know; valid for so many days, 2 if none are given.
 sub certify {
     my ($t, $name, $is_trusted, $days) = @_;
 
@@ -109,12 +110,12 @@ sub certify {
     openssl("$key -subj /CN=$name -keyout $dir/new.key -out $dir/new.csr");
     openssl("x509 -req -in $dir/new.csr -days @{[ $days // 2 ]} -CA $dir/$ca.crt -CAkey $dir/$ca.key "
             . "-CAcreateserial -out $dir/new.crt");
-    # Newer versions of nginx read what is written over only when the clock has moved on.
+    # Renames: newer versions of nginx notice an overwritten file only when the clock has moved on.
     rename "$dir/new.$_", "$dir/flashduty.$_" or die "cannot rename: $!\n" for 'key', 'crt';
     return;
 }
 
-# How many connections the pushes so far have taken.
+# Number of connections that the pushes so far have taken.
 sub connections {
     my ($t) = @_;
 
@@ -130,7 +131,7 @@ sub openssl {
     return;
 }
 
-# A file of conf.example as it stands.
+# Text of a file of conf.example, unchanged.
 sub text {
     my ($class, $name) = @_;
     return slurp("$EXAMPLES/$name");

@@ -69,7 +69,7 @@ sub dropped { return { raw => '', then => $_[0] } }
 sub start {
     my ($class, %manners) = @_;
 
-    # Held as long as the peer lives, whether it listens or not.
+    # The port is held as long as the peer lives, whether it listens or not.
     my $port = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, ReuseAddr => 1, Proto => 'tcp')
         or die "no free port: $!\n";
     socketpair my $near, my $far, AF_UNIX, SOCK_STREAM, PF_UNSPEC or die "no socketpair: $!\n";
@@ -107,8 +107,7 @@ sub answer {
     return $self;
 }
 
-# What is answered, instead of all that, to pushes whose body holds a text; or no
-# longer.
+# Sets the answer, instead of all that, to pushes whose body holds a text; or removes it.
 sub answer_to {
     my ($self, $text, $answer) = @_;
 
@@ -118,14 +117,13 @@ sub answer_to {
 
 sub release { return $_[0]->ask('release') }
 
-# Nobody listens any more, and all connections break; and the way back.
+# Stops listening, and breaks all connections; and the way back.
 sub go_away   { return $_[0]->ask('go_away') }
 sub come_back { return $_[0]->ask('come_back') }
 
-# What was pushed so far, or from a number on: method, uri, headers (as a list
-# of pairs), head (the bytes of all these), body, connection, at (the time),
-# violations, and aborted when nginx left before the answer. One that was not
-# read has a connection and a time, and as body whatever arrived.
+# Pushes so far, or from a number on: method, uri, headers (as a list of pairs), head (the bytes of
+# all these), body, connection, at (the time), violations, and aborted when nginx left before the
+# answer. A push that was not read has a connection and a time, and as body the bytes that arrived.
 sub pushes { return @{ $_[0]->ask('pushes', $_[1] // 0) } }
 
 sub last_push { return $_[0]->ask('last') }
@@ -139,8 +137,8 @@ sub wait_for {
     return $self->pushes;
 }
 
-# The same in short, for many: when it came, whether it was taken, its alert key
-# and its title.
+# Pushes in short, for large numbers of them: time of arrival, whether it was taken, alert key and
+# title.
 sub arrivals {
     my ($self, $from) = @_;
     return map { [ split / /, $_, 4 ] } split /\n/, $self->ask('arrivals', $from // 0);
@@ -148,8 +146,8 @@ sub arrivals {
 
 sub complaints { return @{ $_[0]->ask('complaints') || [] } }
 
-# Of what was pushed so far only the number, the complaints and the arrivals are
-# still needed.
+# Frees the memory of the pushes so far: only their number, complaints and arrivals are still
+# needed.
 sub forget { return $_[0]->ask('forget') }
 
 sub stop {
@@ -184,8 +182,8 @@ sub serve {
             = IO::Select->select($peer->{select}, IO::Select->new(map { $_->{socket} } @writers), undef, $wait);
         $peer->accept_all;
 
-        # All that had come before the first of it is answered: of a push that nginx has given up and
-        # sent again neither copy must be seen behind what follows it.
+        # Reads all that has arrived before the first push of it is answered: if nginx has given a
+        # push up and sent it again, neither copy must be seen behind the push that follows it.
         for my $socket ($peer->{select}->can_read(0)) {
             if   ($socket == $control) { $peer->obey or return }
             else                       { $peer->read_from($peer->{open}{$socket} || next) }
@@ -435,7 +433,7 @@ sub end {
     return if $then eq 'hang';
     delete $connection->{push};
     return if $then eq 'keep';
-    # A socket that is closed with something unread in it would be reset.
+    # Only shuts such a socket down: closed with something unread in it, it would be reset.
     my $is_unread = !$peer->{select}->exists($connection->{socket});
     return shutdown $connection->{socket}, SHUT_WR if $is_unread && $then eq 'close';
     setsockopt $connection->{socket}, SOL_SOCKET, SO_LINGER, pack 'II', 1, 0 if $then eq 'reset';

@@ -26,8 +26,8 @@ our @EXPORT = qw(eventually check_server_lines);
 
 use constant OWN_TESTS => 3;
 
-# %%SHORT%%: how long nginx waits for a peer that will never answer.
-# A busy machine holds up a peer that does answer, too.
+# %%SHORT%%: time that nginx waits for a peer that will never answer. A busy machine delays a peer
+# that does answer, too.
 use constant SHORT => Client::IS_SLOW ? '5s' : '2s';
 
 # TEST_NGINX_BINARY, TEST_FLASHDUTY_MODULE   what is tested
@@ -47,7 +47,7 @@ unshift @PREFIX, @VALGRIND if $ENV{TEST_NGINX_VALGRIND};
 
 my @started;
 
-# Waits until the condition holds; its value, or nothing when patience ends.
+# Waits until the condition holds; returns its value, or nothing when patience ends.
 sub eventually (&) {
     my ($condition) = @_;
 
@@ -94,7 +94,7 @@ sub new {
     return $self;
 }
 
-# At a binary upgrade nginx executes itself again, and looks in no PATH.
+# Whole path of the binary: at a binary upgrade nginx executes itself again, without searching PATH.
 sub whole_path {
     my ($program) = @_;
 
@@ -117,10 +117,10 @@ sub plan {
     return $self;
 }
 
-# What `nginx -V` says: its version, and the modules that it was built with.
+# Output of `nginx -V`: its version, and the modules that it was built with.
 sub build { return scalar qx{$NGINX -V 2>&1} }
 
-# The version as nginx's source counts it: 1025001 is 1.25.1.
+# Version as nginx's source counts it: 1025001 is 1.25.1.
 sub version {
     my ($class) = @_;
 
@@ -172,7 +172,7 @@ $http
 EOC
 }
 
-# What every configuration needs in its http block.
+# Directives that every configuration needs in its http block.
 my %COMMON = (
     TEMP_PATHS => <<'EOC',
     client_body_temp_path %%DIR%%/body;
@@ -191,7 +191,7 @@ EOC
     LOAD => $ENV{TEST_NGINX_STATIC} ? '' : 'load_module %%DIR%%/module.so;',
     USER => $> == 0                 ? 'user root;' : '',
 
-    # At the end of a `listen`; since 1.25.1 a directive of its own turns it on.
+    # End of a `listen`; since 1.25.1 a directive of its own turns HTTP/2 on.
     HTTP2_ON => version(__PACKAGE__) < 1_025_001 ? 'http2' : '; http2 on',
 );
 
@@ -228,12 +228,12 @@ sub read_file {
     return scalar <$file>;
 }
 
-# What `nginx -t` says about a configuration: whether it passed, and its words.
-# It may lie in a folder of its own: in.
+# Result of `nginx -t` on a configuration: whether it passed, and its output. The configuration may
+# lie in a folder of its own: in.
 sub check {
     my ($self, %part) = @_;
 
-    # `nginx -t` ends without giving back what it holds.
+    # No leak check: `nginx -t` ends without freeing its memory.
     local $ENV{LSAN_OPTIONS} = 'detect_leaks=0';
     local @PREFIX = map { s/--leak-check=full/--leak-check=no/r } @PREFIX;
     my $conf = ($part{in} ? "$part{in}/" : '') . 'check.conf';
@@ -246,8 +246,8 @@ sub check {
     return ($passed, $output);
 }
 
-# A whole test file: lines of a server block that pass `nginx -t`, each with its
-# name, and those that do not, with what it says; else that names their line.
+# A whole test file: lines of a server block that pass `nginx -t`, each with its name, and lines
+# that do not, each with the message; without one, the output names the line.
 sub check_server_lines {
     my ($good, $bad) = @_;
 
@@ -334,7 +334,7 @@ sub has_ended {
     return 1;
 }
 
-# The process that takes signals; after a binary upgrade another one.
+# Process that takes signals; after a binary upgrade it is another one.
 sub master {
     my ($self) = @_;
 
@@ -350,7 +350,7 @@ sub signal {
     return $self;
 }
 
-# Its processes besides the master, by their number.
+# Processes of this nginx besides the master, by their number.
 sub workers {
     my ($self) = @_;
 
@@ -365,19 +365,19 @@ sub parent_of {
     return (readline($file) // '') =~ /\) \S (\d+)/ ? $1 : 0;
 }
 
-# All of it is dead at once.
+# Kills all processes at once.
 sub crash {
     my ($self) = @_;
 
     my $master = $self->master;
-    # The master first, for it would start others.
+    # Stops the master first, since it would start others.
     kill 'STOP', $master;
     kill 'KILL', $self->workers, $master;
     eventually { $self->has_ended } or die "nginx does not die\n";
     return $self;
 }
 
-# From now on all callers meet the configuration as it is now.
+# Reloads. All callers after this meet the configuration as it is now.
 sub reload {
     my ($self) = @_;
 
@@ -393,7 +393,7 @@ sub reload {
     return $self;
 }
 
-# Everything the worker was doing when this was called is done, and logged.
+# Waits until everything that the worker was doing at the call is done and logged.
 sub settle {
     my ($self) = @_;
 
@@ -430,13 +430,14 @@ sub get {
 
 # --- what it logged ----------------------------------------------------------
 
-# Where a line goes over the end of a page, the kernel shows its first part sooner than its end.
+# Drops an unfinished last line: where a line crosses the end of a page, the kernel shows its first
+# part sooner than its end.
 sub error_log  { return $_[0]->read_file('error.log') =~ s/[^\n]+\z//r }
 sub access_log { return split /\n/, $_[0]->settle->read_file('access.log') }
 
-# The lines that the error log gained while the code ran, left out nginx's own
-# remarks about callers that hang up, and about workers, which can be at work
-# before the master has logged that it has started them.
+# Lines that the error log gained while the code ran, without nginx's own remarks about callers that
+# hang up and about workers, which can be at work before the master has logged that it has started
+# them.
 sub logged {
     my ($self, $code) = @_;
 

@@ -1,8 +1,7 @@
 package Http2;
 
-# An HTTP/2 caller with prior knowledge: posts, reads answers, resets streams.
-# Headers go out as literals without indexing; of an answer only the status and
-# the body are read.
+# An HTTP/2 caller with prior knowledge: posts, reads answers, resets streams. Headers go out as
+# literals without indexing; only the status and the body of an answer are read.
 
 use strict;
 use warnings;
@@ -15,7 +14,7 @@ use constant { DATA => 0, HEADERS => 1, RST_STREAM => 3, SETTINGS => 4, PING => 
 use constant { END_STREAM => 1, ACK => 1, END_HEADERS => 4, CANCEL => 8 };
 use constant FRAME_MAX => 16384;
 
-# The statuses of HPACK's static table, from index 8.
+# Statuses of HPACK's static table, from index 8.
 my @INDEXED = qw(200 204 206 304 400 404 500);
 
 sub connect {
@@ -38,7 +37,7 @@ sub literal {
     return pack 'C C/a C/a', 0, $name, $value;
 }
 
-# Sends a whole request; its stream.
+# Sends a whole request; returns its stream.
 sub post {
     my ($self, $uri, $body, @headers) = @_;
 
@@ -64,7 +63,7 @@ sub reset_stream {
     return $self->send(frame(RST_STREAM, 0, $stream, pack 'N', CANCEL));
 }
 
-# The answer on a stream; those of other streams that come before it are kept.
+# Answer on a stream; answers on other streams that arrive before it are kept.
 sub answer {
     my ($self, $stream) = @_;
 
@@ -92,7 +91,7 @@ sub whole_frame {
     return [ $type, $flags, $stream, $payload ];
 }
 
-# nginx sends the status first, indexed or as a plain literal.
+# Status of an answer: nginx sends it first, indexed or as a plain literal.
 sub status_of {
     my ($block) = @_;
 

@@ -1,7 +1,7 @@
 package Ledger;
 
-# What the callers of a gateway were told, held against what its Flashduty has
-# taken: a 2xx is a promise.
+# Compares the answers to a gateway's callers with the events that its Flashduty has taken: a 2xx is
+# a promise.
 
 use strict;
 use warnings;
@@ -13,16 +13,16 @@ use BlueKing;
 use Client;
 use Gateway;
 
-# A target that was away is tried after seconds.
+# Seconds of patience: a target that was away is tried only after seconds.
 use constant PATIENCE => 6 * Client::PATIENCE;
 
-# The keys of its own alerts begin with a name.
+# `name` begins the keys of its own alerts.
 sub new {
     my ($class, $gateway, $name) = @_;
     return bless { gateway => $gateway, name => $name // 'ledger', sent => 0, told => {} }, $class;
 }
 
-# Sends an alert of its own key, which may be padded; the verdict.
+# Sends an alert with a key of its own, which may be padded; returns the verdict.
 sub post {
     my ($self) = @_;
 
@@ -33,8 +33,8 @@ sub post {
     return $verdict;
 }
 
-# The answers that a Load has had; its rate, and how many there were of each, for
-# the test's own notes.
+# Notes the answers to a Load; returns its rate, and the number of each answer, for the test's own
+# notes.
 sub note_load {
     my ($self, $load) = @_;
 
@@ -55,7 +55,7 @@ sub note {
     return;
 }
 
-# The verdicts of so many alerts, each once.
+# Verdicts of so many alerts, each verdict once.
 sub verdicts_of {
     my ($self, $count) = @_;
 
@@ -63,7 +63,7 @@ sub verdicts_of {
     return join ', ', sort keys %verdicts;
 }
 
-# Those of a while.
+# Verdicts of the alerts sent for so many seconds, each verdict once.
 sub verdicts_for {
     my ($self, $seconds) = @_;
 
@@ -73,7 +73,7 @@ sub verdicts_for {
     return join ', ', sort keys %verdicts;
 }
 
-# Sends alerts until the verdict is there.
+# Sends alerts until one gets the verdict.
 sub post_until {
     my ($self, $verdict) = @_;
     return eventually { $self->post eq $verdict };
@@ -84,7 +84,7 @@ sub told {
     return grep { $self->{told}{$_} eq $verdict } sort keys %{ $self->{told} };
 }
 
-# The keys of what was promised and not taken, once nothing more comes.
+# Keys that were promised and not taken, once nothing more arrives.
 sub broken {
     my ($self) = @_;
 

@@ -1,8 +1,8 @@
 package Load;
 
-# Alerts at a steady rate, as BlueKing sends them: each with an id and a
-# connection of its own, the head and the body written apart. A process of its
-# own sends them until there were as many as asked for and finish() is called.
+# Alerts at a steady rate, as BlueKing sends them: each with an id and a connection of its own, the
+# head and the body written apart. A process of its own sends them until the number asked for is
+# reached and finish() is called.
 
 use strict;
 use warnings;
@@ -16,12 +16,12 @@ use BlueKing;
 use Client;
 use Gateway;
 
-# Where nginx is slow, no more alerts than this wait for it at once.
+# Most alerts that wait for nginx at once, where it is slow.
 use constant CALLERS => 100;
 
 # --- the test's side ---------------------------------------------------------
 
-# port, uri; alerts: how many at least; rate: how many a second; log: a file
+# port, uri; alerts: least number; rate: alerts a second; log: a file
 sub start {
     my ($class, %load) = @_;
 
@@ -48,7 +48,7 @@ sub answers {
     return @lines;
 }
 
-# Whether so many more are answered.
+# Waits for so many more answers.
 sub goes_on {
     my ($self, $count) = @_;
 
@@ -56,7 +56,7 @@ sub goes_on {
     return eventually { $self->answers >= $goal };
 }
 
-# All answers, and how fast the alerts were sent.
+# All answers, and the rate at which the alerts were sent.
 sub finish {
     my ($self) = @_;
 
@@ -109,7 +109,7 @@ sub send_alert {
     return;
 }
 
-# Takes the answers that come while this waits; how many things came.
+# Takes the answers that arrive during the wait; returns how many things arrived.
 sub listen {
     my ($self, $seconds) = @_;
 

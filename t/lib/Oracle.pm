@@ -1,15 +1,14 @@
 package Oracle;
 
-# Knows what has to become of events. Of each it is told once what its caller
-# heard, those of a key in the order in which they were sent; then what came to
-# Flashduty, in the order in which it came. It says what of that must not be.
+# Judges the fate of events. It is told once what the caller of each heard, in the order of sending
+# within a key; then what arrived at Flashduty, in its order. It names everything that must not be.
 
 use strict;
 use warnings;
 
 sub new { return bless { answers => {}, highest => {}, taken => {}, wrong => [], repeats => 0 }, $_[0] }
 
-# As Callers has them.
+# Takes answers in the form of Callers.
 sub hears {
     my ($self, @answers) = @_;
 
@@ -21,7 +20,7 @@ sub hears {
     return $self;
 }
 
-# As Flashduty has its arrivals.
+# Takes arrivals in the form of Flashduty.
 sub sees {
     my ($self, @arrivals) = @_;
 
@@ -41,8 +40,8 @@ sub sees {
     return $self;
 }
 
-# All that is wrong: an event that came after a newer one of its key, one whose
-# caller heard 2xx and that was never taken.
+# All violations: an event that came after a newer one of its key, an event whose caller heard 2xx
+# and that was never taken.
 sub verdict {
     my ($self) = @_;
 
@@ -57,7 +56,7 @@ sub verdict {
     return @wrong;
 }
 
-# How many events had which answer.
+# Number of events with each answer.
 sub outcomes {
     my ($self) = @_;
 
@@ -66,10 +65,10 @@ sub outcomes {
     return \%count;
 }
 
-# How often an event was taken that had been taken before.
+# Number of times an event was taken again.
 sub repeats { return $_[0]{repeats} }
 
-# For the log of a test.
+# Summary for the log of a test.
 sub figures {
     my ($self) = @_;
 

@@ -1,7 +1,7 @@
 package Packaged;
 
-# A gateway that was installed as a package into the root of a Debian, a
-# Flashduty for it, and what tests ask of the two.
+# A gateway that was installed as a package into the root of a Debian, a Flashduty for it, and
+# checks of the two.
 
 use strict;
 use warnings;
@@ -18,13 +18,13 @@ use Load;
 use constant NAME  => 'libnginx-mod-http-flashduty';
 use constant SPOOL => '/var/lib/nginx/flashduty';
 
-# The packages that were built for a Debian: of this version, and of one after it.
+# Packages that were built for a Debian: of this version, and of the next one.
 sub built {
     my ($class, $roots, $suite) = @_;
     return sort grep { !/dbgsym/ } glob "$roots/$suite-build/*.deb";
 }
 
-# root; log: a file for what the load hears
+# root; log: a file for the answers to the load
 sub new {
     my ($class, %packaged) = @_;
 
@@ -37,7 +37,7 @@ sub root      { return $_[0]{root} }
 sub port      { return $_[0]{port} }
 sub flashduty { return $_[0]{peer} }
 
-# Stands in conf.d.
+# Writes the configuration in conf.d.
 sub configure {
     my ($self) = @_;
 
@@ -77,7 +77,7 @@ sub post {
     return Client->connect($self->{port})->request('POST', $uri, $body, @headers);
 }
 
-# The verdict on an alert.
+# Verdict on an alert.
 sub alert_is {
     my ($self, @ids) = @_;
 
@@ -90,7 +90,7 @@ sub has_taken {
     return eventually { grep { $_->[1] && $_->[2] eq $id } $self->{peer}->arrivals };
 }
 
-# Whether the code of a version comes to answer.
+# Waits until the code of this version answers.
 sub serves {
     my ($self, $version) = @_;
     return eventually { $self->version eq $version };
@@ -108,7 +108,7 @@ sub waiting {
     return $self->root->output('sqlite3 -readonly ' . SPOOL . "/spool.db 'SELECT count(*) FROM event'") + 0;
 }
 
-# The status of dpkg, and what it said.
+# Status and output of dpkg.
 sub dpkg {
     my ($self, $option, $what) = @_;
 
@@ -117,7 +117,7 @@ sub dpkg {
     return ($status, $output);
 }
 
-# Six tests.
+# Makes six tests.
 sub is_upgraded_under_load {
     my ($self, $package, $version) = @_;
 

@@ -1,6 +1,6 @@
 package Response;
 
-# An HTTP answer as a test wants to look at it.
+# An HTTP answer for tests to look at.
 
 use strict;
 use warnings;
@@ -38,7 +38,7 @@ sub reason  { return $_[0]->json->{reason}  // '' }
 # "502 refused", the two things most tests ask for.
 sub verdict { return join ' ', grep { length } $_[0]->status, $_[0]->outcome }
 
-# The members of a flat object of strings, in the order of the text.
+# Members of a flat object of strings, in the order of the text.
 sub members {
     my ($self) = @_;
 

@@ -1,7 +1,7 @@
 package Root;
 
-# The root of a fresh Debian, made by mmdebstrap, in which commands run. Its
-# processes share the network with the test, and nothing else.
+# Root of a fresh Debian, made by mmdebstrap, in which commands run. Its processes share the network
+# with the test, and nothing else.
 
 use strict;
 use warnings;
@@ -10,7 +10,7 @@ use File::Path qw(make_path remove_tree);
 
 use Gateway;
 
-# suite; folder: where it is to be; packages => [...]
+# suite; folder: its place; packages => [...]
 sub make {
     my ($class, %root) = @_;
 
@@ -34,7 +34,7 @@ sub must {
 
 sub path { return "$_[0]{folder}$_[1]" }
 
-# Runs a command of the shell in it; its status, and what it printed.
+# Runs a command of the shell in it; returns its status and output.
 sub run {
     my ($self, $command) = @_;
 
@@ -49,7 +49,7 @@ sub run {
     return ($? >> 8, $output);
 }
 
-# The output of a command that succeeds.
+# Output of a command that must succeed.
 sub output {
     my ($self, $command) = @_;
 
@@ -76,7 +76,7 @@ sub read_file {
     return <$file>;
 }
 
-# Whether services may be started in it by packages.
+# Sets whether packages may start services in it.
 sub let_services_start {
     my ($self, $may) = @_;
 
@@ -86,7 +86,7 @@ sub let_services_start {
     return $self;
 }
 
-# Files and folders below some places, each with what it is.
+# Files and folders below some places, each with its type and the target of a link.
 sub files {
     my ($self, @places) = @_;
     return split /\n/, $self->output("find @places -printf '%p %y %l\\n' | sort");
@@ -110,7 +110,7 @@ sub boot {
     return eventually { $self->{init} = init_of($pid) };
 }
 
-# The first process of a container, once it is systemd.
+# First process of a container, once it is systemd.
 sub init_of {
     my ($pid) = @_;
 

@@ -1,6 +1,6 @@
 package Spool;
 
-# A gateway with a spool, and what a test wants to know of it.
+# A gateway with a spool, and questions of tests about it.
 
 use strict;
 use warnings;
@@ -52,7 +52,7 @@ sub configuration {
 sub folder { return $_[0]->dir . '/spool' }
 sub file   { return $_[0]->folder . '/spool.db' }
 
-# All that lies on disk, as one text.
+# Contents of all files on disk, as one text.
 sub bytes {
     my ($self) = @_;
     return join '', map { $self->read_file("spool/$_") } map {m{([^/]+)\z}} grep { -f } glob $self->folder . '/*';
@@ -60,7 +60,7 @@ sub bytes {
 
 # --- what is in it -----------------------------------------------------------
 
-# The rows that a statement gives, as hashes of bytes.
+# Rows of a statement, as hashes of bytes.
 sub query {
     my ($self, $sql) = @_;
 
@@ -73,7 +73,7 @@ sub query {
     return length $text ? @{ JSON::PP->new->decode($text) } : ();
 }
 
-# How many events wait: none where the spool is only just being made.
+# Number of waiting events: 0 where the spool is only just being made.
 sub waiting {
     my ($self) = @_;
 
@@ -82,14 +82,14 @@ sub waiting {
     return $row->{count};
 }
 
-# Whether so many come to wait, or none.
+# Waits until so many events wait, or none.
 sub comes_to_wait {
     my ($self, $count) = @_;
     return $self->is_back(sub { $self->waiting == $count });
 }
 
-# Whether that comes about, which may take one more try: after an outage of some
-# seconds that is up to four times as far away.
+# Waits until the target is back, which may take one more try: after an outage of some seconds that
+# is up to four times as far away.
 sub is_back {
     my ($self, $condition) = @_;
 
@@ -101,7 +101,7 @@ sub is_back {
 
 sub runs_empty { return $_[0]->comes_to_wait(0) }
 
-# The dead letters, their bodies as they came.
+# Dead letters, with their bodies unchanged.
 sub dead {
     my ($self) = @_;
 
@@ -112,7 +112,7 @@ sub dead {
 
 # --- keeping it from the gateway ---------------------------------------------
 
-# sqlite3 in a transaction in which it may write; it holds the spool until it is closed.
+# Opens sqlite3 in a write transaction; it holds the spool until it is closed.
 sub hold {
     my ($self) = @_;
 
@@ -127,7 +127,7 @@ sub hold {
 
 # --- who delivers ------------------------------------------------------------
 
-# The process that was elected last, if it still lives.
+# Process that was elected last, if it still lives.
 sub deliverer {
     my ($self) = @_;
 

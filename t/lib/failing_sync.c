@@ -1,15 +1,15 @@
 /*
  * A disk that fails, for the database FAILING_SYNC_FILE and its log; preloaded into nginx.
  *
- * While the file FAILING_SYNC_WHEN exists, fsync and fdatasync give EIO, and what was written to the
- * file since the last sync that did not fail never comes to the disk. Who reads the file sees that at
- * once, or with "later" in FAILING_SYNC_WHEN not before the power fails, as the kernel does it that
- * keeps such pages in its cache. Numbers there are the inodes that alone fail. As with Linux every
+ * While the file FAILING_SYNC_WHEN exists, fsync and fdatasync give EIO, and what was written to
+ * the file since the last sync that did not fail never comes to the disk. Readers of the file see
+ * that at once, or with "later" in FAILING_SYNC_WHEN not before the power fails, like a kernel that
+ * keeps such pages in its cache. Numbers there are inodes: only these fail. As with Linux every
  * descriptor that was open at the time is told, once.
  *
- * FAILING_SYNC_STATE is a file that has what is on the disk. All processes share it, and it outlives
- * them: a program that starts with FAILING_SYNC_POWER_LOSS set takes everything else away, as if the
- * power had failed, and so may follow upon a kill -9.
+ * FAILING_SYNC_STATE is a file with the contents of the disk. All processes share it, and it
+ * outlives them: a program that starts with FAILING_SYNC_POWER_LOSS set takes everything else away,
+ * as if the power had failed, and so may follow a kill -9.
  */
 
 #define _GNU_SOURCE
@@ -50,7 +50,7 @@ static struct {
     const char *database, *when;
     struct state *state;
     unsigned char kind[MAX_DESCRIPTORS];
-    unsigned seen[MAX_DESCRIPTORS]; /* losses of its file that a descriptor was told of */
+    unsigned seen[MAX_DESCRIPTORS]; /* number of its file's losses that a descriptor was told of */
 } disk;
 
 #define REAL(type, name, ...) \
@@ -64,7 +64,7 @@ static void fail(const char *what) {
 
 /* ---------------------------------------------------------------- which files */
 
-/* What SQLite writes. The index of its log lives in memory, whatever its file is. */
+/* Files that SQLite writes. The index of its log lives in memory, whatever its file is. */
 static bool is_of_database(const char *path) {
     static const char *const ends[] = {"", "-wal", ".new", ".new-wal"};
 
@@ -96,7 +96,7 @@ static struct file *find_file(const struct stat *found) {
     return NULL;
 }
 
-/* What is there when it is first met is on the disk. */
+/* Contents that a file has when it is first met are on the disk. */
 static struct file *file_of(int fd, const struct stat *found) {
     REAL(ssize_t, real_pread64, int, void *, size_t, off_t);
     char link[64];
@@ -250,7 +250,7 @@ static enum loss loss_of(ino_t inode) {
     return is_any || is_this ? loss : NONE;
 }
 
-/* What lets the test know that a failure was met. */
+/* Lets the test know that a failure was met. */
 static void note_failure(void) {
     FILE *when = access(disk.when, F_OK) == 0 ? fopen(disk.when, "ae") : NULL;
 
@@ -333,7 +333,7 @@ int close(int fd) {
     return real_close(fd);
 }
 
-/* Its inode may be given to another file. */
+/* The inode may be given to another file. */
 int unlink(const char *path) {
     REAL(int, real_unlink, const char *);
     struct stat found;

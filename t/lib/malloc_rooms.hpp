@@ -1,4 +1,4 @@
-// The arena that a request has, without nginx: what it holds is what a request takes.
+// Arena of a request, without nginx: it holds the same memory as a request's.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@ class MallocRooms final : public flashduty::RoomArena {
         }
     }
 
-    /// The most that was held at one time.
+    /// Most bytes held at one time.
     [[nodiscard]] std::size_t peak_bytes() const { return peak_bytes_; }
 
   private:

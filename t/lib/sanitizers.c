@@ -1,6 +1,6 @@
 /*
- * How the sanitizers of `make test-asan` behave, linked into nginx: from its environment it takes
- * everything away, and libubsan looks there no sooner than at its first report.
+ * Options of the sanitizers of `make test-asan`, linked into nginx: nginx clears its environment,
+ * and libubsan looks there no sooner than at its first report.
  */
 
 const char *__asan_default_options(void) {
@@ -18,9 +18,9 @@ const char *__lsan_default_suppressions(void) {
     return
         /* nginx keeps the context of its regular expressions. */
         "leak:^ngx_regex_malloc$\n"
-        /* It leaves its connections to the end of the process, and forgets where they are. */
+        /* nginx keeps its connections to the end of the process, and forgets where they are. */
         "leak:^ngx_event_process_init$\n"
-        /* It keeps a TLS session for the next connection to the same server. */
+        /* nginx keeps a TLS session for the next connection to the same server. */
         "leak:^ngx_ssl_handshake$\n"
         "leak:^ngx_ssl_recv$\n";
 }
