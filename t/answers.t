@@ -1,5 +1,5 @@
-# What the caller is told: status, outcome, reason, code and request id, in
-# this order, absent rather than empty, the important part first.
+# Answers to the caller: status, outcome, reason, code and request id, in this order, absent rather
+# than empty, the important part first.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# Only who shows a token of the file gets through; all others are told so
-# before their body is read.
+# Only callers who show a token of the file get through; all others are told so before their body is
+# read.
 
 use strict;
 use warnings;

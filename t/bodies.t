@@ -1,5 +1,5 @@
-# Bodies arrive in memory, in files, in both, in chunks and in bits; what is
-# wrong with one is said with the place where it is wrong.
+# Bodies arrive in memory, in files, in both, in chunks and in bits; an error in one is told with
+# its place.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# What cannot work fails nginx -t, with the file and the line.
+# A configuration that cannot work fails nginx -t, with the file and the line.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# With `error_log ... debug` an alert's whole way is in nginx's log, door by door, by its
-# event's id, and never with the integration key.
+# With `error_log ... debug` an alert's whole way is in nginx's log, door by door, by its event's
+# id, and never with the integration key.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# error_page changes nothing: neither what a push means nor what is answered, not
-# even where it is what led to the gateway.
+# error_page changes neither the meaning of a push nor the answer, not even where it is what led to
+# the gateway.
 
 use strict;
 use warnings;

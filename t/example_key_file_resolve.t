@@ -1,5 +1,5 @@
-# What the example with the upstream block says of newer versions of nginx: with
-# "resolve" it starts without DNS, follows it and keeps connections all the same.
+# The example with the upstream block on newer versions of nginx: with "resolve" it starts without
+# DNS, follows it and keeps connections all the same.
 
 use strict;
 use warnings;

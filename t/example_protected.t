@@ -1,5 +1,5 @@
-# The protected example: only who comes from the right place with the right
-# password gets an alert through.
+# The protected example: only a caller from the right place with the right password gets an alert
+# through.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# The status example: what it shows, to whom, and that the rules and the
-# dashboard ask for figures that there are.
+# The status example: its contents, who may see them, and that the rules and the dashboard ask for
+# metrics that exist.
 
 use strict;
 use warnings;

@@ -1,7 +1,6 @@
-# Everything that Flashduty, or what stands in its place, can do wrong: over a
-# fresh connection and over one that was used before, with callers that wait and
-# callers that leave. What the caller is told, what the logs say and how often
-# the event is sent are as they should be, and the next alert is delivered.
+# Every fault of Flashduty, or of a server in its place: over a fresh connection and over one that
+# was used before, with callers that wait and callers that leave. The caller's answer, the logs and
+# the number of pushes are as they should be, and the next alert is delivered.
 
 use strict;
 use warnings;

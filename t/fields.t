@@ -1,5 +1,5 @@
-# flashduty_title, _description, _alert_key, _event_status and flashduty_label
-# replace what the translation chose, and keep Flashduty's rules.
+# flashduty_title, _description, _alert_key, _event_status and flashduty_label replace the texts of
+# the translation, and keep Flashduty's rules.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# The key that a file holds goes to Flashduty, and nowhere else.
+# The key in a file goes to Flashduty, and nowhere else.
 
 use strict;
 use warnings;

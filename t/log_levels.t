@@ -1,4 +1,4 @@
-# What is logged, and at which level.
+# Levels of the log lines.
 
 use strict;
 use warnings;

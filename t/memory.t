@@ -1,5 +1,5 @@
-# However a body of two megabytes is made, a worker takes no more for it than four
-# times its size and a megabyte.
+# A worker takes no more for a body of two megabytes, however it is made, than four times its size
+# and a megabyte.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# POST, PUT, and the GET with a body that BlueKing sends by default; all else
+# POST, PUT, and the GET with a body that BlueKing sends by default are accepted; every other method
 # is told what to choose.
 
 use strict;

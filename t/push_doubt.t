@@ -1,5 +1,5 @@
-# What is delivered but makes no alert: the push URL of another kind of
-# integration, one without a key, an answer that names no alert. It is said once.
+# A delivery that makes no alert raises a doubt: the push URL of another kind of integration, one
+# without a key, an answer that names no alert. It is said once.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# What else may stand in the location that a push goes to. Nothing of it makes a
-# yes where there was none, or loses one, or sends the event elsewhere.
+# Other directives in the location that a push goes to: none of them makes a yes where there was
+# none, or loses one, or sends the event elsewhere.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# Failures that are told apart: what kept a push from its answer is one sentence,
-# in the answer, in health and on the page, whatever the error log's level is.
+# Failures are told apart: the reason why a push got no answer is one sentence, in the answer, in
+# health and on the page, whatever the error log's level is.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# nginx -t says where a push leads that no location of its own waits for.
+# nginx -t names a push uri that no location of its own waits for.
 
 use strict;
 use warnings;

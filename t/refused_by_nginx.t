@@ -1,5 +1,5 @@
-# What nginx refuses before the gateway has nginx's own page and no outcome;
-# its access rules work as everywhere.
+# A request that nginx refuses before the gateway gets nginx's own page and no outcome; nginx's
+# access rules work as everywhere.
 
 use strict;
 use warnings;

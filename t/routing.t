@@ -1,4 +1,4 @@
-# Where a push goes may depend on the alert.
+# The target of a push may depend on the alert.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# What `make run` does: a sample alert and its recovery on their way through the
-# gateway, which goes on serving until it is told to stop.
+# `make run`: a sample alert and its recovery go through the gateway, which goes on serving until it
+# is told to stop.
 
 use strict;
 use warnings;

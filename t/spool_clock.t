@@ -1,5 +1,5 @@
-# The wall clock is wrong when nginx starts and is set later; a reload makes nothing
-# of that: what waits is as old as the time that has passed.
+# The wall clock is wrong when nginx starts and is set later, and nginx is reloaded: waiting events
+# are as old as the time that has passed.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# What a spool needs is checked by nginx -t, which opens nothing.
+# nginx -t checks everything that a spool needs, and opens nothing.
 
 use strict;
 use warnings;

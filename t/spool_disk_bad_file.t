@@ -1,5 +1,5 @@
-# Of one file no sync works any more, while the disk takes others: the spool is
-# set aside with what waits in it, and a new one begun.
+# Syncs of one file fail for good, while the disk takes others: the spool is set aside with the
+# events in it, and a new one begun.
 
 use strict;
 use warnings;

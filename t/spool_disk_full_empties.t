@@ -1,4 +1,4 @@
-# The disk is full when Flashduty comes back: what waits leaves even so.
+# The disk is full when Flashduty comes back: the waiting events leave even so.
 
 use strict;
 use warnings;

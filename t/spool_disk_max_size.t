@@ -1,5 +1,5 @@
-# max_size is reached: events are pushed without the spool and answered by that
-# push, and nothing that waits is thrown out for them.
+# max_size is reached: events are pushed without the spool and answered by that push, and no waiting
+# event is thrown out for them.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# Everything is killed and the power fails, again and again, while syncs fail
-# every now and then: whatever was answered 2xx arrives.
+# Everything is killed and the power fails, again and again, while syncs fail every now and then:
+# every alert that was answered 2xx arrives.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# The spool lies where nothing can be written: events are pushed without it and
-# answered by that push, those that wait in it stay there until something can.
+# The spool lies where nothing can be written: events are pushed without it and answered by that
+# push, events in it stay there until it can be written.
 
 use strict;
 use warnings;

@@ -1,6 +1,6 @@
-# Syncs fail, and what was not synced is lost. Nobody is told that an event was
-# spooled, events are pushed without the spool; when syncs work again, events are
-# spooled again, without a restart. Whatever was answered 2xx arrives.
+# Syncs fail, and unsynced data is lost. Nobody is told that an event was spooled, events are pushed
+# without the spool; when syncs work again, events are spooled again, without a restart. Every alert
+# that was answered 2xx arrives.
 
 use strict;
 use warnings;

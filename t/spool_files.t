@@ -1,6 +1,5 @@
-# What somebody does to the spool's files under a running gateway: the lock file
-# that says who delivers is removed, then all of them. There are never two
-# deliverers, and the log says what was done.
+# Somebody removes the spool's files under a running gateway: first the lock file that says who
+# delivers, then all of them. There are never two deliverers, and the log says what was done.
 
 use strict;
 use warnings;

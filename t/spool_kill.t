@@ -1,8 +1,8 @@
-# Workers, the deliverer, and nginx as a whole are killed at random moments under
-# load: whatever was answered 2xx comes, and nothing overtakes anything of its key.
+# Workers, the deliverer, and nginx as a whole are killed at random moments under load: every alert
+# that was answered 2xx arrives, and nothing overtakes anything of its key.
 #
-# TEST_SPOOL_KILLS   how often (20)
-# TEST_SPOOL_SEED    that of an earlier run, for the same kills
+# TEST_SPOOL_KILLS   number of kills (20)
+# TEST_SPOOL_SEED    seed of an earlier run, for the same kills
 
 use strict;
 use warnings;

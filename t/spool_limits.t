@@ -1,5 +1,5 @@
-# limit_req and limit_conn are for callers: what is pushed from the spool is not
-# counted, neither by limits of the whole server nor by those of the push location.
+# limit_req and limit_conn are for callers: pushes from the spool are not counted, neither by limits
+# of the whole server nor by those of the push location.
 
 use strict;
 use warnings;

@@ -1,6 +1,6 @@
-# What nginx can do with a location that is pushed to, it does for an event from
-# the spool as for a live one: further servers, error pages, rewrites; and a uri of
-# one's own for each alert makes targets of their own.
+# An event from the spool may use all that nginx can do with a push location, like a live one:
+# further servers, error pages, rewrites; and a uri of its own for each alert makes targets of their
+# own.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# The file that says who delivers cannot be opened: events are taken in all the
-# same, the error log says why nobody delivers them, and it mends itself.
+# The file that says who delivers cannot be opened: events are taken in all the same, the error log
+# says why nobody delivers them, and delivery begins by itself once it can.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# What waits for longer than max_age becomes a dead letter, and a dead letter that
-# is older than dead_age, and an hour, is deleted, each with an error line.
+# An event that waits for longer than max_age becomes a dead letter, and a dead letter that is older
+# than dead_age, and an hour, is deleted, each with an error line.
 
 use strict;
 use warnings;

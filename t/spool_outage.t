@@ -1,6 +1,5 @@
-# Outages of every kind, in the middle of alerts and recoveries of many keys: all
-# that was answered 2xx has come when Flashduty is back, and nothing has overtaken
-# anything of its key.
+# Outages of every kind, in the middle of alerts and recoveries of many keys: every alert that was
+# answered 2xx has come when Flashduty is back, and nothing has overtaken anything of its key.
 
 use strict;
 use warnings;

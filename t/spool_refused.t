@@ -1,5 +1,5 @@
-# An event that Flashduty refuses becomes a dead letter, which has all that came;
-# the next event of its alert goes on, and an operator can have it sent again.
+# An event that Flashduty refuses becomes a dead letter, which keeps everything that came; the next
+# event of its alert goes on, and an operator can have it sent again.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# A disk whose syncs take their time, and many callers of many workers: who writes
-# next is who came first, so that no event goes past the spool.
+# A disk with slow syncs, and many callers of many workers: whoever came first writes next, so that
+# no event goes past the spool.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# A dead letter of an alert of which a newer event was delivered past the spool,
-# while that could not be used, is never sent again.
+# A dead letter is never sent again once a newer event of its alert was delivered past the spool,
+# while that could not be used.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# The deliverer is killed: another worker takes over within seconds, also when
-# there is nothing to deliver, and what was on its way is delivered.
+# The deliverer is killed: another worker takes over within seconds, also when there is nothing to
+# deliver, and the pushes under way are delivered.
 
 use strict;
 use warnings;

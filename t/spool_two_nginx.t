@@ -1,6 +1,6 @@
-# Two nginx on one spool, with other server blocks each: alerts of the second would
-# wait for ever while the first delivers. The second says so, in the log and in
-# health; a reload is no second nginx.
+# Two nginx on one spool, with other server blocks each: alerts of the second would wait forever
+# while the first delivers. The second says so, in the log and in health; a reload is no second
+# nginx.
 
 use strict;
 use warnings;

@@ -1,6 +1,6 @@
-# Reloads and binary upgrades, one of them taken back, in the middle of outages and
-# of the delivery of what waits: every alert is answered 2xx, all of them come, and
-# none overtakes another of its key or is pushed twice.
+# Reloads and binary upgrades, one of them taken back, in the middle of outages and of the delivery
+# of waiting events: every alert is answered 2xx, all of them come, and none overtakes another of
+# its key or is pushed twice.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# A wrong key, by whatever name Flashduty calls it, makes no dead letters: what is
-# refused with nothing delivered to compare waits, and says so.
+# A wrong key, by whatever name Flashduty calls it, makes no dead letters: an event that is refused
+# with nothing delivered to compare waits, and says so.
 
 use strict;
 use warnings;

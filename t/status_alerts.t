@@ -1,5 +1,4 @@
-# The last alerts: what became of them, their texts cut and never markup, and no
-# secret anywhere.
+# The last alerts: their results, their texts cut and never markup, and no secret anywhere.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# Where flashduty_status may stand.
+# Places of flashduty_status in a configuration.
 
 use strict;
 use warnings;

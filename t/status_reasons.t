@@ -1,6 +1,6 @@
-# The true reason: what concerns most alerts and can be acted on comes first, two
-# things are both said, every answer of a target that is away says why, the log names
-# a reason again when it changes, and none of that is forgotten over a reload.
+# The true reason: the one that concerns most alerts and can be acted on comes first, two reasons
+# are both said, every answer of a target that is away says why, the log names a reason again when
+# it changes, and none of that is forgotten over a reload.
 
 use strict;
 use warnings;

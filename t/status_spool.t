@@ -1,5 +1,5 @@
-# What the status says of a spool: what waits and why, what was delivered later,
-# and when neither the spool nor Flashduty takes an alert.
+# Status of a spool: number and reason of waiting events, later deliveries, and when neither the
+# spool nor Flashduty takes an alert.
 
 use strict;
 use warnings;

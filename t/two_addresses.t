@@ -1,5 +1,5 @@
-# Where Flashduty's name has two addresses, a short blip must not make nginx hold
-# both of them for dead: it would push nothing for 10 s, longer than BlueKing tries.
+# A short blip must not make nginx hold both addresses of Flashduty's name for dead: it would push
+# nothing for 10 s, longer than BlueKing tries.
 
 use strict;
 use warnings;

@@ -1,5 +1,4 @@
-# What the log, a map or the proxied location can know about an alert and its
-# delivery.
+# Variables of an alert and its delivery, in the log, a map and the proxied location.
 
 use strict;
 use warnings;

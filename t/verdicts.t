@@ -1,5 +1,5 @@
-# What Flashduty's answer, or its silence, means for the event. 2xx for the
-# caller stands for nothing but a complete yes.
+# Verdicts: the meaning of Flashduty's answer, or its silence, for the event. 2xx for the caller
+# stands for nothing but a complete yes.
 
 use strict;
 use warnings;

@@ -1,5 +1,4 @@
-# What a server answers must not make nginx look elsewhere: only Flashduty's own
-# yes is one.
+# A server's answer must not make nginx look elsewhere: only Flashduty's own yes is one.
 
 use strict;
 use warnings;

@@ -1,8 +1,8 @@
-# The page as README shows it: light, dark, on a phone, in Chinese; each picture is
-# legible and fits.
+# The page as README shows it: light, dark, on a phone, in Chinese; each picture is legible and
+# fits.
 #
-# What it shows is made up, for no test can wait for an hour with an outage in it:
-# the gateway's own JSON, with another hour, other alerts and another time in it.
+# Its contents are made up, since no test can wait for an hour with an outage in it: the gateway's
+# own JSON, with another hour, other alerts and another time in it.
 #
 # TEST_PICTURES   a folder for all pictures; without it those for README are kept here
 

@@ -1,4 +1,4 @@
-// Flashduty's answer becomes a verdict and what BlueKing is told of it.
+// Flashduty's answer becomes a verdict and an answer to BlueKing.
 #include <algorithm>
 #include <string>
 #include <vector>

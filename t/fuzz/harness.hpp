@@ -1,4 +1,4 @@
-// What the fuzzers share: memory under watch, and chance that the input alone decides, so that
+// Helpers of the fuzzers: memory under watch, and chance that the input alone decides, so that
 // every finding comes back.
 #pragma once
 

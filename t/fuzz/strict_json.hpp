@@ -1,5 +1,5 @@
-// JSON read once more, by nothing that the gateway uses: what it takes, refuses and writes is held
-// against this.
+// A second reading of JSON, independent of the gateway's: everything that it takes, refuses and
+// writes is compared with this.
 #pragma once
 
 #include <cstddef>

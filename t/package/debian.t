@@ -1,6 +1,6 @@
 # The Debian package in clean roots: built there, installed, an alert delivered, upgraded under 200
-# alerts a second, removed, purged. TEST_SUITES says of which Debians, TEST_ROOTS where their roots
-# may be made, TEST_BUILT=1 that the packages of the last run will do.
+# alerts a second, removed, purged. TEST_SUITES names the Debians, TEST_ROOTS a folder for their
+# roots; TEST_BUILT=1 reuses the packages of the last run.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# The module is as hard as a distribution's: TEST_FLASHDUTY_MODULE says which.
+# The module in TEST_FLASHDUTY_MODULE is as hard as a distribution's.
 
 use strict;
 use warnings;

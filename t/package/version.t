@@ -1,4 +1,4 @@
-# One version: that of the module is on top of CHANGES, in the packages and in a release.
+# One version: the module's is on top of CHANGES, in the packages and in a release.
 
 use strict;
 use warnings;

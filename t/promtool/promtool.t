@@ -1,5 +1,5 @@
-# What Prometheus's own tool says of the metrics, the rules and the scrape
-# configuration: nothing.
+# Prometheus's own tool finds nothing wrong with the metrics, the rules and the scrape
+# configuration.
 
 use strict;
 use warnings;

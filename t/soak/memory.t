@@ -1,5 +1,5 @@
-# 20,000 good and bad requests to one worker under valgrind: what it uses after
-# the first quarter of them is what it uses after half of them and at the end.
+# 20,000 good and bad requests to one worker under valgrind: its memory after the first quarter of
+# them is its memory after half of them and at the end.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-// What is kept of an alert for variables, there and back.
+// Record of an alert for variables, there and back.
 #include "alert_variables.hpp"
 
 #include "support.hpp"

@@ -1,4 +1,4 @@
-// Which lines of a file hold a token, what a caller shows, and whether the two are the same.
+// Tokens: the lines of a file, a caller's header, and whether the two are the same.
 #include "bearer.hpp"
 
 #include "support.hpp"

@@ -1,4 +1,4 @@
-// Where the message is in a body, and what is said of bodies that have none.
+// Place of the message in a body, and the reasons for bodies that have none.
 #include "blueking_body.hpp"
 
 #include "json_value.hpp"

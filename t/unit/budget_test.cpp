@@ -1,4 +1,4 @@
-// How many pushes may leave within a second and within a minute.
+// Pushes that may leave within a second and within a minute.
 #include "budget.hpp"
 
 #include <random>

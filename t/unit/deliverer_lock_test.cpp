@@ -1,4 +1,4 @@
-// That there is one deliverer, whatever somebody does to the file that says so.
+// There is one deliverer, whatever somebody does to the file of its lock.
 #include <fcntl.h>
 #include <sys/file.h>
 

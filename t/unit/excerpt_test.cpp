@@ -1,4 +1,4 @@
-// What the log shows of a body that was rejected.
+// Excerpts of rejected bodies in the log.
 #include "excerpt.hpp"
 
 #include "support.hpp"

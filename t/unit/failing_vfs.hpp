@@ -1,4 +1,4 @@
-// A file system of SQLite's over the usual one, with a disk that fails.
+// File system of SQLite over the usual one, with a disk that fails.
 #pragma once
 
 #include <sqlite3.h>

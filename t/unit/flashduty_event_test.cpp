@@ -1,4 +1,4 @@
-// What an operator sets, and the limits that every event keeps.
+// An operator's settings, and the limits that every event keeps.
 #include "flashduty_event.hpp"
 
 #include "support.hpp"

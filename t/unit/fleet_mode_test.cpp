@@ -1,6 +1,6 @@
-// What an edge does with its own spool while the shared database comes and goes: by itself, and in
-// a million random schedules of a simulated time. FLEET_MODE_SEED and FLEET_MODE_SCHEDULES have it
-// go other and more ways.
+// An edge and its own spool while the shared database comes and goes: by itself, and in a million
+// random schedules of a simulated time. FLEET_MODE_SEED and FLEET_MODE_SCHEDULES choose other and
+// more schedules.
 #include "fleet_mode.hpp"
 
 #include "support.hpp"

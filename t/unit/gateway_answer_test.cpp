@@ -1,4 +1,4 @@
-// What BlueKing is told, and what of it its operators are shown.
+// Answers to BlueKing, and the part that its operators are shown.
 #include "gateway_answer.hpp"
 
 #include "support.hpp"

@@ -1,4 +1,4 @@
-// When an alert that is sent now would be taken, and what is said of it.
+// Health: when an alert that is sent now would be taken, and the reason.
 #include "status_support.hpp"
 
 using namespace flashduty;

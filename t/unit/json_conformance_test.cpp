@@ -1,5 +1,5 @@
-// What is JSON here and what is not: RFC 8259, with NaN, Infinity and -Infinity, a byte order mark
-// in front and bytes that are no UTF-8 in strings. Cases of our own, each however it is cut.
+// JSON or not: RFC 8259, with NaN, Infinity and -Infinity, a byte order mark in front and bytes
+// that are no UTF-8 in strings. Cases of our own, each cut everywhere.
 #include "json_listener.hpp"
 
 using namespace std::string_view_literals;

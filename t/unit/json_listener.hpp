@@ -1,4 +1,4 @@
-// What a JsonReader makes of a text, written down so that it can be compared.
+// Record of a JsonReader's calls for a text, to be compared.
 #pragma once
 
 #include "json_reader.hpp"

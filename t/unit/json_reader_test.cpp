@@ -1,4 +1,4 @@
-// How JSON is read as a stream; which texts are JSON is json_conformance_test's.
+// JSON read as a stream; json_conformance_test tells which texts are JSON.
 #include "json_listener.hpp"
 
 using flashduty::JsonConstants;

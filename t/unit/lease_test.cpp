@@ -1,6 +1,6 @@
 // The lease of a fleet: by itself, and three agents in a million random schedules of a simulated
 // time in which calls are lost, clocks run unevenly, and processes stop, die and come back.
-// LEASE_SEED and LEASE_SCHEDULES have it go other and more ways.
+// LEASE_SEED and LEASE_SCHEDULES choose other and more schedules.
 #include "lease.hpp"
 
 #include "support.hpp"

@@ -1,4 +1,4 @@
-// What a body may cost, whatever it holds: memory, and time that grows with its size alone.
+// Cost of a body, whatever it holds: memory, and time that grows with its size alone.
 #include "support.hpp"
 
 using flashduty::kPieceBytes;

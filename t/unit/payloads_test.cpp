@@ -1,4 +1,4 @@
-// Bodies as BlueKing sends them, and the event of each on record.
+// Bodies as BlueKing sends them, and the recorded event of each.
 #include <algorithm>
 #include <filesystem>
 

@@ -1,4 +1,4 @@
-// Which push URLs are not the one.
+// Push URLs of other kinds of integration.
 #include "push_doubt.hpp"
 
 #include "support.hpp"

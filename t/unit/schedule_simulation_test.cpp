@@ -1,5 +1,4 @@
-// What comes of the schedule's rules in hours of a fake clock, with a fake store and a fake
-// Flashduty.
+// Effects of the schedule's rules in hours of a fake clock, with a fake store and a fake Flashduty.
 #include <deque>
 #include <functional>
 #include <map>

@@ -1,4 +1,4 @@
-// What may leave for which target, and when: one rule at a time.
+// Rules of the schedule, one at a time: which events may leave for which target, and when.
 #include "schedule.hpp"
 
 #include <random>

@@ -1,4 +1,4 @@
-// The integration key stays out of what others get to see.
+// The integration key stays out of everything that others get to see.
 #include "secret.hpp"
 
 #include "support.hpp"

@@ -1,4 +1,4 @@
-// What ages in the spool: time that passed, whatever somebody does to the wall clock, to a process
+// Age in the spool is the time that passed, whatever somebody does to the wall clock, to a process
 // or to the machine. And a spool that 1.0.0 has made, or still writes to.
 #include <fstream>
 #include <sstream>

@@ -1,4 +1,4 @@
-// What waits in the store, what leaves it and in which order.
+// Events in the store: which ones wait, which leave and in which order.
 #include <chrono>
 
 #include "store_support.hpp"
@@ -461,8 +461,12 @@ void the_last_ten_tries_of_an_event_are_kept_until_it_is_gone(void**) {
     Shell shell(folder.spool());
     for (UnixMs i = 0; i < 12; i++) {
         const DueEvent event = due_of(store, "a");
-        Settlement settlement = {event.event_id, event.alert_id, flashduty::Fate::kWaits,
-                                 kNow + i,       0,              "try " + std::to_string(i)};
+        Settlement settlement = {event.event_id,
+                                 event.alert_id,
+                                 flashduty::Fate::kWaits,
+                                 kNow + i,
+                                 0,
+                                 "try " + std::to_string(i)};
         settlement.http_status = i == 11 ? 0 : 503;
         assert_status(store.settle({settlement}), kOk);
     }

@@ -1,4 +1,4 @@
-// What is shown is sound Prometheus text and JSON, whatever alerts hold.
+// Output of the status is sound Prometheus text and JSON, whatever alerts hold.
 #include "status_format.hpp"
 #include "status_page.hpp"
 #include "status_support.hpp"

@@ -1,4 +1,4 @@
-// The figures that workers share: counted by all at once, read at any time.
+// Counters that workers share: counted by all at once, read at any time.
 #include <thread>
 
 #include "status_support.hpp"

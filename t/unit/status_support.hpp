@@ -1,4 +1,4 @@
-// What the tests of the status share: figures in zeroed memory, and how they are shown.
+// Helpers of the status tests: counters in zeroed memory, and their output.
 #pragma once
 
 #include "health.hpp"

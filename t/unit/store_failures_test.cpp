@@ -1,4 +1,4 @@
-// What can happen to the store's files, and that it finds its way back from all of it.
+// Failures of the store's files, and its recovery from all of them.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>

@@ -1,5 +1,5 @@
 // The store against a simple model of it, in random sequences of calls. STORE_MODEL_SEED and
-// STORE_MODEL_SEQUENCES have it go other and more ways.
+// STORE_MODEL_SEQUENCES choose other and more sequences.
 #include <map>
 #include <memory>
 #include <random>

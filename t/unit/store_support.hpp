@@ -1,5 +1,5 @@
-// What the tests of the store share: a folder of their own, events, and a look into the database
-// past the store.
+// Helpers of the store tests: a folder of their own, events, and a look into the database past the
+// store.
 #pragma once
 
 #include <sqlite3.h>

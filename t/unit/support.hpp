@@ -1,5 +1,5 @@
-// What the tests share: memory that can be watched and refused, bodies cut into pieces, and the
-// way of a body through the core.
+// Helpers of the tests: memory that can be watched and refused, bodies cut into pieces, and the way
+// of a body through the core.
 #pragma once
 
 #include <setjmp.h>

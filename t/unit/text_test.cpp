@@ -1,4 +1,4 @@
-// Text as Flashduty takes it.
+// Text for Flashduty.
 #include "text.hpp"
 
 #include <openssl/evp.h>

@@ -1,4 +1,4 @@
-// What an alert says becomes what Flashduty is told: docs/translation.md, rule by rule.
+// Translation of alerts to events: docs/translation.md, rule by rule.
 #include "translate.hpp"
 
 #include "support.hpp"

@@ -1,4 +1,4 @@
-// What Flashduty's answer means for the delivery of the event.
+// Verdicts: the meaning of Flashduty's answer for the delivery of the event.
 #include "verdict.hpp"
 
 #include "support.hpp"
