@@ -14,7 +14,7 @@ namespace {
 
 using Ids = std::set<std::int64_t>;
 
-// Each leads past other pages than the rest: what one cannot reach another may.
+// Different ways to the ids: each reads other pages, and may reach events that another cannot.
 constexpr const char* kEventIds[] = {
     "SELECT event_id FROM event NOT INDEXED ORDER BY event_id",
     "SELECT event_id FROM event NOT INDEXED ORDER BY event_id DESC",
@@ -42,7 +42,7 @@ constexpr char kAlertByIndex[] =
     " WHERE +alert_id = ?";
 constexpr char kBody[] = "SELECT body FROM body WHERE event_id = ?";
 
-// Of the first version of the tables and of later ones.
+// Events of the first version of the tables, and of later ones.
 constexpr char kEvent1[] =
     "SELECT alert_id, severity, status, title, arguments, accepted_ms, attempts, tried_ms,"
     " last_error, event, variables, 0, '' FROM event WHERE event_id = ?";
@@ -122,7 +122,7 @@ class Salvage {
         return ids;
     }
 
-    /// False when it could not be read.
+    /// False when the target could not be read.
     bool copy_target(std::int64_t id) noexcept {
         if (targets_.count(id) != 0) {
             return true;
@@ -203,7 +203,7 @@ class Salvage {
         }
     }
 
-    /// The times in it are of that.
+    /// Copies the clock that the copied times belong to.
     void copy_clock() noexcept {
         from_.forgive();
         Query row = from_.query(kClock);

@@ -1,4 +1,4 @@
-// What can be read of a damaged database goes on in a new one.
+// Rescue of a damaged database: the new one goes on with all that can be read.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +10,11 @@ namespace flashduty {
 struct Salvaged {
     std::int64_t events = 0;
     std::int64_t dead = 0;
-    std::int64_t lost = 0;  ///< of both, as far as can be counted
+    std::int64_t lost = 0;  ///< lost ones of both kinds, as far as can be counted
 };
 
-/// Copies events that wait and dead letters under their ids, each for itself: one page that cannot
-/// be read takes only what lies on it. Within a transaction of `to`, which is empty. `from` may
+/// Copies waiting events and dead letters under their ids, each for itself: a page that cannot be
+/// read loses only its own contents. Runs within a transaction of `to`, which is empty. `from` may
 /// have failed before and afterwards.
 [[nodiscard]] Salvaged salvage(Connection& from, Connection& to) noexcept;
 

@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::int64_t kApplicationId = 0x46445350;  // FDSP
 
-// Times are milliseconds since 1970. What a reader looks for in many rows stands before what is
-// long: SQLite reads a row only as far as it is asked to.
+// Times are milliseconds since 1970. Columns that are read in many rows stand before long ones:
+// SQLite reads a row only as far as it has to.
 constexpr char kVersion1[] = R"sql(
 -- Where events are pushed to.
 CREATE TABLE target (
@@ -267,16 +267,16 @@ CREATE VIEW dead_letters AS
         ON s.target_id = d.target_id AND s.alert_key = d.alert_key;
 )sql";
 
-/// What leads from each version to the next. It only adds: an older gateway may still be at work
-/// on the same file.
+/// Steps from each version to the next. They only add: an older gateway may still be at work on the
+/// same file.
 constexpr const char* kSteps[] = {kVersion1, kVersion2};
 static_assert(std::size(kSteps) == kSchemaVersion);
 
-/// `PRAGMA user_version`: the oldest gateway that can use what the newest has made. 1.0.0 looks at
+/// `PRAGMA user_version`: the oldest gateway that can use a database of this one. 1.0.0 looks at
 /// nothing else.
 constexpr std::int64_t kOldestUser = 1;
 
-/// The version of the schema: 0 when there is none.
+/// Version of the schema: 0 when there is none.
 std::int64_t schema_version(Connection& connection) noexcept {
     constexpr char kHasMeta[] = "SELECT count(*) FROM sqlite_master WHERE name = 'meta'";
     constexpr char kSchema[] = "SELECT value FROM meta WHERE name = 'schema'";
@@ -303,8 +303,9 @@ SchemaState look(Connection& connection, std::int64_t& version) noexcept {
     return connection.failed() ? SchemaState::kUnknown : SchemaState::kKnown;
 }
 
-/// A database that takes the place of another one must not use its ids again: what is still on its
-/// way belongs to those. No database counts as fast as the clock.
+/// Begins the ids of a new database at the time of day. It must not use the ids of a database whose
+/// place it takes: pushes that are still under way belong to those. No database counts as fast as
+/// the clock.
 void begin_ids(Connection& connection) noexcept {
     const std::int64_t now_us = std::chrono::duration_cast<std::chrono::microseconds>(
                                     std::chrono::system_clock::now().time_since_epoch())
@@ -334,7 +335,7 @@ SchemaState bring_up_to_date(Connection& connection) noexcept {
         return state;
     }
     connection.run("BEGIN IMMEDIATE");
-    state = look(connection, version);  // another one may have been faster
+    state = look(connection, version);  // another process may have been faster
     if (state == SchemaState::kKnown && version < kSchemaVersion) {
         for (std::int64_t step = version; step < kSchemaVersion; step++) {
             connection.script(kSteps[step]);

@@ -1,4 +1,4 @@
-// The tables of the spool, which are open to who runs it: see schema.cpp.
+// Tables of the spool, which operators may read: see schema.cpp.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +11,10 @@ namespace flashduty {
 /// The `severity` of an event and the `rank` of an alert: see schema.cpp.
 [[nodiscard]] std::int64_t severity_of(std::string_view event_status) noexcept;
 
-/// Of the tables, in `meta`.
+/// Version of the tables, in `meta`.
 inline constexpr int kSchemaVersion = 2;
 
-/// What a database turned out to be.
+/// Kind of a database.
 enum class SchemaState {
     kKnown,    ///< it has all tables that are needed, or has them now
     kNewer,    ///< a newer version has made it, and leaves it to none as old as this

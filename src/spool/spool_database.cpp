@@ -20,14 +20,14 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-/// How much longer the WAL gets before what it holds is copied. The deliverer's store does that
-/// sooner, so that mostly nobody who waits for an answer waits for that too.
+/// Frames by which the WAL grows before it is copied into the database. The deliverer's store does
+/// so sooner, so that callers mostly do not wait for it.
 constexpr int kDelivererFrames = 1000;
 constexpr int kOthersFrames = 4000;
 
-/// A WAL that is there already lets a full disk settle something still.
+/// Size that the WAL keeps: with it some events can still be settled on a full disk.
 constexpr std::int64_t kWalBytes = 32 * 1024 * 1024;
-/// In a small spool the WAL takes no more of it than one of so many parts, where it can.
+/// Largest part of a small spool that the WAL takes, where it can.
 constexpr std::int64_t kWalPart = 8;
 constexpr std::int64_t kFrameBytes = 4096 + 24;
 
@@ -37,16 +37,16 @@ constexpr char kPageSize[] = "PRAGMA page_size";
 
 constexpr std::int64_t kNone = std::numeric_limits<std::int64_t>::max();
 
-/// What the mark of a failed sync says.
+/// Contents of the mark of a failed sync.
 struct Unsynced {
-    /// Anything may be missing in the database then, even what an earlier one had copied; after a
-    /// commit only what that should have added to the WAL.
+    /// True: anything may be missing in the database, even what an earlier checkpoint had copied.
+    /// False, after a commit: only the frames that it should have added to the WAL.
     bool of_checkpoint = true;
-    /// Events from that id on were confirmed to nobody, but may be there.
+    /// Events from this id on were confirmed to nobody, but may be there.
     std::int64_t unconfirmed_from = kNone;
-    /// What tells it from all others: it is dealt with once. Empty: of 1.0.0.
+    /// Unique, so that a mark is dealt with once. Empty: of 1.0.0.
     std::string token;
-    /// The database that it is of; 0: not known.
+    /// Database of the failed sync; 0: unknown.
     ino_t inode = 0;
 };
 
@@ -77,7 +77,7 @@ std::string text_of(const Unsynced& mark) noexcept {
            std::to_string(mark.inode);
 }
 
-/// Thinks the worst of what it cannot read.
+/// Assumes the worst about everything that it cannot read.
 Unsynced read_mark(const SpoolFiles& files) noexcept {
     const std::string text = files.read(SpoolFiles::Mark::kUnsynced);
     Unsynced mark;
@@ -100,8 +100,9 @@ Unsynced read_mark(const SpoolFiles& files) noexcept {
 
 constexpr milliseconds kBetweenRecoveries{1000};
 
-/// SQLite keeps descriptors for as long as the process has the file open elsewhere, and the kernel
-/// tells each of a failure once, however long that is over.
+/// Recoveries tried before the file is given up: SQLite keeps descriptors as long as the process
+/// has the file open elsewhere, and the kernel reports a failure once to each of them, however long
+/// ago it was.
 constexpr int kLastTries = 3;
 
 constexpr std::string_view kAdvice = ": it and its folder must belong to the workers' user";
@@ -216,7 +217,7 @@ StoreStatus SpoolDatabase::end(Access access, StoreStatus status) noexcept {
 StoreStatus SpoolDatabase::checkpoint() noexcept {
     const int frames = connection_.wal_frames();
     if (frames < checkpointed_) {
-        checkpointed_ = 0;  // it has begun anew
+        checkpointed_ = 0;  // the WAL has begun anew
     }
     const std::int64_t part = static_cast<std::int64_t>(options_.max_bytes) / kWalPart;
     const std::int64_t most = options_.may_set_aside ? kDelivererFrames : kOthersFrames;
@@ -231,9 +232,9 @@ StoreStatus SpoolDatabase::checkpoint() noexcept {
     return connection_.failed() ? judge(Doing::kCheckpoint) : StoreStatus::kOk;
 }
 
-/// The WAL may have taken all the room there was. It begins anew once the database has what it
-/// holds, which mostly takes no more room: what leaves makes some there. On a full disk it keeps
-/// its own.
+/// Frees the WAL, which may have taken all the room. It begins anew once its contents are in the
+/// database, which mostly takes no more room there: deleted rows leave some. On a full disk the WAL
+/// keeps its size.
 StoreStatus SpoolDatabase::make_room(int mode) noexcept {
     connection_.wait_until(steady_clock::now());
     made_room_ = connection_.checkpoint(mode);
@@ -289,7 +290,8 @@ StoreStatus SpoolDatabase::refuse_system(std::string_view doing, int error) noex
                                                std::generic_category().message(error));
 }
 
-/// What became of the connection's failure, which is over then. An open one is as good as before.
+/// Ends the connection's failure, and returns its status. A connection that stays open is as good
+/// as before.
 StoreStatus SpoolDatabase::judge(Doing doing) noexcept {
     const int code = connection_.code();
     const std::string message = connection_.message();
@@ -325,8 +327,8 @@ StoreStatus SpoolDatabase::judge(Doing doing) noexcept {
     }
 }
 
-/// Under the lock, so that nobody writes between the failure and its mark. Where that cannot be
-/// put, others may, and what they have confirmed must stay.
+/// Marks under the lock, so that nobody writes between the failure and its mark. If the mark cannot
+/// be put, others may write, and the events that they have confirmed must stay.
 void SpoolDatabase::mark_unsynced(bool of_checkpoint) noexcept {
     Unsynced mark;
     if (files_.has(SpoolFiles::Mark::kUnsynced)) {
@@ -341,10 +343,10 @@ void SpoolDatabase::mark_unsynced(bool of_checkpoint) noexcept {
     owes_mark_ = files_.put(SpoolFiles::Mark::kUnsynced, text_of(mark)) != 0;
 }
 
-/// Has it set aside, here or by one who may.
+/// Sets the database aside, or leaves that to the store that may.
 void SpoolDatabase::give_up_corrupt(std::string_view reason) noexcept {
     const std::string error = error_;
-    // Reading goes without the lock.
+    // Readers do not have the lock yet.
     if (lock() != StoreStatus::kOk) {
         error_ = error;
         return;
@@ -380,10 +382,10 @@ void SpoolDatabase::set_aside(std::string_view why, std::string_view reason) noe
     }
 }
 
-/// What can be read of a damaged one goes on in a new one.
+/// Salvages a damaged database into a new one.
 void SpoolDatabase::take_over(const std::string& damaged) noexcept {
     if (open() != StoreStatus::kOk) {
-        return;  // as it may be later: what is in it stays
+        return;  // it may be later: its contents stay where they are
     }
     Connection from;
     from.open(damaged, options_.vfs);
@@ -401,15 +403,16 @@ void SpoolDatabase::take_over(const std::string& damaged) noexcept {
          std::to_string(salvaged.lost) + " could not be read");
 }
 
-/// For the log: what the spool's path did or met with.
+/// Adds a notice for the log: an act or a finding at the spool's path.
 void SpoolDatabase::note(std::string_view what) noexcept {
     notice_ += (notice_.empty() ? "\"" : "; \"") + options_.path + "\" " + std::string(what);
 }
 
 // ---------------------------------------------------------------- under the lock
 
-/// Each holder commits once and lets go: many workers on a slow disk are no program that locks it,
-/// and to go past the spool would be to overtake what is in it.
+/// Queues for the lock. Each holder commits once and lets go: many workers on a slow disk must not
+/// count as a program that locks it, and an event that went past the spool would overtake those in
+/// it.
 StoreStatus SpoolDatabase::lock() noexcept {
     const int error = files_.lock(steady_clock::now() + milliseconds(queue_ms_));
     wait_from_now();
@@ -435,7 +438,7 @@ StoreStatus SpoolDatabase::repair() noexcept {
     FileIdentity there;
     if (files_.has(SpoolFiles::Mark::kCorrupt) && files_.identify(there)) {
         if (files_.read(SpoolFiles::Mark::kCorrupt) != text_of(there)) {
-            (void)files_.remove(SpoolFiles::Mark::kCorrupt);  // it spoke of another one
+            (void)files_.remove(SpoolFiles::Mark::kCorrupt);  // the mark was about another file
         } else if (options_.may_set_aside) {
             connection_.close();
             set_aside(kCorruptName, "a worker has found it damaged");
@@ -449,7 +452,8 @@ StoreStatus SpoolDatabase::repair() noexcept {
     return connection_.is_open() ? StoreStatus::kOk : open();
 }
 
-/// Somebody has taken the file away, and not the deliverer. What was in it can still be counted.
+/// Closes a file that somebody other than the deliverer has taken away. Its events can still be
+/// counted.
 void SpoolDatabase::close_replaced() noexcept {
     if (options_.may_set_aside) {
         const std::int64_t waiting = connection_.number("SELECT waiting FROM counter");
@@ -489,7 +493,8 @@ StoreStatus SpoolDatabase::open() noexcept {
     return status;
 }
 
-/// What kept it from that, unless the connection has failed.
+/// Status other than kOk: the reason why the connection cannot be used, unless it has failed
+/// itself.
 StoreStatus SpoolDatabase::configure(Connection& connection) noexcept {
     if (!connection.failed() && connection.is_read_only()) {
         return refuse(StoreStatus::kReadOnly, "cannot be written" + std::string(kAdvice));
@@ -514,7 +519,8 @@ StoreStatus SpoolDatabase::configure(Connection& connection) noexcept {
     return StoreStatus::kOk;
 }
 
-/// After a failed sync. Its handle is gone; the kernel has forgotten what it could not write.
+/// Recovers from a failed sync with a new handle; the kernel has forgotten the pages that it could
+/// not write.
 StoreStatus SpoolDatabase::recover() noexcept {
     const StoreStatus status = recover_once();
     if (status != StoreStatus::kFailed) {
@@ -541,7 +547,7 @@ StoreStatus SpoolDatabase::recover_once() noexcept {
     return status == StoreStatus::kOk ? prove_sync() : status;
 }
 
-/// Whom it is told that it is proven finds it so after a loss of power, too.
+/// Proves that syncs work. Whoever sees the proof finds the data after a loss of power, too.
 StoreStatus SpoolDatabase::prove_sync() noexcept {
     Unsynced mark = owes_mark_ ? Unsynced{} : read_mark(files_);
     const bool is_stale = !mark.token.empty() && (mark.inode != identity_.inode ||
@@ -562,7 +568,7 @@ StoreStatus SpoolDatabase::prove_sync() noexcept {
     if (mark.of_checkpoint) {
         connection_.run("VACUUM");  // page for page through the WAL again
     }
-    // Something to sync, in both files.
+    // Changes something in both files, so that there is something to sync.
     connection_.run(kResync, options_.clock.to_wall(options_.clock.now_ms()));
     const bool is_done = connection_.checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
     if (connection_.failed()) {
@@ -587,8 +593,8 @@ StoreStatus SpoolDatabase::prove_sync() noexcept {
     return StoreStatus::kOk;
 }
 
-/// Who was told no has pushed them without the spool. What is done for a mark, and that it is,
-/// comes to the disk as one.
+/// Takes back unconfirmed events: their callers were told no, and have pushed them without the
+/// spool. The change and the note that the mark is dealt with reach the disk as one.
 std::int64_t SpoolDatabase::take_back(std::int64_t from_id, const std::string& token) noexcept {
     connection_.run("BEGIN IMMEDIATE");
     connection_.run(kTakeBack, from_id);
@@ -600,8 +606,8 @@ std::int64_t SpoolDatabase::take_back(std::int64_t from_id, const std::string& t
     return connection_.failed() ? 0 : count;
 }
 
-/// Where a new database can be written, the old one is the trouble and not the disk; unless that
-/// has just come back.
+/// Begins a new database if one can be written: then the old file is at fault and not the disk,
+/// unless the disk has just come back.
 StoreStatus SpoolDatabase::begin_anew() noexcept {
     const std::string fresh = options_.path + ".new";
     connection_.close();

@@ -1,14 +1,14 @@
-// The database of a spool, opened when it is needed: what a commit that was confirmed rests on, and
-// the way back from everything that can happen to a file.
+// Database of a spool, opened when needed: the base of every confirmed commit, and the recovery
+// from everything that can happen to a file.
 //
-// Several processes use one. All that write do so under one lock (SpoolFiles::lock), which is what
-// makes these simple:
-// - One that finds a mark, or another file under the path than its own, does so before it writes;
-//   none can come before it has committed. So none confirms anything between a failed sync and the
-//   proof of a good one, nor in a file that was set aside.
+// Several processes use it. All writers hold one lock (SpoolFiles::lock), which makes these rules
+// simple:
+// - A process that finds a mark, or another file under the path than its own, deals with it before
+//   it writes; no other can do so until it has committed. So nobody confirms anything between a
+//   failed sync and the proof of a good one, nor in a file that was set aside.
 // - No checkpoint runs while another process commits. SQLite before 3.51.3 can damage a database
 //   when that happens (https://sqlite.org/wal.html#walresetbug).
-// What only reads goes without.
+// Readers do not take the lock.
 #pragma once
 
 #include <cstdint>
@@ -27,11 +27,11 @@ class SpoolDatabase {
   public:
     struct Options {
         std::string path;
-        std::int64_t busy_ms = 150;      ///< how long to wait for the locks of other programs
-        std::int64_t queue_ms = 10'000;  ///< and for those who use the spool too
-        bool may_set_aside = false;      ///< else leaves a mark for one that may
-        const char* vfs = nullptr;       ///< SQLite's by that name; the usual one
-        std::uint64_t max_bytes = std::uint64_t{1} << 30;  ///< more is not to be in it
+        std::int64_t busy_ms = 150;      ///< wait for the locks of other programs
+        std::int64_t queue_ms = 10'000;  ///< wait for other users of the spool
+        bool may_set_aside = false;      ///< false: leaves a mark for the store that may
+        const char* vfs = nullptr;       ///< name of a VFS; nullptr: SQLite's usual one
+        std::uint64_t max_bytes = std::uint64_t{1} << 30;  ///< limit of its size
         SpoolClock clock{};
     };
 
@@ -41,15 +41,15 @@ class SpoolDatabase {
           clock_(options_.clock),
           queue_ms_(options_.queue_ms) {}
 
-    /// `work` gets the connection and gives a StoreStatus; it is done in one transaction, and
-    /// leaves nothing behind unless it gives kOk and the connection has not failed. It may be done
-    /// twice.
+    /// Runs `work`, which gets the connection and returns a StoreStatus, in one transaction that
+    /// leaves nothing behind unless it returns kOk and the connection has not failed. `work` may
+    /// run twice.
     template <class Work>
     [[nodiscard]] StoreStatus read(Work work) noexcept {
         return transact(Access::kRead, work);
     }
-    /// With kOk it is synced. Gives up to queue for others `queue_ms` after the call, or as the
-    /// options say.
+    /// Runs `work` and writes; with kOk it is synced. Stops queueing for others `queue_ms` after
+    /// the call, or as the options say.
     template <class Work>
     [[nodiscard]] StoreStatus write(Work work, std::int64_t queue_ms = -1) noexcept {
         queue_ms_ = queue_ms < 0 ? options_.queue_ms : queue_ms;
@@ -58,26 +58,27 @@ class SpoolDatabase {
         return status;
     }
 
-    /// In a `work`: the pages in use and the WAL. A `work` that finds too much of it gives kFull;
-    /// it is done again when room could be made.
+    /// Size of the pages in use and the WAL, within a `work`. A `work` that finds it too large
+    /// returns kFull; it is run again when room could be made.
     [[nodiscard]] std::uint64_t used_bytes() noexcept;
     [[nodiscard]] std::uint64_t wal_bytes() const noexcept { return files_.wal_bytes(); }
-    /// Copies all of the WAL into the database and gives its room back; what is left of it when a
-    /// reader is in the way is `held_bytes`.
+    /// Copies the whole WAL into the database and frees its room; `held_bytes` is the rest of it
+    /// when a reader is in the way.
     [[nodiscard]] StoreStatus empty_wal(std::uint64_t& held_bytes) noexcept;
 
-    /// In a `work`: the clock of the times in the database.
+    /// Clock of the times in the database, within a `work`.
     [[nodiscard]] const KeptClock& clock() const noexcept { return clock_; }
 
-    /// Gives `status` with a reason, which is what the spool's path does: `"/path" ...`.
+    /// Returns `status`, and sets the reason: `reason` is a predicate of the spool's path, `"/path"
+    /// ...`.
     StoreStatus refuse(StoreStatus status, std::string_view reason) noexcept;
     [[nodiscard]] std::string_view error() const noexcept { return error_; }
-    /// What was set aside since the last call, for the log; mostly empty.
+    /// News since the last call, for the log: databases that were set aside; mostly empty.
     [[nodiscard]] std::string take_notice() noexcept { return std::exchange(notice_, {}); }
 
   private:
     enum class Access { kRead, kWrite };
-    /// What failed: only reading is harmless.
+    /// Kind of access that failed: only reading is harmless.
     enum class Doing { kReading, kWriting, kCheckpoint };
 
     template <class Work>
@@ -102,7 +103,7 @@ class SpoolDatabase {
     StoreStatus checkpoint() noexcept;
     StoreStatus make_room(int mode) noexcept;
 
-    // Under the lock:
+    // Called under the lock:
     StoreStatus lock() noexcept;
     StoreStatus repair() noexcept;
     StoreStatus open() noexcept;
@@ -120,7 +121,7 @@ class SpoolDatabase {
     void close_replaced() noexcept;
     void note(std::string_view what) noexcept;
 
-    /// For the locks of other programs.
+    /// Sets the deadline for the locks of other programs.
     void wait_from_now() noexcept;
     [[nodiscard]] bool is_sound() const noexcept;
     [[nodiscard]] bool was_replaced() const noexcept;
@@ -131,15 +132,15 @@ class SpoolDatabase {
     SpoolFiles files_;
     Connection connection_;
     KeptClock clock_;
-    FileIdentity identity_;  ///< of the file that is open
-    int checkpointed_ = 0;   ///< frames of the WAL
+    FileIdentity identity_;  ///< file that is open
+    int checkpointed_ = 0;   ///< frames of the WAL that were copied
     bool is_taking_over_ = false;
-    bool began_anew_ = false;  ///< the file that was found damaged is no longer there
-    bool made_room_ = false;   ///< on a disk that was found full
-    bool lost_lock_ = false;   ///< before it could commit
+    bool began_anew_ = false;  ///< the damaged file is no longer there
+    bool made_room_ = false;   ///< on a disk that was full
+    bool lost_lock_ = false;   ///< lost before the commit
     std::int64_t queue_ms_;
-    bool owes_mark_ = false;     ///< of a failed sync: it could not be put yet
-    std::int64_t next_id_ = 0;   ///< of an event that is being written; 0: none is
+    bool owes_mark_ = false;     ///< a failed sync has no mark yet: it could not be put
+    std::int64_t next_id_ = 0;   ///< id of an event that is being written; 0: none is
     int failed_recoveries_ = 0;  ///< in a row
     Deadline failing_since_;
     std::string error_;

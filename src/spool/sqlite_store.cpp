@@ -27,9 +27,9 @@ constexpr char kEvent[] =
 constexpr char kNotTaken[] =
     "UPDATE event SET attempts = attempts + 1, tried_ms = ?2, last_error = ?3,"
     " refusal = CASE WHEN ?4 THEN ?3 ELSE refusal END WHERE event_id = ?1";
-/// What could not become a dead letter is tried again then.
+/// Wait of an event that could not become a dead letter, before it is tried again.
 constexpr UnixMs kUntilRoomMs = 60'000;
-/// So many tries of an event are kept.
+/// Number of tries of an event that are kept.
 constexpr std::int64_t kMostAttempts = 10;
 constexpr char kAttempt[] =
     "INSERT INTO attempt (event_id, tried_ms, http_status, reason)"
@@ -43,9 +43,9 @@ constexpr char kHold[] =
 constexpr char kCounters[] = "SELECT waiting, dead FROM counter";
 constexpr char kOldest[] = "SELECT min(accepted_ms) FROM event";
 
-/// Less than this is no trouble.
+/// Size from which a WAL is reported.
 constexpr std::uint64_t kLongWalBytes = 64 * 1024 * 1024;
-/// How often somebody looks whether a reader keeps it.
+/// Interval of checks whether a reader keeps the WAL.
 constexpr UnixMs kWalLookMs = 60'000;
 
 std::int64_t target_of(Connection& connection, const NewEvent& event) noexcept {
@@ -72,7 +72,7 @@ Appended add(Connection& connection, const KeptClock& clock, const NewEvent& eve
     return appended;
 }
 
-/// Adds their events, all of which are of one target.
+/// Adds the events of `alerts`, all of which are of one target.
 void fetch(Connection& connection, const KeptClock& clock, std::int64_t target_id,
            const std::vector<DueAlert>& alerts, std::vector<DueEvent>& due) noexcept {
     DueEvent event;
@@ -105,7 +105,7 @@ void fetch(Connection& connection, const KeptClock& clock, std::int64_t target_i
     }
 }
 
-/// A try that ended without a yes.
+/// Notes a try that ended without a yes.
 void note_attempt(Connection& connection, const KeptClock& clock,
                   const Settlement& settlement) noexcept {
     const UnixMs tried_ms = clock.to_kept(settlement.settled_ms);
@@ -117,7 +117,7 @@ void note_attempt(Connection& connection, const KeptClock& clock,
     connection.run(kForgetAttempts, settlement.event_id, kMostAttempts);
 }
 
-/// False when it should have become a dead letter, and waits for there to be room for one.
+/// False when it should have become a dead letter, and waits for room.
 bool settle_one(Connection& connection, const KeptClock& clock, const Limits& limits,
                 const Settlement& settlement) noexcept {
     const UnixMs settled_ms = clock.to_kept(settlement.settled_ms);
@@ -157,7 +157,8 @@ SqliteStore::SqliteStore(SqliteStoreOptions options, bool may_set_aside) noexcep
 
 StoreStatus SqliteStore::append(const std::vector<NewEvent>& events,
                                 std::vector<Appended>& appended) noexcept {
-    // Less what the oldest has queued for already, but enough for all others to come once.
+    // Less the time that the oldest event has queued already, but at least enough for all others to
+    // come once.
     UnixMs accepted_ms = options_.clock.now_ms();
     for (const NewEvent& event : events) {
         accepted_ms = std::min(accepted_ms, event.accepted_ms);

@@ -1,5 +1,5 @@
-// Events that wait in a SQLite database: see schema.cpp for what is in it, and spool_database.hpp
-// for what happens to it.
+// Store of events in a SQLite database: for its tables see schema.cpp, for the handling of its file
+// spool_database.hpp.
 #pragma once
 
 #include <memory>
@@ -17,8 +17,8 @@ struct SqliteStoreOptions {
     std::uint64_t max_size_bytes = std::uint64_t{1} << 30;
     std::int64_t max_age_ms = std::int64_t{24} * 60 * 60 * 1000;
     std::int64_t dead_age_ms = std::int64_t{30} * 24 * 60 * 60 * 1000;
-    std::int64_t busy_ms = 150;  ///< how long to wait for the locks of other programs
-    /// How long to queue behind other stores of the same database; an event since it was accepted.
+    std::int64_t busy_ms = 150;  ///< wait for the locks of other programs
+    /// Time to queue behind other stores of the same database; for an event since it was accepted.
     std::int64_t queue_ms = 10'000;
     const char* vfs = nullptr;  ///< SQLite's by that name, for tests
     SpoolClock clock{};         ///< of all times that the store is given and gives
@@ -27,8 +27,8 @@ struct SqliteStoreOptions {
 /// Opens nothing before its first call, and must not be carried over a fork() after that.
 class SqliteStore final : public EventStore {
   public:
-    /// Only the deliverer's may set a database aside and begin a new one; the others leave a mark
-    /// for it and follow.
+    /// Only the deliverer's store may set a database aside and begin a new one; the others leave a
+    /// mark for it and follow.
     SqliteStore(SqliteStoreOptions options, bool may_set_aside) noexcept;
 
     [[nodiscard]] StoreStatus append(const std::vector<NewEvent>& events,
@@ -57,7 +57,7 @@ class SqliteStore final : public EventStore {
     SpoolDatabase database_;
     std::vector<std::int64_t> postponed_;
     UnixMs next_wal_look_ms_ = 0;
-    UnixMs looked_ms_ = 0;  ///< for events of workers of 1.0.0, by the clock of the database
+    UnixMs looked_ms_ = 0;  ///< last look for events of workers of 1.0.0, by the database's clock
 };
 
 class SqliteStoreFactory final : public StoreFactory {
