@@ -36,11 +36,15 @@ ok(!$passed, 'without an address of Flashduty nginx does not start');
 like($output, qr/host not found in upstream "$unknown:443"/, 'and says so');
 
 # A port in the URL.
-my $ported = $t->{conf};
-Example::replace(\$ported, 'https://api.flashcat.cloud/', 'https://api.flashcat.cloud:443/');
-$t->write_file('nginx.conf', $t->configuration(conf => $ported))->reload;
-is($t->post('/blueking', payload('trigger_host_cpu'))->verdict, '502 failed', 'with a port in the URL');
-like($t->error_log, qr/no resolver defined to resolve api\.flashcat\.cloud/, 'nginx does not take the upstream block');
+SKIP: {
+    skip 'Angie would ask for the real address: it has a resolver of its own', 2 if $t->build =~ /^Angie version/m;
+
+    my $ported = $t->{conf};
+    Example::replace(\$ported, 'https://api.flashcat.cloud/', 'https://api.flashcat.cloud:443/');
+    $t->write_file('nginx.conf', $t->configuration(conf => $ported))->reload;
+    is($t->post('/blueking', payload('trigger_host_cpu'))->verdict, '502 failed', 'with a port in the URL');
+    like($t->error_log, qr/no resolver defined to resolve api\.flashcat\.cloud/, 'nginx does not take the upstream block');
+}
 
 # An upstream block of another name.
 my $renamed = $t->{conf};

@@ -80,8 +80,10 @@ server {
 }
 EOC
 chmod 0400, "$FOLDER/conf/integration.key";
-must('chown', '-R', '33:33', "$FOLDER/conf", "$FOLDER/spool");
-chmod 0700, "$FOLDER/spool";
+must('chown', '-R', '33:33', "$FOLDER/conf");
+# As Kubernetes hands out a volume with fsGroup.
+must('chown', '0:33', "$FOLDER/spool");
+chmod 02770, "$FOLDER/spool" or die "cannot chmod $FOLDER/spool: $!\n";
 
 # As Kubernetes would run it, on the machine's own network.
 $runtime->{root}{readonly}              = JSON::PP::true;

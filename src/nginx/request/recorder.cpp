@@ -73,8 +73,9 @@ PushFact fact_of(const Delivery& delivery, ngx_http_request_t* sr) noexcept {
     if (delivery.push.is_timed_out || (!has_status && status == NGX_HTTP_GATEWAY_TIME_OUT)) {
         fact.failure = PushFailure::kTimeout;
     } else if (!has_status) {
-        const bool is_connected =
-            upstream->state != nullptr && upstream->state->connect_time != kNever;
+        // connect_time is set too when a connection that was begun is refused.
+        const bool is_connected = upstream->state != nullptr &&
+                                  upstream->state->connect_time != kNever && upstream->request_sent;
         fact.failure = is_connected ? PushFailure::kUnreadable : PushFailure::kConnect;
     } else if (delivery.push.end.whole &&
                !(is_good && delivery.push.verdict == Verdict::kTransient)) {
