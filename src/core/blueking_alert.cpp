@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint64_t kMaxEpochSeconds = 253402300799;  // 9999-12-31 23:59:59
 
-/// The dimensions that say what an alert is about, the most telling one first.
+/// Dimensions that name an alert's subject, the most telling one first.
 constexpr std::string_view kResourceDimensions[] = {
     "pod_name",
     "pod",
@@ -49,7 +49,7 @@ std::string_view first_not_empty(std::string_view a, std::string_view b) noexcep
     return is_blank(a) ? b : a;
 }
 
-/// Something by a name, the `order`-th of its kind.
+/// Something with a name, the `order`-th of its kind.
 struct Entry {
     std::string_view key;
     std::size_t order;
@@ -64,7 +64,7 @@ class KeyIndex {
     KeyIndex(Arena& arena, const Entry* entries, std::size_t count) noexcept
         : arena_(arena), entries_(entries), count_(count) {}
 
-    /// The first entry of that key, nullptr when there is none.
+    /// First entry with that key; nullptr when there is none.
     [[nodiscard]] const Entry* find(std::string_view key) noexcept {
         const Entry* end = entries_ + count_;
         if (count_ <= kFew) {
@@ -113,7 +113,7 @@ struct Entries {
     }
 };
 
-/// Room for an entry for each part of `container`; none when it is nullptr or empty.
+/// Makes room for an entry for each part of `container`; none when it is nullptr or empty.
 Entries room_for(Arena& arena, const JsonValue* container) noexcept {
     Entries entries;
     if (container != nullptr && container->count != 0) {
@@ -135,7 +135,8 @@ std::string_view utc(Arena& arena, std::string_view text) noexcept {
     return concat(arena, text, std::string_view(" UTC"));
 }
 
-/// An exponent, `+3`; one beyond all that a number has digits stays within the bounds of the type.
+/// Exponent, such as `+3`; a larger one than any number has digits stays within the bounds of the
+/// type.
 std::int64_t exponent_of(std::string_view text) noexcept {
     constexpr std::int64_t kBeyondAll = std::int64_t{1} << 62;
     if (!text.empty() && text.front() == '+') {
@@ -149,8 +150,8 @@ std::int64_t exponent_of(std::string_view text) noexcept {
     return std::clamp(exponent, -kBeyondAll, kBeyondAll);
 }
 
-/// The whole seconds of a number that lies within the years that have four digits. Digit by digit,
-/// for std::from_chars has no double before GCC 11 and libc++ 20.
+/// Whole seconds of a number within the years that have four digits. Read digit by digit:
+/// std::from_chars has no double before GCC 11 and libc++ 20.
 bool parse_epoch_seconds(std::string_view number, std::time_t& time) noexcept {
     if (number.empty() || !is_digit(number.back())) {
         return false;  // NaN, Infinity
@@ -201,7 +202,7 @@ std::string_view time_of(Arena& arena, const JsonValue* value) noexcept {
 
 // ---------------------------------------------------------------- level
 
-/// 1, 2 or 3 for `1`, `"1"`, `1.0`, `" 01 "` and so on; else 0.
+/// Level 1, 2 or 3 of `1`, `"1"`, `1.0`, `" 01 "` and so on; else 0.
 unsigned level_number(std::string_view text) noexcept {
     text = trim(text);
     const std::size_t dot = text.find('.');
@@ -220,7 +221,7 @@ unsigned level_number(std::string_view text) noexcept {
 
 // ---------------------------------------------------------------- metrics
 
-/// The distinct texts of one member over the objects in `item_list`, joined by commas.
+/// Distinct texts of one member over the objects in `item_list`, joined by commas.
 std::string_view distinct(Arena& arena, const JsonValue* item_list, std::string_view name,
                           std::string_view* first) noexcept {
     Entries all =
@@ -252,7 +253,7 @@ std::string_view distinct(Arena& arena, const JsonValue* item_list, std::string_
     return join(arena, texts, count, ",");
 }
 
-/// The first element that is not empty; the text itself when it is no array.
+/// First element that is not empty; the text itself when it is no array.
 std::string_view first_element(Arena& arena, const JsonValue* value) noexcept {
     if (value == nullptr || !value->is_array()) {
         return text_of(arena, value);
@@ -268,7 +269,7 @@ std::string_view first_element(Arena& arena, const JsonValue* value) noexcept {
 
 // ---------------------------------------------------------------- dimensions
 
-/// The names of the instances in a topology path, `/` between them; empty when it is none.
+/// Names of the instances in a topology path, `/` between them; empty when it is none.
 std::string_view instance_path(Arena& arena, const JsonValue& path) noexcept {
     std::string_view* names = arena.make_array<std::string_view>(path.count);
     if (names == nullptr) {
@@ -285,7 +286,7 @@ std::string_view instance_path(Arena& arena, const JsonValue& path) noexcept {
     return join(arena, names, count, "/");
 }
 
-/// The text that `display_value` gives, empty when it gives none.
+/// Text of `display_value`; empty when it has none.
 std::string_view displayed(Arena& arena, const JsonValue* display_value) noexcept {
     if (!is_present(display_value) || display_value->is_object()) {
         return {};
@@ -299,7 +300,7 @@ Dimension dimension_of(Arena& arena, std::string_view key, const JsonValue* valu
     dimension.key = key;
     dimension.label_name = label_name(arena, key);
     dimension.value = text_of(arena, value);
-    // The translation of an uptime check's error code is the answer that it expects.
+    // An uptime check's error code is translated to the answer that the check expects.
     dimension.text =
         dimension.label_name == "error_code" ? std::string_view{} : displayed(arena, display_value);
     dimension.text = first_not_empty(dimension.text, dimension.value);
@@ -314,8 +315,8 @@ const JsonValue* dimensions_of(const BlueKingMessage& message) noexcept {
     return dimensions != nullptr && dimensions->is_object() ? dimensions : nullptr;
 }
 
-/// The dimensions in the order of the labels: those that `agg_dimensions` names first, in its
-/// order, then the others as they came.
+/// Dimensions in the order of the labels: those that `agg_dimensions` names first, in its order,
+/// then the others as they came.
 Entries in_label_order(Arena& arena, const JsonValue* dimensions,
                        const JsonValue* agg_dimensions) noexcept {
     Entries names = room_for(
@@ -334,7 +335,7 @@ Entries in_label_order(Arena& arena, const JsonValue* dimensions,
     for (const JsonValue* part = dimensions->first; part != nullptr; part = part->next) {
         const Entry* name = index.find(without_tags(part->key));
         ordered.add(part->key, part);
-        // By rank first, those without a name behind all ranks, then by place.
+        // Sorts by rank, those without a name behind all ranks, then by place.
         Entry& added = ordered.list[ordered.count - 1];
         const std::size_t rank = name != nullptr ? name->order : names.count;
         added.order += rank * dimensions->count;
@@ -416,7 +417,7 @@ std::string_view resource_of(const BlueKingAlert& alert) noexcept {
 
 // ---------------------------------------------------------------- description
 
-/// What the anomaly of the alert's level says, else the first anomaly that says something.
+/// Message of the anomaly of the alert's level, else of the first anomaly that has one.
 std::string_view anomaly_message(Arena& arena, const JsonValue* anomaly, unsigned level) noexcept {
     if (anomaly == nullptr || !anomaly->is_object()) {
         return {};
@@ -444,7 +445,7 @@ bool is_alert_info(const BlueKingMessage& message) noexcept {
            (message[Field::kStatus] != nullptr || message[Field::kSeverity] != nullptr);
 }
 
-/// Where a text of the alert comes from in each of the two forms.
+/// Source of a text of the alert in each of the two forms.
 struct TextSource {
     std::string_view BlueKingAlert::*text;
     Field callback_message;

@@ -1,4 +1,4 @@
-// A JSON value that was kept: a small tree in an arena, its strings repaired.
+// JSON value that was kept: a small tree in an arena, its strings repaired.
 #pragma once
 
 #include <cstddef>
@@ -24,15 +24,15 @@ struct JsonValue {
     [[nodiscard]] bool is_array() const noexcept { return kind == Kind::kArray; }
     [[nodiscard]] bool is_container() const noexcept { return is_object() || is_array(); }
 
-    /// The first member of that name; nullptr when there is none or this is no object.
+    /// First member with that name; nullptr when there is none or this is no object.
     [[nodiscard]] const JsonValue* member(std::string_view name) const noexcept;
 
     /// Adds `value` as the last element or member.
     void append(JsonValue* value) noexcept;
 };
 
-/// The text of a value as docs/translation.md defines it under "Words": a scalar as it is, an array
-/// of scalars joined by commas without the empty ones, all else as compact JSON. nullptr: empty.
+/// Text of a value as docs/translation.md defines it under "Words": a scalar as it is, an array of
+/// scalars joined by commas without the empty ones, all else as compact JSON. nullptr: empty.
 [[nodiscard]] std::string_view text_of(Arena& arena, const JsonValue* value) noexcept;
 
 }  // namespace flashduty

@@ -16,16 +16,16 @@ constexpr int hex_digit(char c) noexcept {
     return is_digit(c) ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-/// Escapes of escapes are looked into so far; nobody escapes a URL that often.
+/// Most escapes of escapes that are looked into; nobody escapes a URL that often.
 constexpr unsigned kDeepestEscape = 6;
 
-/// The place of the first character that `is_it`; the size of `text` when there is none.
+/// Place of the first character that `is_it`; the size of `text` when there is none.
 template <class IsIt>
 std::size_t find_if(std::string_view text, IsIt is_it) noexcept {
     return static_cast<std::size_t>(std::find_if(text.begin(), text.end(), is_it) - text.begin());
 }
 
-/// One character of a URL, unescaped; `url` is cut to what follows it.
+/// Takes one character of a URL, unescaped; `url` is cut to what follows it.
 char take_character(std::string_view& url) noexcept {
     const bool is_escape =
         url[0] == '%' && url.size() > 2 && hex_digit(url[1]) >= 0 && hex_digit(url[2]) >= 0;
@@ -35,7 +35,7 @@ char take_character(std::string_view& url) noexcept {
     return c;
 }
 
-/// Unescaped until nothing is left to unescape.
+/// Unescapes until nothing is left to unescape.
 std::string_view unescape(Arena& arena, std::string_view text) noexcept {
     char* const to = static_cast<char*>(arena.allocate(text.size()));
     if (to == nullptr) {
@@ -46,7 +46,7 @@ std::string_view unescape(Arena& arena, std::string_view text) noexcept {
         before = size;
         size = 0;
         for (std::string_view rest(to, before); !rest.empty();) {
-            const char c = take_character(rest);  // what is written lies behind what is read
+            const char c = take_character(rest);  // writes never overtake reads
             to[size++] = c;
         }
     }
@@ -63,8 +63,8 @@ bool is_key_name(std::string_view name) noexcept {
 
 enum class Match { kNone, kWhole, kEndOfText };
 
-/// Takes `c` from the start of `text`, as it is or URL-escaped, each character of an escape in any
-/// way again.
+/// Takes `c` from the start of `text`, plain or URL-escaped, each character of an escape again in
+/// either way.
 Match take(std::string_view& text, char c, unsigned depth = 0) noexcept;
 
 /// Takes two hexadecimal digits, in letters of any case.
@@ -106,7 +106,7 @@ Match take(std::string_view& text, char c, unsigned depth) noexcept {
             found = byte;
             text = digits;
         }
-        // "%25" may be the percent sign that another escape begins with.
+        // A "%25" may be the percent sign that begins another escape.
         const bool is_done = byte == Match::kWhole && c != '%';
         const Match percent = is_done ? Match::kNone : take_digits(rest, '%', depth + 1);
         if (percent != Match::kWhole) {
@@ -155,7 +155,8 @@ std::string_view mask(Arena& arena, std::string_view text, std::string_view secr
     return to == nullptr ? shown : std::string_view(to, static_cast<std::size_t>(end - to));
 }
 
-/// The next argument of that name; `url` is cut to what follows it. False when there is none.
+/// Takes the next argument with that name; `url` is cut to what follows it. False when there is
+/// none.
 bool take_key_argument(std::string_view& url, std::string_view& value) noexcept {
     const auto begins_argument = [](char c) { return c == '?' || c == '&'; };
     const auto ends_argument = [](char c) { return c == '&' || c == '?' || c == '#' || c == ' '; };

@@ -23,7 +23,7 @@ constexpr bool is_label_character(char c) noexcept {
     return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z') || c == '_';
 }
 
-/// The bounds of the second byte and the length that a lead byte promises; length 0: no lead.
+/// Bounds of the second byte, and the length that a lead byte promises; length 0: no lead byte.
 struct Lead {
     unsigned char length, low, high;
 };
@@ -51,7 +51,7 @@ constexpr bool is_plain_three(std::string_view text, std::size_t at) noexcept {
            is_continuation(text[at + 1]) && is_continuation(text[at + 2]);
 }
 
-/// The bytes of the control character at the start of `text`, 0 when there is none.
+/// Size of the control character at the start of `text`; 0 when there is none.
 std::size_t control_size(std::string_view text) noexcept {
     const unsigned char c = static_cast<unsigned char>(text[0]);
     if (c < 0x20 || c == 0x7F) {
@@ -252,7 +252,7 @@ std::string_view collapse_spaces(Arena& arena, std::string_view text,
     for (i = 0; i < text.size() && size < room; i++) {
         if (!is_space(text[i])) {
             to[size++] = text[i];
-        } else if (!is_space(text[i + 1])) {  // trimmed: a space is never the last one
+        } else if (!is_space(text[i + 1])) {  // trimmed: the last character is no space
             to[size++] = ' ';
         }
     }

@@ -13,7 +13,7 @@ constexpr std::string_view kNamelessCheck = "BlueKing alert";
 
 // ---------------------------------------------------------------- event_status
 
-/// What says in `type`, or in an alert_info's `status`, that an alert is over.
+/// Values of `type`, or of an alert_info's `status`, of an alert that is over.
 constexpr std::string_view kOver[] = {"RECOVERY_NOTICE", "RECOVERY_PUSH", "CLOSED", "CLOSE_PUSH",
                                       "RECOVERED"};
 
@@ -24,7 +24,7 @@ struct LevelWord {
     std::string_view status;
 };
 
-/// In this order; only looked at when the level is no number.
+/// Looked for in this order, and only when the level is no number.
 constexpr LevelWord kLevelWords[] = {
     {"致命", "Critical"}, {"Fatal", "Critical"},  {"Emergency", "Critical"},
     {"预警", "Warning"},  {"Warning", "Warning"}, {"提醒", "Info"},
@@ -52,7 +52,7 @@ std::string_view event_status(const BlueKingAlert& alert) noexcept {
 
 // ---------------------------------------------------------------- alert_key
 
-/// A dimension's `key=value`, compared byte by byte without being put together.
+/// Compares the dimensions' `key=value` byte by byte, without putting it together.
 bool is_line_before(const Dimension& a, const Dimension& b) noexcept {
     const auto byte = [](const Dimension& line, std::size_t i) noexcept {
         const std::size_t at = i - line.key.size();
@@ -69,8 +69,8 @@ bool is_line_before(const Dimension& a, const Dimension& b) noexcept {
     return i == common ? a_size < b_size : byte(a, i) < byte(b, i);
 }
 
-/// The digest of what identifies an alert that has no id: where it comes from and what it is
-/// about. Values, never their translations, so that a recovery finds its trigger.
+/// Digest of the identity of an alert without an id: its origin and its subject. Made of values,
+/// never their translations, so that a recovery finds its trigger.
 std::string_view identity(Arena& arena, const BlueKingAlert& alert) noexcept {
     const std::size_t count = alert.dimension_count;
     const Dimension** lines = arena.make_array<const Dimension*>(count);
@@ -112,8 +112,8 @@ bool take_prefix(std::string_view& text, std::string_view prefix) noexcept {
     return has;
 }
 
-/// `line` without what BlueKing puts before it to say how long it has been going on, because
-/// that changes with every repeat.
+/// `line` without BlueKing's prefix that says how long the alert has been going on: it changes with
+/// every repeat.
 std::string_view without_age(std::string_view line) noexcept {
     std::string_view rest = line;
     if (take_prefix(rest, "新告警, ") || take_prefix(rest, "New Alarm, ")) {
@@ -195,7 +195,7 @@ class LabelList {
         event_.labels[event_.label_count++] = {name, cut(arena_, text, kMaxLabelCharacters)};
     }
 
-    /// A dimension, under another name when its own is taken by another text.
+    /// Adds a dimension, under another name when its own is taken by another text.
     void add_dimension(std::string_view name, std::string_view text) noexcept {
         if (name.empty() || is_blank(text)) {
             return;
@@ -223,7 +223,7 @@ class LabelList {
         const std::string_view prefixed =
             concat(arena_, std::string_view("dimension_"), name).substr(0, kMaxName);
         if (event_.label_count == room_) {
-            return prefixed;  // it finds no room under any name
+            return prefixed;  // finds no room under any name
         }
         std::string_view free = prefixed;
         for (std::size_t number = 2; !arena_.failed() && find(free) != nullptr; number++) {

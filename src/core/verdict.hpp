@@ -84,8 +84,7 @@ class AnswerReader final : private JsonHandler {
     bool is_followed_ = false;
     bool in_string_ = false;
     bool is_cut_ = false;
-    bool is_bad_ =
-        false;  ///< a character that no string may hold, in a part that the reader is not shown
+    bool is_bad_ = false;  ///< illegal character of a string, in a part kept from the reader
     std::uint8_t escape_left_ = 0;  ///< bytes of an escape still to come
     std::size_t token_bytes_ = 0;
     // Bytes for the reader, given when they end between two tokens.

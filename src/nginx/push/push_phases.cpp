@@ -156,7 +156,7 @@ bool add_handler(ngx_http_core_main_conf_t& core, ngx_http_phases phase,
 bool install_push_phases(ngx_conf_t* cf) noexcept {
     auto& core = *static_cast<ngx_http_core_main_conf_t*>(
         ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
-    // What is registered later runs first: before nginx's own rewrite module.
+    // Registered last to run first: before nginx's own rewrite module.
     return add_handler(core, NGX_HTTP_SERVER_REWRITE_PHASE, skip_server_rules) &&
            add_handler(core, NGX_HTTP_PRECONTENT_PHASE, prepare_content) &&
            (main_conf(cf).spool == nullptr || watch_upstreams(cf));
