@@ -318,7 +318,7 @@ void a_message_is_read_once_and_a_wrapped_one_twice(void**) {
     assert_int_equal(readings(R"({"event":{"id":"a"},"current_value":NaN})"), 1);
 }
 
-/// What the event does not need must not be held: a large body takes little memory.
+/// Values that the event does not need must not be held: a large body takes little memory.
 void no_memory_is_kept_for_what_the_event_does_not_need(void**) {
     const auto blocks = [](std::string_view body) {
         HeapArena arena;

@@ -73,7 +73,7 @@ void it_is_whole_when_a_minute_has_passed(void**) {
     assert_true(budget.is_whole(kStart + 60'001));
 }
 
-/// Whether no more than `limit` of `left_ms` lie within any `length_ms`, both ends included.
+/// True when no more than `limit` of `left_ms` lie within any `length_ms`, both ends included.
 bool holds(const std::vector<UnixMs>& left_ms, std::size_t limit, UnixMs length_ms) {
     for (std::size_t i = limit; limit > 0 && i < left_ms.size(); i++) {
         if (left_ms[i] - left_ms[i - limit] <= length_ms) {
@@ -102,7 +102,7 @@ void whoever_spends_all_there_is_stays_within_any_second_and_minute(void**) {
         }
         assert_true(holds(left_ms, rate.per_second, 1'000));
         assert_true(holds(left_ms, rate.per_minute, 60'000));
-        // Nor is anything given away: four minutes and the first burst at least, but for waits.
+        // No push is given away: four minutes and the first burst at least, but for waits.
         assert_true(left_ms.size() >= 3 * std::min<std::size_t>(rate.per_minute, 60));
     }
 }

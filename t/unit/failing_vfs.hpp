@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-/// What goes wrong, in every file that is open.
+/// Faults of the disk, in every file that is open.
 struct DiskFaults {
     bool syncs_fail = false;
     bool writes_fail = false;
@@ -147,7 +147,7 @@ inline int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, i
 
 }  // namespace failing_vfs
 
-/// To be called once; the disk is a good one until `disk_faults` says something else.
+/// Call it once; the disk is a good one until `disk_faults` says otherwise.
 inline void register_failing_vfs() {
     static sqlite3_vfs vfs;
     vfs = *failing_vfs::real_vfs();

@@ -128,8 +128,8 @@ class Random {
     std::uint64_t state_;
 };
 
-/// One edge: its workers take events, its agent does what the machine says. Events are numbers, one
-/// after the other; what is wrong with their order shows where they arrive.
+/// An edge: its workers take events, its agent does the machine's work. Events are numbers, one
+/// after the other; an error in their order shows where they arrive.
 class Edge {
   public:
     explicit Edge(Random& random) : random_(random) {}
@@ -206,7 +206,7 @@ class Edge {
             may_push_ = may_push_ && owes_report_ && good_ < 5;
         } else {
             mode_.failed(now_ms_);
-            // As far as anybody can know.
+            // Away as far as anybody can know.
             away_since_ms_ = good_ > 0 ? now_ms_ : away_since_ms_;
             good_ = 0;
         }

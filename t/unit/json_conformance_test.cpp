@@ -13,7 +13,7 @@ JsonReading read_through(const Pieces& pieces, Stay stay) {
     return read_json(arena, pieces, stay, JsonConstants::kRead);
 }
 
-/// What is heard, or what is wrong and at which byte.
+/// Tokens that are heard, or the error and its byte.
 std::string outcome_of(const Pieces& pieces, Stay stay) {
     const JsonReading reading = read_through(pieces, stay);
     return reading.status == JsonStatus::kOk
@@ -33,7 +33,7 @@ void check_however_it_is_cut(std::string_view json, std::string_view expected) {
 
 const std::string kFiller(flashduty::kPieceBytes, 'x');
 
-/// With its first string or name made longer than a piece.
+/// Checks a text with its first string or name made longer than a piece.
 void check_with_a_long_string(std::string_view json, std::string_view expected) {
     std::string body(json);
     body.insert(body.find('"') + 1, kFiller);

@@ -70,8 +70,8 @@ struct JsonReading {
     Listener listener;
 };
 
-/// Fed as soon as there are whole tokens. Pieces that do not stay are gone with the call they were
-/// fed by.
+/// Feeds whole tokens as soon as there are any. Pieces that do not stay are gone after the call
+/// that fed them.
 inline JsonReading read_json(flashduty::Arena& arena, const Pieces& pieces, Stay stay,
                              flashduty::JsonConstants constants, Listener listener = {}) {
     using flashduty::JsonStatus;

@@ -18,7 +18,7 @@ void constants_are_refused_unless_they_are_asked_for(void**) {
     }
 }
 
-/// They are mended in a buffer that grows with the string, from the first of them on.
+/// Lone surrogates are repaired in a buffer that grows with the string, from the first of them on.
 void a_long_string_of_lone_surrogates_is_mended_as_a_short_one(void**) {
     constexpr std::size_t kTimes = 4000;
     const std::string units = R"(x\ud83d\ud83d\ude00\ude00\\漢\n)";
@@ -72,7 +72,7 @@ void what_is_skipped_is_still_read(void**) {
     }
 }
 
-/// What is heard from a lasting piece need not be copied.
+/// Texts from a lasting piece need not be copied.
 void what_is_told_of_a_lasting_piece_lasts(void**) {
     constexpr std::string_view kJson = R"({"key":"text","n":12})";
     HeapArena arena;
@@ -82,7 +82,7 @@ void what_is_told_of_a_lasting_piece_lasts(void**) {
         read_json(arena, {kJson}, Stay::kPassing, JsonConstants::kRead).listener.all_lasting);
 }
 
-/// Wherever the part ends that yajl is shown at a time.
+/// The part that yajl is shown at a time may end anywhere.
 void all_is_heard_however_much_there_is(void**) {
     struct Unit {
         const char* json;

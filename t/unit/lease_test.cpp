@@ -25,7 +25,7 @@ void assert_call(const LeaseCall& call, Kind kind) {
     assert_int_equal(static_cast<int>(call.kind), static_cast<int>(kind));
 }
 
-/// One call from its start to its end, which is known.
+/// Makes a call from its start to its end, which is known.
 void ask(Lease& lease, Kind kind, LeaseAnswer answer, const LeaseRow& row, SteadyMs start_ms,
          SteadyMs end_ms) {
     assert_call(lease.call(start_ms), kind);
@@ -50,7 +50,7 @@ Lease a_leader() {
 
 void a_row_that_stands_still_is_taken_after_five_seconds(void**) {
     Lease lease(kTimes, kEdge, kAgent);
-    // What counts is the end of the call that first showed it.
+    // The end of the call that first showed the row counts.
     ask(lease, Kind::kLook, LeaseAnswer::kDone, kOfAnother, 1'000, 1'300);
     assert_true(look_until_it_may_be_taken(lease, kOfAnother, 1'300) >= 6'300);
     assert_true(lease.next_call_ms() == Lease::kNoCall);
@@ -105,7 +105,7 @@ void a_beat_of_which_nothing_is_known_grants_nothing_and_is_made_again(void**) {
     ask(lease, Kind::kBeat, LeaseAnswer::kUnknown, {}, 101'000, 101'500);
     assert_int_equal(lease.valid_until_ms(), 104'000);
     assert_int_equal(lease.next_call_ms(), 101'600);
-    // One that nobody has taken the term from may go on, be it late.
+    // A leader may go on, even late, as long as nobody has taken the term.
     ask(lease, Kind::kBeat, LeaseAnswer::kUnknown, {}, 101'600, 108'000);
     assert_false(lease.is_valid(108'000));
     ask(lease, Kind::kBeat, LeaseAnswer::kDone, {6, 3, kEdge, kAgent}, 108'100, 108'110);

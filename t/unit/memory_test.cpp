@@ -6,7 +6,7 @@ using flashduty::kPieceBytes;
 namespace {
 
 constexpr std::size_t kBodyBytes = 2 << 20;
-/// What a request may take: four times its body and a megabyte.
+/// Limit for a request: four times its body and a megabyte.
 constexpr std::size_t kMostBytes = 4 * kBodyBytes + (1 << 20);
 
 /// `begin`, `unit` again and again, `end`: about kBodyBytes.
@@ -139,7 +139,7 @@ const std::vector<Row> kRows = {
      kEvent},
 };
 
-/// From nginx's memory, and as read from its file.
+/// Read from nginx's memory, and from its file.
 void a_body_is_read_within_its_memory(void** state) {
     const Row& row = row_of<Row>(state);
     for (const Stay stay : {Stay::kLasting, Stay::kPassing}) {
@@ -154,7 +154,7 @@ void a_body_is_read_within_its_memory(void** state) {
     }
 }
 
-/// What ends a piece: within a string, an escape, a name, a number.
+/// A piece may end within a string, an escape, a name, a number.
 void a_long_body_says_the_same_however_it_lies(void**) {
     const std::string unit =
         R"({"k\u4e2d\n":"v\"\\\ud83d\ude00 漢","n":-1.25e+3,"t":[true,null]},)";

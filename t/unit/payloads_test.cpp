@@ -39,7 +39,7 @@ void gives_its_event(void** state) {
     assert_text(event_of({payload.body}, Stay::kPassing), payload.expected);
 }
 
-/// Beyond this, reading as often or in as small pieces as below would take minutes.
+/// Size above which reading as often or in as small pieces as below would take minutes.
 constexpr std::size_t kLargeBytes = 8 * 1024;
 
 bool is_large(const Payload& payload) { return payload.body.size() > kLargeBytes; }
@@ -84,7 +84,7 @@ const std::vector<Payload>& payloads() {
 
 void there_are_bodies_on_record(void**) { assert_true(payloads().size() >= 30); }
 
-/// One alert has one key from its trigger to its end, whatever it is wrapped in.
+/// An alert keeps one key from its trigger to its end, whatever it is wrapped in.
 void all_forms_of_one_alert_have_one_key(void**) {
     std::size_t found = 0;
     for (const Payload& payload : payloads()) {

@@ -1,4 +1,4 @@
-// What nginx logs of a push that failed becomes a sentence.
+// nginx's log line about a failed push becomes a sentence.
 #include "push_trouble.hpp"
 
 #include "support.hpp"

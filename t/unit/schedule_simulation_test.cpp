@@ -147,7 +147,7 @@ class FakeStore {
         }
     }
 
-    /// How many keys wait.
+    /// Number of waiting keys.
     [[nodiscard]] std::size_t waiting(std::int64_t target_id) { return keys_[target_id].size(); }
     [[nodiscard]] std::size_t superseded() const { return superseded_; }
 
@@ -198,7 +198,7 @@ class FakeStore {
         return order;
     }
 
-    /// Those whose order begins with 0 or more.
+    /// Keys whose order begins with 0 or more.
     template <class By>
     Order of_held(const Search& search, By by) {
         Order order;
@@ -251,7 +251,7 @@ class FakeStore {
     std::size_t superseded_ = 0;
 };
 
-/// What Flashduty does with an event.
+/// Flashduty's way with an event.
 struct Reply {
     UnixMs after_ms = 50;
     Fate result = Fate::kDelivered;
@@ -272,7 +272,7 @@ struct Push {
     bool is_done = false;  ///< it waits no more
     UnixMs tried_ms = 0;   ///< before
 
-    /// Its target was away, or seemed to be.
+    /// True when its target was away, or seemed to be.
     [[nodiscard]] bool is_probe() const {
         return kind == Ask::Kind::kArrival || kind == Ask::Kind::kProbe;
     }
@@ -303,7 +303,7 @@ class Simulation {
         });
     }
 
-    /// The same as if it had come in earlier.
+    /// An event comes in, as if earlier.
     void append_old(UnixMs accepted_ms, std::int64_t target_id, std::int64_t alert_id, int rank) {
         ranks_[++event_id_] = rank;
         (void)store_.append({event_id_, alert_id, target_id, rank, accepted_ms});
@@ -327,7 +327,7 @@ class Simulation {
         while (true) {
             look();
             const UnixMs look_ms = schedule_.next_look_ms(now_ms_);
-            // What could be asked for now has been: else this would go round and round.
+            // All that can be asked for now has been: else this would go round and round.
             assert_true(look_ms > now_ms_);
             const UnixMs step_ms = steps_.empty() ? kNever : steps_.top().at_ms;
             if (std::min(look_ms, step_ms) > end_ms) {
@@ -349,7 +349,7 @@ class Simulation {
     [[nodiscard]] std::size_t waiting(std::int64_t target_id) { return store_.waiting(target_id); }
     [[nodiscard]] std::size_t superseded() const { return store_.superseded(); }
     [[nodiscard]] std::size_t asks() const { return asks_; }
-    /// How often time alone was the reason to look.
+    /// Number of looks for which time alone was the reason.
     [[nodiscard]] std::size_t looks() const { return looks_; }
     [[nodiscard]] Schedule& schedule() { return schedule_; }
 
@@ -406,7 +406,7 @@ class Simulation {
         }
     }
 
-    /// As a deliverer does: once a second as long as something waits.
+    /// Tends like a deliverer: once a second as long as something waits.
     void tend_later(std::int64_t target_id) {
         if (tended_.insert(target_id).second) {
             at(now_ms_ + kSecond, [this, target_id] {
@@ -668,7 +668,7 @@ void in_an_outage_of_six_hours_each_arrival_is_tried_and_few_others(void**) {
         constexpr UnixMs kFrom = kStart + kMinute;
         constexpr UnixMs kTo = kFrom + 6 * kHour;
         Simulation simulation({100, 1'000}, seed, away_between(kFrom, kTo));
-        // One every ten seconds before, during and after it.
+        // An alert every ten seconds before, during and after the outage.
         for (std::int64_t i = 0; i < 2'400; i++) {
             simulation.append_at(kStart + i * 10 * kSecond, 1, i + 1);
         }
@@ -688,7 +688,7 @@ void in_an_outage_of_six_hours_each_arrival_is_tried_and_few_others(void**) {
         const UnixMs back_ms = simulation.changes()[1].at_ms;
         longest_ms = std::max(longest_ms, back_ms - kTo);
         assert_true(tried.size() >= 2'155);
-        // What had waited is gone as soon as the budget allows.
+        // Events that had waited are gone as soon as the budget allows.
         const auto waited = static_cast<std::size_t>((back_ms - kFrom) / (10 * kSecond));
         std::size_t soon = 0;
         for (const Push& push : simulation.pushes()) {
@@ -734,7 +734,7 @@ void what_hangs_until_its_timeout_does_not_take_it_away_again(void**) {
     constexpr UnixMs kFrom = kStart + 2 * kSecond;
     constexpr UnixMs kTo = kFrom + 100;
     constexpr UnixMs kTimeout = kMinute;
-    // Of a moment's pushes most are never answered; one is at once: that it is unwell.
+    // Most of a moment's pushes are never answered; one answer comes at once: that it is unwell.
     int failures = 0;
     Simulation simulation(kOff, 1, [&failures](const Event&, UnixMs now_ms) {
         if (now_ms < kFrom || now_ms >= kTo) {
@@ -748,7 +748,7 @@ void what_hangs_until_its_timeout_does_not_take_it_away_again(void**) {
     simulation.run_until(kStart + kHour);
     assert_int_equal(simulation.changes().size(), 2);
     assert_int_equal(simulation.waiting(1), 0);
-    // Each hanging one is tried once more, soon after its timeout.
+    // Each push that hangs is tried once more, soon after its timeout.
     assert_true(last_end_ms(simulation.pushes()) < kTo + kTimeout + 2 * kSecond);
 }
 
@@ -786,7 +786,7 @@ void what_asks_for_a_wait_is_left_in_peace(void**) {
 
 // -------------------------------------------------------------------- no flood
 
-/// What cannot be digested: when it has come in, and what comes of a push of it.
+/// Events that cannot be digested: time of arrival, and the result of a push.
 struct PoisonRow {
     const char* says;
     std::int64_t keys;
@@ -940,7 +940,8 @@ void what_arrives_meanwhile_probes_at_once_but_once_a_second_at_most(void**) {
             soon += push.tried_ms == 0 && push.left_ms - push.event.accepted_ms <= kSecond + 10;
         }
         assert_true(soon >= 380);
-        // It is back with the first that arrives, and what failed meanwhile is not forgotten.
+        // The target is back with the first arrival, and events that failed meanwhile are not
+        // forgotten.
         assert_true(simulation.changes()[1].at_ms <= kWell + 1'700 + kSecond + 100);
         assert_int_equal(simulation.waiting(1), 0);
         UnixMs last_ms = 0;
@@ -1052,7 +1053,7 @@ void what_is_refused_beside_a_yes_is_final_and_each_is_tried_twice_at_most(void*
 }
 
 void where_only_refused_ones_wait_the_next_of_their_key_is_compared(void**) {
-    // Of a key alone the first events cannot be taken.
+    // Only one key waits, and its first events cannot be taken.
     Simulation simulation({100, 1'000}, 7, [](const Event& event, UnixMs) {
         return event.event_id <= 2 ? Reply{30, Fate::kRefused} : Reply{};
     });
@@ -1065,7 +1066,7 @@ void where_only_refused_ones_wait_the_next_of_their_key_is_compared(void**) {
 }
 
 void of_two_places_one_does_not_speak_for_the_other(void**) {
-    // One target, two keys: every tenth alert goes with the wrong one.
+    // One target, two integration keys: every tenth alert goes with the wrong one.
     Simulation simulation({100, 1'000}, 7, [](const Event& event, UnixMs) {
         return event.alert_id % 10 == 0 ? Reply{30, Fate::kRefused, 0, false, 2}
                                         : Reply{30, Fate::kDelivered, 0, false, 1};
@@ -1079,7 +1080,7 @@ void of_two_places_one_does_not_speak_for_the_other(void**) {
     simulation.run_until(kStart + 20 * kMinute);
     assert_int_equal(simulation.waiting(1), 100);
     assert_int_equal(simulation.schedule().targets()[0].refused, 100);
-    // Each once; then, when nothing else waits, one now and then.
+    // Each event once; then, when nothing else waits, one now and then.
     assert_true(simulation.pushes().size() < 1'000 + 15);
 }
 

@@ -37,7 +37,7 @@ std::size_t answer(Schedule& schedule, const Ask& ask, std::size_t found, UnixMs
     return schedule.answered(ask, found, held, now_ms);
 }
 
-/// One that knows that nothing of kTarget waits.
+/// A schedule that knows that nothing of kTarget waits.
 Schedule known(Rate rate, std::uint64_t seed) {
     Schedule schedule(rate, seed);
     schedule.wake(kTarget);
@@ -57,7 +57,7 @@ Ask only_ask(Schedule& schedule, UnixMs now_ms) {
     return asks[0];
 }
 
-/// The same, when nothing is held.
+/// Asks when nothing is held.
 Ask ask_past_held(Schedule& schedule, UnixMs now_ms) {
     const Ask ask = only_ask(schedule, now_ms);
     if (ask.kind != Ask::Kind::kHeld) {
@@ -730,7 +730,7 @@ void where_nothing_under_way_is_answered_what_arrives_need_not_wait_for_that(voi
     assert_true(ask.kind == Ask::Kind::kArrival && ask.search.kind == Search::Kind::kNewest);
     assert_true(end(schedule, 20, Fate::kDelivered, kStart + 1'050).change.kind == Kind::kNone);
     schedule.settled(kTarget, 20);
-    // What hangs says nothing any more.
+    // A push that hangs says nothing any more.
     assert_true(end(schedule, 1, Fate::kWaits, kStart + kMinute).change.kind == Kind::kNone);
     assert_false(is_away(schedule));
 }
@@ -759,7 +759,7 @@ void what_was_not_taken_is_tried_once_when_its_target_is_back(void**) {
     start_held(schedule, 1, kStart, kStart, 1);
     assert_true(end(schedule, 1, Fate::kDelivered, kStart + 5).change.kind == Kind::kNone);
     schedule.settled(kTarget, 1);
-    // That was no matter of the key: two others at once, then twice as many for each of these.
+    // The key was not at fault: two others at once, then twice as many for each of these.
     for (const std::size_t count : {2, 8, 8}) {
         // Behind what was not tried yet.
         const Ask plain = only_ask(schedule, kStart + 5);

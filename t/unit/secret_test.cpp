@@ -129,7 +129,7 @@ void check_cut(void** state) {
     assert_text(without_keys(arena, row.text, url, true), row.expected);
 }
 
-/// What is made to take long.
+/// A text made to take long.
 void a_text_full_of_percent_signs_is_looked_through(void**) {
     HeapArena arena;
     for (const char* unit : {"%", "%25", "%2", "%252", "%%25", "%25%32%35"}) {

@@ -219,7 +219,7 @@ void make_spool_of_1(const TempFolder& folder) {
     assert_text(in_shell(folder.spool(), text.str()), "wal");
 }
 
-/// As a worker of 1.0.0 does it, whose clock may be another one.
+/// Appends like a worker of 1.0.0, whose clock may be another one.
 void append_as_1(const std::string& spool, std::string_view key, UnixMs accepted_ms) {
     Shell shell(spool);
     const std::string text(key);
@@ -264,7 +264,7 @@ void a_new_one_can_be_used_by_1(void**) {
     in_shell(folder.spool(), "INSERT INTO target VALUES (101, '*:8080 gateway', '/flashduty')");
     pass(kHour);
     (void)process.tend();
-    // Its clock is wrong by a year, one way and the other.
+    // The clock of 1.0.0 is wrong by a year, one way and the other.
     append_as_1(folder.spool(), "a", kNow - 365 * kDay);
     append_as_1(folder.spool(), "b", kNow + 365 * kDay);
     append_as_1(folder.spool(), "c", kNow + kHour);

@@ -100,7 +100,7 @@ void nothing_is_taken_beyond_max_size_and_again_when_there_is_room(void**) {
 
 // ---------------------------------------------------------------- order
 
-/// What is held of all targets and due.
+/// Held events of all targets that are due.
 std::vector<DueEvent> held(SqliteStore& store, UnixMs now_ms) {
     Ids targets;
     std::vector<DueEvent> events;
@@ -254,7 +254,7 @@ void the_newest_untried_key_of_the_highest_rank_and_of_any(void**) {
     assert_text(keys_found(store, Search::Kind::kNewest, target, kNow), "info");
     deliver(store, due_of(store, "second"));
     deliver(store, due_of(store, "first"));
-    // One that has waited for so long ranks higher.
+    // An event that has waited for so long ranks higher.
     assert_text(keys_found(store, Search::Kind::kWorst, target, kNow), "old");
     const DueEvent info = due_of(store, "info");
     assert_text(keys_found(store, Search::Kind::kNewest, target, kNow, 1, {info.alert_id}), "old");
@@ -648,7 +648,7 @@ void no_dead_letter_is_deleted_within_an_hour_of_its_death(void**) {
     assert_int_equal(size_of(store).dead, dead - 1);
     assert_true((dead - 1) * 45'056 >= options.max_size_bytes / 2);
     assert_true((dead - 2) * 45'056 < options.max_size_bytes / 2);
-    // What should have died waits, whatever it should have died of.
+    // An event that should have died waits, whatever it should have died of.
     assert_int_equal(size_of(store).waiting, 1);
     assert_text(held_keys(store, kNow + kMinute - 1), "");
     assert_text(held_keys(store, kNow + kMinute), "a");
@@ -767,7 +767,7 @@ void what_is_delivered_supersedes_the_older_dead_letters_of_its_key(void**) {
         deliver(store, event);
     }
     assert_text(shell.run(later), "superseded");
-    // That holds while yet another one is on its way, too.
+    // A superseded one stays so while yet another event is on its way.
     append(store, {new_event("a")});
     assert_text(mark(folder, "reason = 'later'"), "");
     (void)expire(store, kNow, {due_of(store, "a").event_id});
@@ -788,7 +788,7 @@ void what_is_delivered_past_the_spool_supersedes_the_dead_letters_of_its_key(voi
                   kOk);
     assert_text(in_shell(folder.spool(), "SELECT alert_key, state FROM dead_letters ORDER BY 1"),
                 "a|superseded\nb|dead");
-    // One that dies later is not superseded by it.
+    // A newer event that dies later is not superseded by it.
     append(store, {event});
     refuse(store, due_of(store, "a"), "later");
     assert_text(in_shell(folder.spool(), "SELECT state FROM dead_letters WHERE reason = 'later'"),
@@ -802,7 +802,7 @@ void what_came_after_it_is_not_superseded_by_it(void**) {
     append(store, {event, new_event("a", "Warning", kNow + 2), new_event("a", "Ok", kNow + 3)});
     refuse(store, due_of(store, "a"), "older");
     refuse(store, due_of(store, "a"), "newer");
-    // It was delivered between the two, and the spool hears of that now.
+    // An event was delivered between the two, and the spool hears of it now.
     assert_status(store.supersede({{event.server, event.location, "a", kNow + 1}}), kOk);
     refuse(store, due_of(store, "a"), "newest");
     assert_text(

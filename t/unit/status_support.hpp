@@ -48,13 +48,13 @@ inline void refuse_at(flashduty::Stats& stats, const flashduty::TargetName& targ
                          {flashduty::Fate::kRefused, "title too long", alert_key, true}, now_ms);
 }
 
-/// Its brief form is `the spool is ill`.
+/// Begins trouble; its brief form is `the spool is ill`.
 inline bool trouble_begins(flashduty::Stats& stats, flashduty::SpoolUser user,
                            std::string_view reason, flashduty::StatusMs now_ms) {
     return flashduty::begin_trouble(stats, user, "the spool is ill", reason, now_ms);
 }
 
-/// What stands in `text` from `start` on, as long as `expected` is.
+/// Part of `text` from `start` on, as long as `expected` is.
 inline std::string from(const std::string& text, const std::string& start, std::size_t size_bytes) {
     const std::size_t at = text.find(start);
     return at == std::string::npos ? "no " + start : text.substr(at, size_bytes);

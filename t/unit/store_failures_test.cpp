@@ -119,7 +119,7 @@ void a_folder_in_its_place_is_not_set_aside(void**) {
     assert_status(append_one(store), kOk);
 }
 
-/// As an ordinary user, whom rights concern.
+/// Runs as an ordinary user, whom rights concern.
 void what_may_not_be_written_is_read_only_until_it_may(void**) {
     TempFolder folder;
     assert_true(in_process([&] {
@@ -305,7 +305,7 @@ void damage_that_shows_later_is_set_aside_by_the_deliverer(void**) {
     overwrite(folder.spool(), 4096 * 2, size - 4096 * 2);
     SqliteStore later(options_of(folder), false);
     assert_status(append_one(later), kCorrupt);
-    // Whoever of them looks at the damaged pages first: the deliverer's puts it aside, all go on.
+    // Any of them may look at the damaged pages first: the deliverer's puts it aside, all go on.
     (void)expire(deliverers, kNow);
     assert_status(append_one(later), kOk);
     assert_status(append_one(another), kOk);
@@ -314,7 +314,7 @@ void damage_that_shows_later_is_set_aside_by_the_deliverer(void**) {
     assert_true(!deliverers.take_notice().empty());
 }
 
-/// Each page in turn but the first, which says what all others are.
+/// Each page in turn but the first, which describes all others.
 void one_page_that_cannot_be_read_takes_only_what_lies_on_it(void**) {
     TempFolder folder;
     const std::string sound = folder.path() + "/sound.db";
@@ -340,7 +340,7 @@ void one_page_that_cannot_be_read_takes_only_what_lies_on_it(void**) {
         overwrite(folder.spool(), page * 4096, 4096);
         SqliteStore store(options_of(folder), true);
         for (int i = 0; i < 3; i++) {
-            // What is not looked at is not found damaged.
+            // Pages that are not looked at are not found damaged.
             (void)append_one(store, "new");
             (void)due_keys(store, kNow);
             Tended tended;
@@ -367,7 +367,7 @@ void one_page_that_cannot_be_read_takes_only_what_lies_on_it(void**) {
     print_message("# %zu of %zu pages were found damaged, most of 117 events saved of %zu\n", all,
                   pages, mostly);
     assert_true(all > pages / 3);
-    // All but those that say where others are.
+    // All pages but those that say where others are.
     assert_true(mostly >= all * 3 / 4);
 }
 
@@ -501,7 +501,7 @@ void a_lock_of_another_program_is_waited_for_by_one_at_a_time(void**) {
     assert_text(due_keys(first, kNow), "a b");
 }
 
-/// Each in a process of its own, on a disk whose syncs take a while.
+/// Runs each store in a process of its own, on a disk whose syncs take a while.
 void who_queues_is_served_in_turn(void**) {
     constexpr int kProcesses = 6, kCommits = 25;
     TempFolder folder;
@@ -632,7 +632,7 @@ void a_full_disk_takes_nothing_and_goes_on_when_there_is_room(void**) {
     assert_int_equal(folder.names_with(".unsynced").size(), 0);
 }
 
-/// Whether what was written is lost then, or there although it was not confirmed.
+/// Unsynced data may be lost then, or there although it was not confirmed.
 void after_a_failed_sync_nobody_confirms_before_a_good_one(void**) {
     for (const int fault : {0, 1, 2}) {
         const bool syncs_fail = fault < 2;
@@ -745,7 +745,7 @@ void a_checkpoint_that_fails_counts_as_a_failed_sync(void**) {
     assert_status(append_one(another, "b"), kOk);
     assert_text(due_keys(another, kNow), "a b");
     assert_text(in_shell(folder.spool(), "PRAGMA integrity_check"), "ok");
-    // Without those of the commit before that checkpoint, which was not confirmed.
+    // The events of the commit before that checkpoint are missing: it was not confirmed.
     assert_text(in_shell(folder.spool(), "SELECT count(*) FROM event JOIN body USING (event_id)"),
                 "41");
     assert_int_equal(size_of(store).waiting, 41);
@@ -790,7 +790,7 @@ void a_database_that_cannot_be_synced_is_set_aside_where_a_new_one_can(void**) {
     for (const std::string& name : folder.names_with(".unsynced-")) {
         aside = aside.empty() ? name : aside;
     }
-    // What could be written but not synced may be in it, too.
+    // Events that could be written but not synced may be in it, too.
     assert_text(waiting_keys(folder.path() + "/" + aside).substr(0, 3), "old");
     assert_true(deliverers.take_notice().find(aside) != std::string::npos);
 }
@@ -817,7 +817,7 @@ void a_failed_sync_is_not_forgotten_where_no_mark_can_be_left(void**) {
     TempFolder folder;
     SqliteStore store(failing_options(folder), false);
     assert_status(append_one(store, "a"), kOk);
-    // Where its mark would be.
+    // A folder stands where its mark would be.
     std::filesystem::create_directory(folder.spool() + ".unsynced");
     std::filesystem::create_directory(folder.spool() + ".unsynced/x");
     disk_faults.syncs_fail = true;
@@ -826,7 +826,7 @@ void a_failed_sync_is_not_forgotten_where_no_mark_can_be_left(void**) {
     assert_status(append_one(store), kFailed);
     assert_int_equal(folder.names_with(".unsynced").size(), 1);
     disk_faults.syncs_fail = false;
-    // What others have confirmed meanwhile stays.
+    // Events that others have confirmed meanwhile stay.
     assert_status(append_one(store, "b"), kOk);
     assert_true(due_keys(store, kNow).find("b") != std::string::npos);
 }

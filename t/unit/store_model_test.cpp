@@ -12,7 +12,7 @@ namespace {
 constexpr UnixMs kMaxAge = 30 * kMinute;
 constexpr UnixMs kDeadAge = 2 * kHour;
 constexpr std::int64_t kMaxBytes = 400'000;
-/// How time goes by, and how long a key has to wait: from time to time to the millisecond.
+/// Steps of time, and waits of keys; now and then exact to the millisecond.
 constexpr UnixMs kSteps[] = {1, kSecond, kMinute, kMinute, 10 * kMinute, 29 * kMinute, 2 * kHour};
 constexpr const char* kStatuses[] = {"Critical", "Warning", "Info", "Ok"};
 
@@ -92,7 +92,7 @@ struct Model {
     }
 };
 
-/// One that is on its way.
+/// An event on its way.
 struct Leaving {
     std::int64_t event_id;
     std::int64_t alert_id;
@@ -179,8 +179,8 @@ class Sequence {
                            [&](const Leaving& one) { return one.key == key; });
     }
 
-    /// Those of a location that may be found, in the order of what `by` gives; none where it gives
-    /// a negative first.
+    /// Keys of a location that may be found, in the order of what `by` gives; a negative first
+    /// number leaves a key out.
     template <class By>
     Ids expected(const std::string& location, std::size_t most, By by) const {
         std::vector<std::pair<std::tuple<int, UnixMs, std::int64_t>, std::int64_t>> order;
@@ -320,7 +320,7 @@ class Sequence {
             busy.push_back(one.event_id);
             busy_ids.insert(one.event_id);
         }
-        // What is looked for is as it was before any of it is done.
+        // The store looks for all of its work before it does any.
         const std::size_t requeued_before = requeued_;
         const Ids to_requeue = marked(busy_ids);
         const std::vector<std::pair<Key, std::int64_t>> old = too_old(busy_ids);
@@ -467,7 +467,7 @@ std::uint64_t setting(const char* name, std::uint64_t usual) {
     return text == nullptr ? usual : std::strtoull(text, nullptr, 10);
 }
 
-/// What is left of a sequence goes as an operator would take it out.
+/// Empties the store at the end of a sequence as an operator would.
 void empty(Shell& shell) {
     assert_text(shell.run("DELETE FROM event; DELETE FROM dead"), "");
     assert_text(shell.run("SELECT waiting, dead, dead_bytes, (SELECT count(*) FROM alert),"
@@ -481,7 +481,7 @@ void the_store_does_what_the_model_does(void**) {
     const std::uint64_t sequences = setting("STORE_MODEL_SEQUENCES", 10'000);
     print_message("# seed %llu, %llu sequences\n", static_cast<unsigned long long>(seed),
                   static_cast<unsigned long long>(sequences));
-    // Where a sync costs nothing, if there is such a place.
+    // A place where a sync costs nothing, if there is one.
     TempFolder folder(::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     SqliteStoreOptions options = options_of(folder);
     options.max_size_bytes = kMaxBytes;

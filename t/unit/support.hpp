@@ -42,8 +42,8 @@ inline void check_text(std::string_view actual, std::string_view expected, const
     }
 }
 
-/// One block for each allocation, and released ones really freed, so that sanitizers see every
-/// access outside of them. Blocks are aligned as an Arena promises and no better.
+/// Makes one block for each allocation, and really frees released ones, so that sanitizers see
+/// every access outside of them. Blocks are aligned as an Arena promises and no better.
 class HeapArena : public flashduty::Arena {
   public:
     HeapArena() = default;
@@ -132,7 +132,7 @@ inline Pieces in_pieces(std::string_view text, std::size_t size_bytes) {
     return pieces;
 }
 
-/// Whether the pieces of a body stay where they are, or each is gone when the next one comes.
+/// Tells whether the pieces of a body stay where they are, or each is gone when the next one comes.
 enum class Stay { kLasting, kPassing };
 
 class ChunkSource final : public flashduty::BodySource {
@@ -278,7 +278,7 @@ inline std::string read_file(const std::string& path) {
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-/// One test for each row of a table: `says` names it, and `check` gets it as its state.
+/// Makes one test for each row of a table: `says` names it, and `check` gets it as its state.
 template <class Row>
 void add_rows(std::vector<CMUnitTest>& tests, const std::vector<Row>& rows,
               CMUnitTestFunction check) {

@@ -187,7 +187,7 @@ void numbers_come_out_in_decimal(void**) {
     assert_text(flashduty::decimal(arena, UINT64_MAX), "18446744073709551615");
 }
 
-/// As where a policy forbids it, or libcrypto has no memory.
+/// Fails like a policy that forbids SHA-256, or a libcrypto without memory.
 void without_sha_256_there_is_no_digest(void**) {
     HeapArena arena;
     assert_int_equal(EVP_set_default_properties(nullptr, "provider=none"), 1);

@@ -372,7 +372,7 @@ const std::vector<Row> kResources = {
      "resource", "n"},
 };
 
-/// Each of the names goes before all that follow it, whatever their order in the body.
+/// Each name goes before all that follow it, whatever their order in the body.
 void resources_are_chosen_in_the_order_of_their_names(void**) {
     const char* names[] = {"pod_name",
                            "pod",
@@ -854,7 +854,7 @@ void equal_keys_leave_every_label_one_name(void**) {
     assert_true(translation.event.label_count >= 3);
 }
 
-/// What variables show: by label name, in any case, the first one.
+/// Dimensions for variables: by label name, in any case, the first one.
 void a_dimension_is_found_by_its_label_name(void**) {
     HeapArena arena;
     const std::string body = with_dimensions(R"("tags.App-Name":"a","app_name":"b","x":" ")");

@@ -206,7 +206,7 @@ const std::vector<Row> kRows = {
 
 const Answer& read(AnswerReader& reader, const Pieces& pieces) {
     for (std::string_view piece : pieces) {
-        // Each in a place of its own, gone after the call.
+        // Each piece in a place of its own, gone after the call.
         const std::unique_ptr<char[]> passing(new char[piece.size()]);
         piece.copy(passing.get(), piece.size());
         reader.feed({passing.get(), piece.size()});
@@ -348,7 +348,7 @@ void an_answer_of_a_megabyte_of_html_is_transient(void**) {
     check_large(times(kMegabyte / 8, "<p>a</p>"), "transient");
 }
 
-/// Wherever the start of a long text ends: within an escape, a pair or a character.
+/// The start of a long text may end anywhere: within an escape, a pair or a character.
 void a_long_message_begins_as_it_was_sent_and_is_sound(void**) {
     for (const char* unit : {"\\ud83d\\ude00", "漢", "\\n", "\\\\", "\\u6f22"}) {
         for (std::size_t shift = 0; shift < 12; shift++) {
