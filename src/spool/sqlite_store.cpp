@@ -40,6 +40,7 @@ constexpr char kForgetAttempts[] =
 constexpr char kHold[] =
     "UPDATE alert SET due_ms = ?2, tried_ms = ?3"
     " WHERE alert_id = (SELECT alert_id FROM event WHERE event_id = ?1)";
+constexpr char kTrial[] = "UPDATE counter SET resync_ms = ?";
 constexpr char kCounters[] = "SELECT waiting, dead FROM counter";
 constexpr char kOldest[] = "SELECT min(accepted_ms) FROM event";
 
@@ -165,18 +166,23 @@ StoreStatus SqliteStore::append(const std::vector<NewEvent>& events,
     }
     const std::int64_t queue_ms =
         std::max(accepted_ms + options_.queue_ms - options_.clock.now_ms(), options_.queue_ms / 2);
+    // A trial keeps nobody waiting.
+    const std::int64_t trial_ms = options_.queue_ms / 20;
     return database_.write(
         [&](Connection& connection) {
             appended.clear();
             if (database_.used_bytes() >= options_.max_size_bytes) {
                 return refuse_full();
             }
+            if (events.empty()) {
+                connection.run(kTrial, database_.clock().now_ms());
+            }
             for (const NewEvent& event : events) {
                 appended.push_back(add(connection, database_.clock(), event));
             }
             return StoreStatus::kOk;
         },
-        queue_ms);
+        events.empty() ? trial_ms : queue_ms);
 }
 
 StoreStatus SqliteStore::refuse_full() noexcept {

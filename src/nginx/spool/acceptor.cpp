@@ -36,6 +36,9 @@ constexpr std::size_t kMostTold = 1000;
 /// How often a worker that is told to leave still tries.
 constexpr int kLastTellings = 5;
 
+/// How often a spool that has taken nothing is tried.
+constexpr ngx_msec_t kTrialMs = 1000;
+
 constexpr std::string_view kWritten = "the event is on disk and will be delivered";
 constexpr std::string_view kBehind = "an earlier event of this alert waits";
 
@@ -142,6 +145,7 @@ Acceptor::Acceptor(std::unique_ptr<EventStore> store, ngx_thread_pool_t* threads
     : store_(std::move(store)), threads_(threads), waker_(waker), clock_(clock) {
     job_.set<&Acceptor::write_down, &Acceptor::on_written>(*this);
     telling_.set<&Acceptor::tell>(*this, false);
+    trial_.set<&Acceptor::try_spool>(*this, true);
 }
 
 Acceptor::~Acceptor() = default;
@@ -230,6 +234,19 @@ std::size_t Acceptor::batch_size() const noexcept {
     return count;
 }
 
+/// That it can be used again is to be seen without an event that finds out.
+void Acceptor::try_spool() noexcept {
+    if (job_.is_out()) {
+        trial_.start(kTrialMs);
+        return;
+    }
+    batch_ = std::make_unique<Batch>();
+    if (!job_.post(threads_)) {
+        batch_.reset();
+        trial_.start(kTrialMs);
+    }
+}
+
 /// What went past the spool since. It goes alone: no caller waits for that.
 void Acceptor::tell() noexcept {
     is_telling_due_ = job_.is_out();
@@ -307,6 +324,9 @@ void Acceptor::take(Batch& batch) noexcept {
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
                    "flashduty acceptor: batch of %uz events, store status %ui",
                    batch.entries.size(), static_cast<ngx_uint_t>(batch.status));
+    if (batch.status != StoreStatus::kOk && !trial_.is_running()) {
+        trial_.start(kTrialMs);
+    }
     if (batch.status == StoreStatus::kStalled) {
         queue_again(batch);
     }

@@ -53,6 +53,7 @@ class Acceptor {
 
     void post() noexcept;
     [[nodiscard]] std::size_t batch_size() const noexcept;
+    void try_spool() noexcept;
     void tell() noexcept;
     void take_told(Batch& batch) noexcept;
     void tell_later() noexcept;
@@ -75,6 +76,7 @@ class Acceptor {
     ThreadJob job_;
     std::vector<Entry> queue_;
     std::vector<DeliveredKey> delivered_;  ///< past the spool, not written down yet
+    Timer trial_;                          ///< while the spool takes nothing
     Timer telling_;                        ///< the spool of those
     bool is_telling_due_ = false;          ///< as soon as the job is back
     int last_tellings_ = 0;
