@@ -12,7 +12,7 @@ use Gateway;
 use Ledger;
 use Spool;
 
-my $t = Spool->new(spool => 'max_size=1m')->plan(14)->start;
+my $t = Spool->new(spool => 'max_size=1m', after => '20ms')->plan(14)->start;
 
 my $events = Ledger->new($t);
 $events->{padding} = 4000;
