@@ -14,7 +14,7 @@ constexpr std::string_view kTemplate = "[TPL]";
 
 constexpr std::string_view kStatuses[] = {"Critical", "Warning", "Info", "Ok"};
 
-/// `text` without a `[TPL]`, which at its start would make a template of it.
+/// Disarms every `[TPL]` in `text`: at its start it would make a template of it.
 std::string_view without_templates(Arena& arena, std::string_view text) noexcept {
     static constexpr std::string_view kBracket = "\xEF\xBC\xBB";  // U+FF3B
     const auto is_template = [](std::string_view rest) {
@@ -68,7 +68,8 @@ std::string_view sound(Arena& arena, std::string_view text) noexcept {
     return is_blank(text) ? std::string_view{} : text;
 }
 
-/// The labels that were set first, then the alert's own; what finds no room is counted.
+/// Applies the labels: those that were set first, then the alert's own; labels without room are
+/// counted.
 void apply_labels(Arena& arena, const Overrides& overrides, FlashdutyEvent& event) noexcept {
     if (overrides.label_count == 0 && event.label_count <= kMaxLabels) {
         return;

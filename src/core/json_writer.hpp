@@ -1,4 +1,4 @@
-// JSON out: measured first, then written once into a buffer that is large enough.
+// JSON writer: measures first, then writes once into a buffer that is large enough.
 #pragma once
 
 #include <cstddef>
@@ -15,18 +15,19 @@ class JsonSink {
     /// `to` is borrowed; null to count.
     explicit JsonSink(char* to) noexcept : to_(to) {}
 
-    /// As it is: punctuation, numbers.
+    /// Writes `text` unchanged: punctuation, numbers.
     void raw(std::string_view text) noexcept;
 
-    /// A string in its quotes: `"` and `\` escaped, newline and tab as `\n` and `\t`, every other
-    /// character as itself. `text` is valid UTF-8 without other control characters.
+    /// Writes a string in its quotes: `"` and `\` escaped, newline and tab as `\n` and `\t`, every
+    /// other character as itself. `text` is valid UTF-8 without other control characters.
     void string(std::string_view text) noexcept;
 
-    /// `"name":"value"`, after a comma unless it is the first member of its object. Nothing in
-    /// `name` needs an escape.
+    /// Writes `"name":"value"`, after a comma unless it is the first member of its object. Nothing
+    /// in `name` needs an escape.
     void member(std::string_view name, std::string_view value) noexcept;
 
-    /// `"name":`, as in member(), after a comma unless it is the first member of its object.
+    /// Writes `"name":`, as member() does, after a comma unless it is the first member of its
+    /// object.
     void name(std::string_view name) noexcept;
 
     void open_object() noexcept;
@@ -40,8 +41,8 @@ class JsonSink {
     bool first_ = true;
 };
 
-/// What `write`, called with a JsonSink, writes: first to measure it, then into memory. Empty when
-/// it writes nothing or is out of memory.
+/// Output of `write`, called with a JsonSink: first to measure it, then to write it. Empty when it
+/// writes nothing or is out of memory.
 template <class Write>
 [[nodiscard]] std::string_view write_json(Arena& arena, Write write) noexcept {
     JsonSink measure(nullptr);

@@ -7,11 +7,11 @@ namespace flashduty {
 
 namespace {
 
-/// That much is done in one transaction, and no more than that is looked through for it.
+/// Most events handled in one transaction, and most rows read for that.
 constexpr std::int64_t kStep = 200;
 constexpr std::int64_t kLook = 2000;
 
-// Whole pages of 4096 bytes, as rows of that size take up.
+// Sizes are in whole pages of 4096 bytes, as rows of that size take up.
 constexpr char kBury[] =
     "INSERT INTO dead (event_id, target_id, alert_key, severity, status, title, arguments, reason,"
     " dead_ms, accepted_ms, arrived_ms, attempts, last_error, bytes, event, variables, body)"
@@ -82,7 +82,7 @@ constexpr char kSinceOf1[] =
     "UPDATE alert SET since_ms = (SELECT accepted_ms FROM event WHERE event_id = ?1)"
     " WHERE first_id = ?1 AND alert_id = (SELECT alert_id FROM event WHERE event_id = ?1)";
 
-/// None is deleted before it has been dead for that long: somebody must be able to see it.
+/// Shortest time that a dead letter is kept: somebody must be able to see it.
 constexpr UnixMs kLeastDeadMs = 3'600'000;
 
 using Ids = std::vector<std::int64_t>;
@@ -120,7 +120,7 @@ std::string reason_of_age(const std::string& too_old, std::string_view last_erro
 void look_for_old(Connection& connection, const Limits& limits, UnixMs now_ms, const Ids& busy,
                   Chores& chores) noexcept {
     const std::string reason = "not delivered within " + duration(limits.max_age_ms);
-    // What is of 1.0.0 gets its age first.
+    // Events of 1.0.0 get their age first.
     if (!chores.of_1.empty() || now_ms < connection.number(kSpareTime) ||
         has_no_room_for_dead(connection, limits, now_ms)) {
         return;
@@ -156,7 +156,7 @@ void look_for_surplus(Connection& connection, const Limits& limits, UnixMs now_m
     chores.has_more |= chores.to_delete.size() >= kStep;
 }
 
-/// One whose key is on its way at the moment may be superseded by that, and has to wait.
+/// Skips a dead letter whose key is on its way: that event may supersede it, so it has to wait.
 void look_for_marked(Connection& connection, const Ids& busy, Chores& chores) noexcept {
     Query rows = connection.query(kMarked, kLook);
     while (rows.next() && chores.marked.size() < kStep) {
@@ -176,7 +176,7 @@ void look_for_some_of_1(Connection& connection, Chores& chores) noexcept {
     chores.has_more |= chores.of_1.size() >= kStep;
 }
 
-/// They came since somebody last looked, whatever their clock said.
+/// Events of 1.0.0 came since the last look, whatever their clock said.
 void take_from_1(Connection& connection, const KeptClock& clock, const Chores& chores,
                  UnixMs now_ms) noexcept {
     for (const std::int64_t event_id : chores.of_1) {

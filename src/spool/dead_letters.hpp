@@ -1,4 +1,4 @@
-// Events that will not be sent any more, and those of them that will after all.
+// Dead letters: events that will not be sent any more, and those that an operator has sent again.
 #pragma once
 
 #include <cstdint>
@@ -11,14 +11,15 @@
 
 namespace flashduty {
 
-/// Makes a dead letter of an event that waits; false when it does not.
+/// Makes a dead letter of a waiting event; false when it does not wait.
 bool bury(Connection& connection, std::int64_t event_id, UnixMs now_ms,
           std::string_view reason) noexcept;
 
-/// Takes out an event that was delivered, and with it the chance of all older ones of its key.
+/// Removes a delivered event, and with it the chance of all older ones of its key.
 void take_delivered(Connection& connection, std::int64_t event_id, UnixMs now_ms) noexcept;
 
-/// The same of an event that never was in here: it is newer than all that had come before it.
+/// Supersedes all events of a key for an event that never was in here: it is newer than all that
+/// came before it.
 void supersede_older(Connection& connection, std::int64_t target_id, std::string_view alert_key,
                      UnixMs accepted_ms) noexcept;
 
@@ -28,18 +29,18 @@ struct Limits {
     std::int64_t dead_bytes = 0;
 };
 
-/// Whether dead letters take all that they may and none of them may be deleted yet.
+/// True when dead letters take all the room that they may and none of them may be deleted yet.
 [[nodiscard]] bool has_no_room_for_dead(Connection& connection, const Limits& limits,
                                         UnixMs now_ms) noexcept;
 
-/// What is to be tended, some of it at a time: only looked for, as there mostly is nothing.
+/// Work to be tended to, some of it at a time. Found by reading alone, since mostly there is none.
 struct Chores {
-    std::vector<DeadLetter> too_old;    ///< of what waits
-    std::vector<DeadLetter> to_delete;  ///< of what is dead
+    std::vector<DeadLetter> too_old;    ///< waiting events
+    std::vector<DeadLetter> to_delete;  ///< dead letters
     std::vector<std::int64_t> marked;   ///< dead letters that an operator wants sent again
-    std::vector<std::int64_t> of_1;     ///< events of workers of 1.0.0, whose clocks were their own
-    UnixMs of_1_from_ms = 0;            ///< when somebody looked for these last
-    bool is_clock_due = false;          ///< to be noted
+    std::vector<std::int64_t> of_1;  ///< events of workers of 1.0.0, which had clocks of their own
+    UnixMs of_1_from_ms = 0;         ///< time of the last look for these
+    bool is_clock_due = false;       ///< the clock has to be noted
     bool has_more = false;
 
     [[nodiscard]] bool are_none() const noexcept {
@@ -51,7 +52,7 @@ struct Chores {
                                      const Limits& limits, UnixMs now_ms,
                                      const std::vector<std::int64_t>& busy) noexcept;
 
-/// Does them, as far as they still are to be done.
+/// Does the chores, as far as they still apply.
 void tend(Connection& connection, const KeptClock& clock, const Chores& chores, UnixMs now_ms,
           Tended& tended) noexcept;
 

@@ -1,4 +1,4 @@
-// Where events wait on disk, and what can be done with them there.
+// Store of events that wait on disk.
 #pragma once
 
 #include <cstddef>
@@ -13,28 +13,28 @@
 
 namespace flashduty {
 
-/// An event as it is handed over.
+/// An event to be stored.
 struct NewEvent {
-    std::string server;     ///< the server block that it belongs to: a listen and its server_name
-    std::string location;   ///< where in that server it is pushed to: a uri without arguments
-    std::string arguments;  ///< of that uri
-    std::string alert_key;  ///< events of one key and target never overtake each other
+    std::string server;        ///< its server block: a listen and its server_name
+    std::string location;      ///< uri of its push in that server, without arguments
+    std::string arguments;     ///< arguments of that uri
+    std::string alert_key;     ///< events of one key and target never overtake each other
     std::string event_status;  ///< `Critical`, `Warning`, `Info` or `Ok`
     std::string title;
-    std::string event;      ///< what is pushed, JSON
-    std::string variables;  ///< what variables of the push's location can ask for, JSON
-    std::string body;       ///< what BlueKing sent
+    std::string event;      ///< JSON to be pushed
+    std::string variables;  ///< JSON for variables of the push's location
+    std::string body;       ///< BlueKing's body
     UnixMs accepted_ms = 0;
 };
 
-/// What became of a NewEvent.
+/// Result of a NewEvent.
 struct Appended {
     std::int64_t event_id = 0;   ///< grows in the order of the commits
     std::int64_t target_id = 0;  ///< stands for its server and location
     bool has_elder = false;      ///< another event of its key and target waits before it
 };
 
-/// A key of which an event was delivered past the store.
+/// A key with an event that was delivered past the store.
 struct DeliveredKey {
     std::string server;
     std::string location;
@@ -42,10 +42,10 @@ struct DeliveredKey {
     UnixMs accepted_ms = 0;
 };
 
-/// An event that may leave: the first of its key that waits.
+/// An event that may leave: the first waiting one of its key.
 struct DueEvent {
     std::int64_t event_id = 0;
-    std::int64_t alert_id = 0;  ///< stands for its key and target for as long as one waits there
+    std::int64_t alert_id = 0;  ///< stands for its key and target while an event of it waits
     std::int64_t target_id = 0;
     std::string server;
     std::string location;
@@ -56,30 +56,30 @@ struct DueEvent {
     std::string event;
     std::string variables;
     UnixMs accepted_ms = 0;
-    std::uint32_t attempts = 0;  ///< that ended without a yes
-    UnixMs tried_ms = 0;         ///< when its key was last tried; 0: untried
-    bool is_refused = false;     ///< it was refused before
+    std::uint32_t attempts = 0;  ///< tries that ended without a yes
+    UnixMs tried_ms = 0;         ///< last try of its key; 0: untried
+    bool is_refused = false;     ///< was refused before
 };
 
-/// Added to the time of its last try for a key that waits for its target to be back, and for one
-/// whose first event is refused and waits for another one to be delivered.
+/// Offsets, added to the time of a key's last try: the key waits for its target to be back; or its
+/// first event is refused and waits for another event to be delivered.
 inline constexpr UnixMs kUntilBack = std::int64_t{1} << 60;
 inline constexpr UnixMs kUntilYes = std::int64_t{1} << 61;
 
-/// No key is held for longer. One that seems to be was held by a clock that has been put back
-/// since, and is due.
+/// Longest hold of a key. A key that seems to be held for longer was held by a clock that has been
+/// put back since, and is due.
 inline constexpr UnixMs kLongestHoldMs = 600'000;
 
-/// What is looked for among the keys of a target. One is *untried* when its first event was not
-/// tried yet, else *held*: what it came to is in Settlement::due_ms.
+/// A search among the keys of a target. A key is *untried* when its first event was not tried yet,
+/// else *held*: Settlement::due_ms says until when, or for what.
 struct Search {
     enum class Kind : std::uint8_t {
         kDue,      ///< untried, in their order: see docs/delivery.md, "Budget"
         kWorst,    ///< the newest untried one of the highest rank
         kNewest,   ///< the newest untried one
         kTried,    ///< the held one that was tried longest ago
-        kHeld,     ///< those that wait for their target, the last tried first, then the due ones
-        kRefused,  ///< those that were refused up to `until_ms`, in that order
+        kHeld,     ///< keys that wait for their target, last tried first, then the due ones
+        kRefused,  ///< keys whose event was refused up to `until_ms`, in that order
         kKeys,     ///< `keys`
         kNext,     ///< the first event of `keys` that was not tried, else the first, behind
                    ///< `after_event_id`
@@ -88,31 +88,32 @@ struct Search {
     Kind kind = Kind::kDue;
     std::int64_t target_id = 0;
     std::size_t most = 1;
-    /// With kWorst and kNewest: a held one when there is none; with kTried the other way round.
+    /// With kWorst and kNewest: a held key when there is no untried one; with kTried the other way
+    /// round.
     bool or_else = false;
-    /// Then first of those that were tried after this.
+    /// Fallback to held keys: those that were tried after this come first.
     UnixMs tried_after_ms = 0;
     UnixMs until_ms = 0;
     std::int64_t after_event_id = 0;
     std::vector<std::int64_t> keys;    ///< alert_ids
-    std::vector<std::int64_t> except;  ///< alert_ids that are not to be found
+    std::vector<std::int64_t> except;  ///< alert_ids to leave out
 };
 
-/// With Search::Kind::kHeld also what else is held.
+/// Other held keys of the target; filled by Search::Kind::kHeld.
 struct Held {
-    UnixMs next_ms = 0;        ///< when the next of them is due; 0: none is
-    bool has_refused = false;  ///< there are some that wait for a yes
+    UnixMs next_ms = 0;        ///< when the next one is due; 0: none is
+    bool has_refused = false;  ///< some wait for a yes
 };
 
-/// What a push came to.
+/// Result of a push.
 struct Settlement {
     std::int64_t event_id = 0;
     std::int64_t alert_id = 0;
     Fate fate = Fate::kWaits;
     UnixMs settled_ms = 0;
-    UnixMs due_ms = 0;              ///< with kWaits: when its key may be tried again, or what it waits for
-    std::string reason;             ///< unless delivered: one sentence
-    std::uint32_t http_status = 0;  ///< of the answer; 0: there was none
+    UnixMs due_ms = 0;   ///< with kWaits: when its key may be tried again, or what it waits for
+    std::string reason;  ///< one sentence, unless delivered
+    std::uint32_t http_status = 0;  ///< status of the answer; 0: there was none
 };
 
 /// An event that will not be sent any more, for the log.
@@ -122,13 +123,13 @@ struct DeadLetter {
     std::string reason;
 };
 
-/// What tending has done; to be repeated at once when there is more.
+/// Result of tending; to be repeated at once when there is more.
 struct Tended {
     std::vector<DeadLetter> dead;     ///< too old to be delivered
     std::vector<DeadLetter> deleted;  ///< dead letters that made room or were too old
-    std::size_t requeued = 0;         ///< dead letters that wait again, as an operator asked for
+    std::size_t requeued = 0;         ///< dead letters that wait again, as an operator has asked
     std::vector<std::int64_t> requeued_targets;  ///< each once
-    /// What a reader keeps in the log before the database, if that is a lot; at most once a minute.
+    /// Bytes that a reader keeps in the log before the database, if many; at most once a minute.
     std::uint64_t held_wal_bytes = 0;
     bool has_more = false;
 };
@@ -137,7 +138,7 @@ struct StoreSize {
     std::uint64_t used_bytes = 0;  ///< the pages in use, and the log before the database
     std::uint64_t waiting = 0;     ///< events
     std::uint64_t dead = 0;        ///< dead letters
-    UnixMs oldest_ms = 0;          ///< when the first that waits was accepted; 0: none waits
+    UnixMs oldest_ms = 0;          ///< acceptance of the oldest waiting event; 0: none waits
 };
 
 enum class StoreStatus {
@@ -163,15 +164,15 @@ class EventStore {
     [[nodiscard]] virtual StoreStatus append(const std::vector<NewEvent>& events,
                                              std::vector<Appended>& appended) noexcept = 0;
 
-    /// The targets for which something waits.
+    /// Targets with waiting events.
     [[nodiscard]] virtual StoreStatus targets(std::vector<std::int64_t>& target_ids) noexcept = 0;
 
-    /// Adds to `due` the first events of the keys that are looked for; `held` is filled with
-    /// Search::Kind::kHeld.
+    /// Adds to `due` the first events of the keys that the search finds; Search::Kind::kHeld fills
+    /// `held`.
     [[nodiscard]] virtual StoreStatus find(const Search& search, UnixMs now_ms,
                                            std::vector<DueEvent>& due, Held& held) noexcept = 0;
 
-    /// Writes down in one commit what became of events. A delivered event supersedes all older ones
+    /// Writes down the results of events in one commit. A delivered event supersedes all older ones
     /// of its key that wait, are dead letters or were made to wait again.
     [[nodiscard]] virtual StoreStatus settle(
         const std::vector<Settlement>& settlements) noexcept = 0;
@@ -179,27 +180,27 @@ class EventStore {
     /// Supersedes the dead letters that these keys have, as a delivered event of theirs does.
     [[nodiscard]] virtual StoreStatus supersede(const std::vector<DeliveredKey>& keys) noexcept = 0;
 
-    /// Makes dead letters of what is too old and not among `busy`, which are event_ids; deletes
-    /// dead letters that are too old or too many; lets those wait again that an operator has
-    /// marked. Some at a time.
+    /// Makes dead letters of events that are too old and not among `busy` (event_ids); deletes dead
+    /// letters that are too old or too many; lets those wait again that an operator has marked.
+    /// Some at a time.
     [[nodiscard]] virtual StoreStatus expire(UnixMs now_ms, const std::vector<std::int64_t>& busy,
                                              Tended& tended) noexcept = 0;
 
     [[nodiscard]] virtual StoreStatus size(StoreSize& size) noexcept = 0;
 
-    /// Events that the last settle() should have made dead letters: there was no room for these,
-    /// and none that may be deleted, so they wait.
+    /// Events that the last settle() should have made dead letters: there was no room for them, and
+    /// no dead letter may be deleted yet, so they wait.
     [[nodiscard]] virtual std::vector<std::int64_t> take_postponed() noexcept = 0;
 
-    /// Why the last call that was not kOk was not: a sentence for the log, of one line.
+    /// Reason of the last call that was not kOk: a sentence for the log, of one line.
     [[nodiscard]] virtual std::string_view error() const noexcept = 0;
 
-    /// What somebody has to know of, such as a database that was set aside, since the last call: a
+    /// News since the last call that somebody has to know, such as a database that was set aside: a
     /// sentence for the log; mostly empty.
     [[nodiscard]] virtual std::string take_notice() noexcept = 0;
 };
 
-/// Who has a store: there are many acceptors and one deliverer, which alone may take a damaged
+/// User of a store: there are many acceptors and one deliverer, which alone may take a damaged
 /// place out of use.
 enum class StoreUser { kAcceptor, kDeliverer };
 

@@ -18,18 +18,19 @@ namespace flashduty {
 
 namespace {
 
-/// More in one commit would keep the others waiting, and take room that nobody has counted. A
-/// single event may be larger.
+/// Limits of a batch. A larger commit would keep the other callers waiting, and take room that
+/// nobody has counted. A single event may be larger.
 constexpr std::size_t kMaxBatchEvents = 256;
 constexpr std::size_t kMaxBatchBytes = 4 * 1024 * 1024;
 
-/// An event goes past the spool only after so long in the queue for the disk.
+/// Time in the queue for the disk after which an event goes past the spool.
 constexpr UnixMs kLongestQueueMs = 10'000;
 
-/// An outage of the spool that brings more keys lets their dead letters come back.
+/// Most keys that are remembered in an outage of the spool; the dead letters of further ones may
+/// come back.
 constexpr std::size_t kMostDelivered = 10000;
 
-/// How often the spool is told of them, and of how many in one commit: events wait for that.
+/// Interval of telling the spool about them, and most keys in one commit: events wait for that.
 constexpr ngx_msec_t kTellingMs = 1000;
 constexpr std::size_t kMostTold = 1000;
 
@@ -42,8 +43,8 @@ constexpr ngx_msec_t kTrialMs = 1000;
 constexpr std::string_view kWritten = "the event is on disk and will be delivered";
 constexpr std::string_view kBehind = "an earlier event of this alert waits";
 
-/// What a caller is told whose event waits: every answer says why, as far as that is known.
-/// `reason` is what the deliverer has to say of it.
+/// Reason for a caller whose event waits: every answer says why, as far as that is known. `reason`
+/// is the deliverer's.
 std::string_view written(Delivery& delivery, std::string_view reason) noexcept {
     const bool is_own = !reason.empty() && reason != kBehind;
     std::string_view why = is_own ? with_spool_trouble(delivery, reason) : why_it_waits(delivery);
@@ -51,10 +52,10 @@ std::string_view written(Delivery& delivery, std::string_view reason) noexcept {
     return why.empty() ? kWritten : concat(delivery.arena, kWritten, std::string_view(": "), why);
 }
 
-/// So many at most are remembered whose verdict may still come.
+/// Most alerts that are remembered because their verdict may still come.
 constexpr std::size_t kMostKept = 256;
 
-/// Answers a caller outside of any event of its own connection.
+/// Answers a caller outside of all events of its own connection.
 void answer(Delivery& delivery, Outcome outcome, std::string_view reason) noexcept {
     ngx_connection_t* c = delivery.request->connection;
     settle(delivery, outcome, reason);
@@ -72,7 +73,7 @@ std::vector<Value> take_first(std::vector<Value>& values, std::size_t most) {
 
 std::string copy(std::string_view text) { return std::string(text); }
 
-/// True when an integration key would come into the spool with the uri of the push.
+/// True when the uri of the push would bring an integration key into the spool.
 bool has_key_in_uri(const Delivery& delivery) noexcept {
     const std::string uri =
         copy(to_view(delivery.push.uri)) + '?' + copy(to_view(delivery.push.args));
@@ -98,13 +99,13 @@ NewEvent event_of(Delivery& delivery, UnixMs now_ms) noexcept {
 
 }  // namespace
 
-/// A caller that waits. It may be gone any time.
+/// A caller that waits. It may be gone at any time.
 struct Acceptor::Waiter {
     Acceptor* acceptor;
     Delivery* delivery;         ///< nullptr: the request has ended
     std::int64_t event_id = 0;  ///< 0: not written down yet
     std::int64_t target_id = 0;
-    bool has_waited = false;  ///< long enough
+    bool has_waited = false;  ///< long enough to be answered
     Timer timer;
 
     void on_timer() noexcept {
@@ -119,20 +120,20 @@ struct Acceptor::Waiter {
 struct Acceptor::Entry {
     NewEvent event;
     SpooledBody body;
-    bool is_read = false;  ///< the body
+    bool is_read = false;  ///< the body is read
     std::unique_ptr<Waiter> waiter;
 
-    /// Before it is written down.
+    /// Size before it is written down.
     [[nodiscard]] std::size_t size_bytes() const noexcept {
         return event.event.size() + event.variables.size() + event.arguments.size() +
                event.body.size() + body.size_bytes();
     }
 };
 
-/// What a thread works on.
+/// Work for a thread.
 struct Acceptor::Batch {
     std::vector<Entry> entries;
-    std::vector<NewEvent> events;  ///< of those entries whose body could be read
+    std::vector<NewEvent> events;  ///< events of the entries whose body could be read
     std::vector<DeliveredKey> delivered;
     std::vector<Appended> appended;  ///< of those
     StoreStatus status = StoreStatus::kOk;
@@ -221,7 +222,7 @@ void Acceptor::post() noexcept {
     }
 }
 
-/// Of the queue.
+/// Number of events at the start of the queue that fit into a batch.
 std::size_t Acceptor::batch_size() const noexcept {
     std::size_t count = 0, bytes = 0;
     while (count < std::min(queue_.size(), kMaxBatchEvents)) {
@@ -284,7 +285,7 @@ void Acceptor::tell_later() noexcept {
     }
 }
 
-/// In a thread.
+/// Runs in a thread.
 void Acceptor::write_down() noexcept {
     std::vector<NewEvent>& events = batch_->events;
     events.reserve(batch_->entries.size());
@@ -352,7 +353,7 @@ void Acceptor::take(Batch& batch) noexcept {
     waker_.wake(waker_.owner, woken);
 }
 
-/// Those that have not queued for long enough go on with it, before all that came later.
+/// Queues the entries again that have not queued for long enough, before all that came later.
 void Acceptor::queue_again(Batch& batch) noexcept {
     std::vector<Entry> gone, queue;
     auto event = batch.events.begin();
@@ -400,7 +401,8 @@ void Acceptor::push_instead(Entry& entry) noexcept {
     ngx_http_run_posted_requests(c);
 }
 
-/// What is delivered so, the spool has to know of: the dead letters of its key are superseded.
+/// Pushes past the spool. The spool must hear of a delivery: the dead letters of its key are
+/// superseded.
 void Acceptor::push_past_spool(Delivery& delivery) noexcept {
     push_live(delivery,
               {[](void* self, Delivery& delivered) noexcept {
@@ -463,7 +465,7 @@ void Acceptor::keep(const Waiter& waiter) noexcept {
     kept_.insert_or_assign(waiter.event_id, Kept{KeptAlert(delivery), delivery.arrived_ms});
 }
 
-/// Nobody waits for it any more, but it is to be seen.
+/// Records the verdict of an alert that nobody waits for any more: the status shows it.
 void Acceptor::hear_of_kept(const PushVerdict& verdict) noexcept {
     const auto found = kept_.find(verdict.event_id);
     const bool is_pushed = verdict.http_status != 0;

@@ -19,7 +19,7 @@ namespace flashduty {
 
 class Acceptor {
   public:
-    /// How the deliverer learns of what was written down.
+    /// Callback that tells the deliverer what was written down.
     struct Waker {
         void (*wake)(void* owner, const std::vector<Woken>& woken) noexcept;
         void* owner;
@@ -31,13 +31,13 @@ class Acceptor {
     Acceptor(const Acceptor&) = delete;
     Acceptor& operator=(const Acceptor&) = delete;
 
-    /// See spool().
+    /// Takes an event; see spool().
     void accept(Delivery& delivery) noexcept;
 
-    /// What the deliverer says of an event.
+    /// Takes the deliverer's verdict on an event.
     void hear(const PushVerdict& verdict) noexcept;
 
-    /// The events whose callers still wait.
+    /// Events whose callers still wait.
     [[nodiscard]] std::vector<Woken> waiting() const noexcept;
 
   private:

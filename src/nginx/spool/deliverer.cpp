@@ -23,8 +23,8 @@ namespace {
 constexpr UnixMs kTendingMs = 1000;
 constexpr UnixMs kStoreRetryMs = 1000;
 
-/// After so many failures of the store in a row a leaving worker goes without having written down
-/// what was pushed last: that will be pushed again, which does no harm.
+/// Failures of the store in a row after which a leaving worker goes without having written down its
+/// last pushes: they will be pushed again, which does no harm.
 constexpr unsigned kMostFailures = 5;
 
 /// Whoever has not asked for so long is not waiting any more.
@@ -40,7 +40,7 @@ struct FateRow {
     Fate fate;
 };
 
-/// What a verdict means for an event that lies in the spool.
+/// Fates by verdict for an event in the spool.
 constexpr FateRow kFateOfVerdict[] = {
     {Verdict::kDelivered, Fate::kDelivered},  {Verdict::kEventRefused, Fate::kRefused},
     {Verdict::kAccountAtFault, Fate::kWaits}, {Verdict::kSlowDown, Fate::kWaits},
@@ -50,7 +50,7 @@ static_assert(has_each_in_order(kFateOfVerdict, &FateRow::verdict));
 
 Fate fate_of(Verdict verdict) noexcept { return kFateOfVerdict[index_of(verdict)].fate; }
 
-/// A Retry-After, which is in seconds or a date; as much of it as is honoured.
+/// Wait that a Retry-After asks for, in seconds or as a date, up to the longest hold.
 UnixMs retry_after_ms(std::string_view text) noexcept {
     if (text.empty()) {
         return 0;
@@ -64,7 +64,7 @@ UnixMs retry_after_ms(std::string_view text) noexcept {
     return std::min(static_cast<UnixMs>(wait_s) * 1000, kLongestHoldMs);
 }
 
-/// A time as people are shown it; 0 stays 0.
+/// Time for people; 0 stays 0.
 StatusMs to_status(const SpoolClock& clock, UnixMs ms) noexcept {
     return ms == 0 ? 0 : static_cast<StatusMs>(std::max<UnixMs>(clock.to_wall(ms), 1));
 }
@@ -91,7 +91,7 @@ void log_dead(std::string_view alert_key, std::int64_t event_id, std::string_vie
         for_log(alert_key).c_str(), event_id, for_log(why).c_str());
 }
 
-/// Those of `pushed` that the store had no room for as dead letters.
+/// Makes those of `pushed` wait that the store had no room for as dead letters.
 template <class Pushed>
 void postpone(std::vector<Pushed>& pushed, const std::vector<std::int64_t>& event_ids) noexcept {
     for (Pushed& one : pushed) {
@@ -106,17 +106,17 @@ void postpone(std::vector<Pushed>& pushed, const std::vector<std::int64_t>& even
 
 /// An event on its way. Lives as long as its request, which points into it.
 struct Deliverer::Push {
-    Deliverer* deliverer;  ///< nullptr once that has gone
+    Deliverer* deliverer;  ///< nullptr once the deliverer is gone
     DueEvent event;
 };
 
-/// What the store says to an ask.
+/// Answer of the store to an ask.
 struct Found {
     std::vector<DueEvent> due;
     Held held;
 };
 
-/// What a thread is to do, and what it has found.
+/// Work for a thread, and its results.
 struct Deliverer::Job {
     std::vector<Pushed> pushed;
     bool is_tending = false;
@@ -126,7 +126,7 @@ struct Deliverer::Job {
 
     StoreStatus settled = StoreStatus::kOk;
     StoreStatus tended = StoreStatus::kOk;
-    StoreStatus found = StoreStatus::kOk;  ///< the first of `asks` that failed, else kOk
+    StoreStatus found = StoreStatus::kOk;  ///< first failure among `asks`, else kOk
     Tended tending;
     StoreSize size;  ///< with is_tending
     std::vector<std::int64_t> targets;
@@ -221,7 +221,7 @@ void Deliverer::tell(const PushVerdict& verdict) noexcept {
     }
 }
 
-/// Pushed: its verdict comes once that is written down.
+/// True for an event that was pushed: its verdict comes once that is written down.
 bool Deliverer::is_settling(std::int64_t event_id) const noexcept {
     const auto is_it = [event_id](const Pushed& pushed) {
         return pushed.settlement.event_id == event_id;
@@ -230,7 +230,7 @@ bool Deliverer::is_settling(std::int64_t event_id) const noexcept {
            (work_ != nullptr && std::any_of(work_->pushed.begin(), work_->pushed.end(), is_it));
 }
 
-/// The newest events whose callers wait, by target_id.
+/// Newest event whose caller waits, by target_id.
 std::unordered_map<std::int64_t, std::int64_t> Deliverer::newest() const noexcept {
     std::unordered_map<std::int64_t, std::int64_t> newest;
     for (const auto& [event_id, listening] : listening_) {
@@ -240,8 +240,8 @@ std::unordered_map<std::int64_t, std::int64_t> Deliverer::newest() const noexcep
     return newest;
 }
 
-/// Those whose events cannot leave now need not wait for longer. Of what arrives for a target that
-/// is away the newest may be the next probe.
+/// Answers callers whose events cannot leave now: they need not wait longer. The newest arrival for
+/// a target that is away may be the next probe.
 void Deliverer::tell_who_waits(UnixMs now_ms) noexcept {
     const auto newest = this->newest();
     for (auto at = listening_.begin(); at != listening_.end();) {
@@ -269,8 +269,7 @@ void Deliverer::tell_who_waits(UnixMs now_ms) noexcept {
 
 // ---------------------------------------------------------------- what a thread does
 
-/// Gives a thread all that there is to do, unless one is at it: then what has come meanwhile is
-/// next.
+/// Gives a thread all work that there is. While one is busy, new work is left for the next run.
 void Deliverer::run() noexcept {
     if (job_.is_out() || is_running_) {
         return;
@@ -299,11 +298,11 @@ void Deliverer::run() noexcept {
     }
     is_running_ = false;
     if (is_leaving_ && is_done()) {
-        owner_.on_done(owner_.owner);  // the end of this object
+        owner_.on_done(owner_.owner);  // ends this object
     }
 }
 
-/// False when there is nothing to do.
+/// Collects work; false when there is none.
 bool Deliverer::collect(Job& job, UnixMs now_ms) noexcept {
     job.now_ms = now_ms;
     job.pushed = std::move(pushed_);
@@ -323,7 +322,7 @@ bool Deliverer::collect(Job& job, UnixMs now_ms) noexcept {
     return !job.pushed.empty() || job.is_tending || !job.asks.empty();
 }
 
-/// In a thread.
+/// Runs in a thread.
 void Deliverer::work() noexcept {
     Job& job = *work_;
     const auto keep = [&](StoreStatus status) {
@@ -373,7 +372,7 @@ void Deliverer::on_worked() noexcept {
     note_spool(SpoolUser::kDeliverer, worst, job->error);
     failures_ = worst == StoreStatus::kOk ? 0 : failures_ + 1;
     not_before_ms_ = worst == StoreStatus::kOk ? 0 : now_ms + kStoreRetryMs;
-    is_running_ = true;  // until all is taken
+    is_running_ = true;  // until all results are taken
     take_settled(*job);
     take_due(*job, now_ms);
     if (job->is_tending) {
@@ -387,7 +386,7 @@ void Deliverer::on_worked() noexcept {
 
 void Deliverer::take_settled(Job& job) noexcept {
     if (job.settled != StoreStatus::kOk) {
-        // Flashduty's word holds even so; only what comes next has to wait.
+        // Flashduty's word holds even if the store fails; only the next events have to wait.
         for (const Pushed& pushed : job.pushed) {
             tell(pushed.verdict);
         }
@@ -421,7 +420,7 @@ void Deliverer::take_due(Job& job, UnixMs now_ms) noexcept {
         Found& found = job.answers[i];
         const std::size_t count = schedule_.answered(ask, found.due.size(), found.held, now_ms);
         for (std::size_t k = 0; k < count; k++) {
-            // One that failed at once may have sent the target away.
+            // A push that failed at once may have sent the target away.
             const std::int64_t target_id = ask.search.target_id;
             if (k != 0 && (schedule_.next_probe_ms(target_id) != 0 ||
                            !schedule_.may_leave(target_id, now_ms))) {
@@ -564,21 +563,21 @@ Place Deliverer::place_of(const DueEvent& event, const Delivery& delivery) const
     return place;
 }
 
-/// What is to be said of refused events that wait.
+/// Reason for refused events that wait.
 std::string Deliverer::not_compared(std::int64_t target_id,
                                     const std::string& reason) const noexcept {
     return std::to_string(std::max<std::size_t>(schedule_.refused(target_id), 1)) +
            " events are refused: " + reason + "; nothing else was sent to compare";
 }
 
-/// Why nothing, or not all, leaves for a target.
+/// Reason why nothing, or not everything, leaves for a target.
 std::string Deliverer::reason_of(std::int64_t target_id, const TargetText& text) const noexcept {
     const bool is_away = schedule_.next_probe_ms(target_id) != 0;
     const bool is_refused = schedule_.refused(target_id) > 0 && (!is_away || text.is_refusal);
     return is_refused ? not_compared(target_id, text.refusal) : text.reason;
 }
 
-/// `delivery` is nullptr when nothing was pushed.
+/// Ends a push; `delivery` is nullptr when nothing was pushed.
 void Deliverer::end_push(const DueEvent& event, Fate answer, Delivery* delivery,
                          const std::string& why) noexcept {
     const UnixMs now_ms = clock_.now_ms();
@@ -634,8 +633,8 @@ void Deliverer::end_push(const DueEvent& event, Fate answer, Delivery* delivery,
     run();
 }
 
-/// What the log has not said yet, this process or another: a target that went away, or has another
-/// reason now.
+/// Logs what the log has not said yet, in this process or another: a target that went away, or has
+/// another reason now.
 void Deliverer::log_away(const DueEvent& event, const TargetChange& change, bool is_refused,
                          const std::string& reason, UnixMs now_ms) noexcept {
     const UnixMs next_probe_ms = schedule_.next_probe_ms(event.target_id);
@@ -703,7 +702,8 @@ void Deliverer::record_end(const DueEvent& event, Fate fate, Delivery* delivery,
                                 delay_ms);
 }
 
-/// Of a target that the schedule has forgotten nothing is wrong, and it is shown for a day.
+/// Shows the targets. Nothing is wrong with one that the schedule has forgotten, and it is shown
+/// for a day.
 void Deliverer::show_targets() noexcept {
     const UnixMs now_ms = clock_.now_ms();
     std::unordered_map<std::int64_t, TargetState> states;

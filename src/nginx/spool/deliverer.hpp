@@ -1,4 +1,4 @@
-// Pushes everything that waits in the spool: one process of all that use it.
+// Pushes all events that wait in the spool: one process of all that use it.
 #pragma once
 
 #include <memory>
@@ -25,11 +25,11 @@ class Deliverer {
         const ngx_array_t* servers;
         ngx_thread_pool_t* threads;
         std::string socket_path;
-        SpoolClock clock;          ///< the store's
-        std::string introduction;  ///< what a line begins with
+        SpoolClock clock;          ///< clock of the store
+        std::string introduction;  ///< first message of a line
     };
 
-    /// For whom it is: is told when the deliverer has nothing left to do and may go.
+    /// Owner of the deliverer: is told when it has nothing left to do and may be destroyed.
     struct Owner {
         void (*on_done)(void* owner) noexcept;
         void* owner;
@@ -42,10 +42,10 @@ class Deliverer {
     Deliverer(const Deliverer&) = delete;
     Deliverer& operator=(const Deliverer&) = delete;
 
-    /// Begins nothing more and is done once what is under way is settled.
+    /// Begins nothing more; done once everything under way is settled.
     void leave() noexcept;
 
-    /// When its socket is gone: workers that come cannot find it.
+    /// Called when its socket is gone: new workers cannot find it.
     void listen_where_missing() noexcept;
 
   private:
@@ -56,10 +56,10 @@ class Deliverer {
     struct TargetText {
         std::string server;
         std::string location;
-        std::string reason;   ///< why the last push that failed did
-        std::string refusal;  ///< and the last that was refused and waits
-        std::string shown;    ///< one of both
-        bool is_refusal;      ///< that was the last of all
+        std::string reason;   ///< reason of the last failed push
+        std::string refusal;  ///< reason of the last push that was refused and waits
+        std::string shown;    ///< the one of both that is shown
+        bool is_refusal;      ///< the refusal was the last of both
         Blame blame;
         UnixMs pushed_ms;
         UnixMs since_ms;  ///< see TargetState
@@ -72,7 +72,7 @@ class Deliverer {
         UnixMs since_ms;
     };
 
-    /// What came of a push and is not written down yet.
+    /// Result of a push that is not written down yet.
     struct Pushed {
         std::int64_t target_id;
         std::string alert_key;
@@ -90,7 +90,7 @@ class Deliverer {
     [[nodiscard]] std::unordered_map<std::int64_t, std::int64_t> newest() const noexcept;
     void tell_who_waits(UnixMs now_ms) noexcept;
 
-    // What a thread does.
+    // Work of a thread.
     void run() noexcept;
     bool collect(Job& job, UnixMs now_ms) noexcept;
     void work() noexcept;
@@ -113,7 +113,7 @@ class Deliverer {
     void log_away(const DueEvent& event, const TargetChange& change, bool is_refused,
                   const std::string& reason, UnixMs now_ms) noexcept;
 
-    // What is to be seen.
+    // Output to status and log.
     void record_end(const DueEvent& event, Fate fate, Delivery* delivery, const std::string& reason,
                     UnixMs now_ms) noexcept;
     void show_targets() noexcept;
@@ -124,7 +124,7 @@ class Deliverer {
     Owner owner_;
     std::unique_ptr<EventStore> store_;
     Schedule schedule_;
-    std::uint64_t salt_;  ///< of places
+    std::uint64_t salt_;  ///< salt of places
     SpoolClock clock_;
     std::unique_ptr<LineServer> server_;
     std::unordered_map<Line*, std::unique_ptr<Line>> lines_;
@@ -140,7 +140,7 @@ class Deliverer {
     const StatusMs begun_ms_ = status_now_ms();
     UnixMs next_tending_ms_ = 0;
     UnixMs not_before_ms_ = 0;  ///< the store could not be used
-    unsigned failures_ = 0;     ///< of the store, one after the other
+    unsigned failures_ = 0;     ///< failures of the store in a row
     bool is_leaving_ = false;
     bool is_running_ = false;
 };

@@ -19,16 +19,17 @@ namespace flashduty {
 
 namespace {
 
-/// How often a worker without a line to the deliverer tries for one, or to become it.
+/// Interval at which a worker without a line to the deliverer tries for one, or to become the
+/// deliverer.
 constexpr ngx_msec_t kElectionMs = 100;
 
-/// How often the deliverer looks whether its lock and its socket are still there.
+/// Interval at which the deliverer checks its lock and its socket.
 constexpr ngx_msec_t kLookMs = 1000;
 
-/// For how long another nginx delivers before it counts as one that stays.
+/// Time after which another nginx that delivers counts as one that stays.
 constexpr ngx_msec_t kStrangerMs = 5000;
 
-/// This nginx, over reloads: a master keeps it, and its workers come from it.
+/// Number of this nginx, kept over reloads: its master has it, and its workers come from that.
 std::uint64_t instance = 0;
 
 /// One worker's part in the spool.
@@ -51,7 +52,7 @@ class SpoolWorker {
         elect();
     }
 
-    /// At the end of the process, which keeps the lock for as long as it has connections with
+    /// Runs at the end of the process, which keeps the lock for as long as it has connections with
     /// pushes.
     ~SpoolWorker() {
         line_.reset();
@@ -77,7 +78,7 @@ class SpoolWorker {
 
     // ------------------------------------------------------------ who delivers
 
-    /// Becomes the deliverer when there is none, and finds a line to it.
+    /// Becomes the deliverer when there is none, and connects a line to it.
     void elect() noexcept {
         const bool is_leaving = ngx_exiting || ngx_terminate;
         if (deliverer_ == nullptr && !is_leaving && take_lock()) {
@@ -123,7 +124,7 @@ class SpoolWorker {
             &conf_.spool->path, DelivererLock::kSuffix.data(), what);
     }
 
-    /// While this process delivers: whether it still is the only one, and can be found.
+    /// Checks, while this process delivers, whether it still is the only one and can be found.
     void look_at_files() noexcept {
         if (deliverer_ == nullptr) {
             return;
@@ -193,8 +194,8 @@ class SpoolWorker {
         return introduction;
     }
 
-    /// Another nginx may be about to take over from this one, or to be taken over by it: only one
-    /// that stays is complained of.
+    /// Meets the deliverer's nginx. Another one may be about to take over from this one, or to be
+    /// taken over by it: only one that stays is complained of.
     void meet(const Introduction& deliverers) noexcept {
         difference_ = deliverers.instance == instance ? std::string() : difference_to(deliverers);
         if (!difference_.empty()) {
@@ -205,7 +206,7 @@ class SpoolWorker {
         }
     }
 
-    /// Empty when both know the same servers.
+    /// Difference between the servers that both know; empty when there is none.
     [[nodiscard]] std::string difference_to(const Introduction& deliverers) const noexcept {
         const std::set<std::uint64_t> theirs(deliverers.servers.begin(), deliverers.servers.end());
         std::size_t common = 0;
@@ -247,8 +248,8 @@ class SpoolWorker {
     SqliteStoreFactory stores_;
     Acceptor acceptor_;
     DelivererLock lock_;
-    bool has_complained_ = false;  ///< that it cannot be taken by anybody
-    bool has_met_other_ = false;   ///< and that another one's file was removed
+    bool has_complained_ = false;  ///< complained that nobody can take the lock
+    bool has_met_other_ = false;   ///< complained that another deliverer's file was removed
     std::unique_ptr<Deliverer> deliverer_;
     std::unique_ptr<Line> line_;
     Timer election_;
@@ -258,7 +259,7 @@ class SpoolWorker {
     std::string difference_;  ///< between this nginx and the one that delivers
 };
 
-/// Of a worker process; nullptr in all others, and where there is no spool.
+/// Set in a worker process; nullptr in all others, and where there is no spool.
 SpoolWorker* worker = nullptr;
 
 }  // namespace
