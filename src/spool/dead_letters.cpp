@@ -60,6 +60,12 @@ constexpr char kMarkedOne[] =
     "SELECT d.target_id, d.alert_key, d.event_id < s.before_id FROM dead d LEFT JOIN superseded s"
     " ON s.target_id = d.target_id AND s.alert_key = d.alert_key"
     " WHERE d.event_id = ? AND d.again <> 0";
+constexpr char kLetter[] =
+    "SELECT d.target_id, d.alert_key, a.alert_id, d.event_id < s.before_id FROM dead d"
+    " LEFT JOIN alert a ON a.target_id = d.target_id AND a.alert_key = d.alert_key"
+    " LEFT JOIN superseded s ON s.target_id = d.target_id AND s.alert_key = d.alert_key"
+    " WHERE d.event_id = ?";
+constexpr char kMark[] = "UPDATE dead SET again = 1 WHERE event_id = ?";
 constexpr char kUnmark[] = "UPDATE dead SET again = 0 WHERE event_id = ?";
 constexpr char kReviveBody[] =
     "INSERT INTO body (event_id, body) SELECT event_id, body FROM dead WHERE event_id = ?";
@@ -186,8 +192,16 @@ void take_from_1(Connection& connection, const KeptClock& clock, const Chores& c
     }
 }
 
-/// Lets a dead letter wait again, under its old id and so in its old place; unless it is
-/// superseded.
+/// Under its old id and so in its old place.
+void bring_back(Connection& connection, std::int64_t event_id, std::int64_t alert_id,
+                UnixMs now_ms) noexcept {
+    connection.run(kReviveBody, event_id);
+    connection.run(kRevive, event_id, alert_id, now_ms);
+    connection.run(kDeleteDead, event_id);
+    connection.run(kDueAtOnce, alert_id);
+}
+
+/// Lets one that was marked wait again, unless it is superseded.
 void revive(Connection& connection, std::int64_t event_id, UnixMs now_ms, Tended& tended) noexcept {
     std::int64_t target_id = 0, alert_id = 0;
     {
@@ -205,10 +219,7 @@ void revive(Connection& connection, std::int64_t event_id, UnixMs now_ms, Tended
         connection.run(kUnmark, event_id);
         return;
     }
-    connection.run(kReviveBody, event_id);
-    connection.run(kRevive, event_id, alert_id, now_ms);
-    connection.run(kDeleteDead, event_id);
-    connection.run(kDueAtOnce, alert_id);
+    bring_back(connection, event_id, alert_id, now_ms);
     tended.requeued++;
     if (!has(tended.requeued_targets, target_id)) {
         tended.requeued_targets.push_back(target_id);
@@ -291,12 +302,41 @@ void tend(Connection& connection, const KeptClock& clock, const Chores& chores, 
         }
     }
     for (const DeadLetter& letter : chores.to_delete) {
-        connection.run(kDeleteDead, letter.event_id);
-        if (connection.changes() > 0) {
+        if (delete_dead(connection, letter.event_id)) {
             tended.deleted.push_back(letter);
         }
     }
     tended.has_more = chores.has_more;
+}
+
+Resent resend(Connection& connection, std::int64_t event_id, UnixMs now_ms, const Ids& busy,
+              std::int64_t& target_id) noexcept {
+    std::int64_t alert_id = 0;
+    std::string alert_key;
+    {
+        Query letter = connection.query(kLetter, event_id);
+        if (!letter.next()) {
+            return Resent::kNone;
+        }
+        if (letter.number(3) != 0) {
+            return Resent::kSuperseded;
+        }
+        target_id = letter.number(0);
+        alert_key = letter.text(1);
+        alert_id = letter.number(2);
+    }
+    if (alert_id != 0 && has(busy, alert_id)) {
+        connection.run(kMark, event_id);
+        return Resent::kMarked;
+    }
+    bool is_new = false;
+    bring_back(connection, event_id, alert_of(connection, target_id, alert_key, is_new), now_ms);
+    return Resent::kWaits;
+}
+
+bool delete_dead(Connection& connection, std::int64_t event_id) noexcept {
+    connection.run(kDeleteDead, event_id);
+    return connection.changes() > 0;
 }
 
 std::int64_t alert_of(Connection& connection, std::int64_t target_id, std::string_view alert_key,

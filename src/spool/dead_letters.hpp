@@ -56,6 +56,23 @@ struct Chores {
 void tend(Connection& connection, const KeptClock& clock, const Chores& chores, UnixMs now_ms,
           Tended& tended) noexcept;
 
+/// What became of a dead letter that is to be sent again.
+enum class Resent {
+    kNone,        ///< there is no such
+    kWaits,       ///< it waits again
+    kMarked,      ///< its key is on its way: it waits again after that, unless superseded by it
+    kSuperseded,  ///< a newer event of its key was delivered: it is never sent again
+};
+
+/// Lets a dead letter wait again, under its old id and so in its old place. `busy` are the
+/// alert_ids that are on their way; `target_id` gets its target's.
+[[nodiscard]] Resent resend(Connection& connection, std::int64_t event_id, UnixMs now_ms,
+                            const std::vector<std::int64_t>& busy,
+                            std::int64_t& target_id) noexcept;
+
+/// False when there was none.
+bool delete_dead(Connection& connection, std::int64_t event_id) noexcept;
+
 /// The alert_id of a key; a new one when nothing of it waits. Its first event is to follow.
 [[nodiscard]] std::int64_t alert_of(Connection& connection, std::int64_t target_id,
                                     std::string_view alert_key, bool& is_new) noexcept;

@@ -30,11 +30,13 @@ constexpr char kHeldLast[] =
     " WHERE target_id = ?1 AND due_ms > 0 AND due_ms BETWEEN ?2 AND ?3"
     " ORDER BY due_ms DESC LIMIT ?4";
 constexpr char kKey[] =
-    "SELECT alert_id, first_id, since_ms, due_ms, tried_ms FROM alert WHERE alert_id = ?1";
+    "SELECT alert_id, first_id, since_ms, due_ms, tried_ms FROM alert WHERE alert_id = ?1"
+    " AND target_id = ?2";
 constexpr char kBehind[] =
     "SELECT e.alert_id, e.event_id, e.accepted_ms, a.due_ms, a.tried_ms"
     " FROM event e INDEXED BY event_order JOIN alert a USING (alert_id)"
-    " WHERE e.alert_id = ?1 AND e.event_id > ?2 ORDER BY e.attempts > 0, e.event_id LIMIT 1";
+    " WHERE e.alert_id = ?1 AND a.target_id = ?3 AND e.event_id > ?2 ORDER BY e.attempts > 0, "
+    "e.event_id LIMIT 1";
 
 using Ids = std::vector<std::int64_t>;
 using Alerts = std::vector<DueAlert>;
@@ -109,7 +111,8 @@ class Finder {
                 break;
             case Search::Kind::kNext:
                 for (const std::int64_t alert_id : search_.keys) {
-                    take(connection_.query(kBehind, alert_id, search_.after_event_id));
+                    take(connection_.query(kBehind, alert_id, search_.after_event_id,
+                                           search_.target_id));
                 }
                 break;
         }
@@ -183,7 +186,7 @@ class Finder {
 
     void take_keys() noexcept {
         for (const std::int64_t alert_id : search_.keys) {
-            take(connection_.query(kKey, alert_id));
+            take(connection_.query(kKey, alert_id, search_.target_id));
         }
     }
 

@@ -152,6 +152,8 @@ enum class StoreStatus {
     kStalled,   ///< others who use it too hold it, for as long as one queues for it
 };
 
+class EventLedger;
+
 /// A place where events wait. One object serves one thread at a time; several processes may each
 /// have one for the same place. A call that does not give kOk has changed nothing, and error() says
 /// why; it may be repeated at any time, and finds its way back when the cause is gone.
@@ -198,6 +200,9 @@ class EventStore {
     /// News since the last call that somebody has to know, such as a database that was set aside: a
     /// sentence for the log; mostly empty.
     [[nodiscard]] virtual std::string take_notice() noexcept = 0;
+
+    /// The same place for those who run it, under this object's rules; nullptr: it has no such.
+    [[nodiscard]] virtual EventLedger* ledger() noexcept { return nullptr; }
 };
 
 /// User of a store: there are many acceptors and one deliverer, which alone may take a damaged

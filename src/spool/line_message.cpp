@@ -12,6 +12,8 @@ namespace {
 constexpr char kWokenTag = 'W';
 constexpr char kVerdictTag = 'V';
 constexpr char kIntroductionTag = 'I';
+constexpr char kOrderTag = 'O';
+constexpr char kOrderDoneTag = 'D';
 
 constexpr std::size_t kMaxTextBytes = 4 * 1024;
 static_assert(3 * kMaxTextBytes + sizeof(PushVerdict) < kMaxLineMessageBytes);
@@ -143,6 +145,65 @@ bool read_verdict(std::string_view message, PushVerdict& verdict) {
            take_fate(message, verdict.fate) && take(message, verdict.http_status) &&
            take(message, verdict.push_time_ms) && take_text(message, verdict.code) &&
            take_text(message, verdict.request_id) && take_text(message, verdict.reason);
+}
+
+std::string write_order(const Order& order) {
+    std::string message(1, kOrderTag);
+    put(message, order.number);
+    put(message, order.kind);
+    put(message, order.change.kind);
+    put(message, order.change.event_id);
+    put(message, order.change.filter.target_id);
+    put(message, order.change.after);
+    put(message, order.target_id);
+    put(message, order.pause_ms);
+    put(message, order.place);
+    put_text(message, order.change.filter.key);
+    put_text(message, order.change.filter.text);
+    put_text(message, order.change.server);
+    put_text(message, order.change.location);
+    return message;
+}
+
+/// What is cut would mean more than was ordered.
+bool read_order(std::string_view message, Order& order) {
+    EventChange& change = order.change;
+    return take_tag(message, kOrderTag) && take(message, order.number) &&
+           take(message, order.kind) && order.kind < Order::Kind::kCount &&
+           take(message, change.kind) && change.kind < EventChange::Kind::kCount &&
+           take(message, change.event_id) && take(message, change.filter.target_id) &&
+           take(message, change.after) && take(message, order.target_id) &&
+           take(message, order.pause_ms) && take(message, order.place) &&
+           take_text(message, change.filter.key) && take_text(message, change.filter.text) &&
+           take_text(message, change.server) && take_text(message, change.location) &&
+           change.filter.key.size() <= kMaxFilterBytes &&
+           change.filter.text.size() <= kMaxFilterBytes;
+}
+
+std::string write_order_done(const OrderDone& done) {
+    std::string message(1, kOrderDoneTag);
+    put(message, done.number);
+    put(message, static_cast<std::uint8_t>(done.is_done));
+    put(message, static_cast<std::uint8_t>(done.is_found));
+    put(message, done.done);
+    put(message, done.busy);
+    put(message, done.superseded);
+    put(message, done.next);
+    put_text(message, done.reason);
+    return message;
+}
+
+bool read_order_done(std::string_view message, OrderDone& done) {
+    std::uint8_t is_done = 0, is_found = 0;
+    if (!take_tag(message, kOrderDoneTag) || !take(message, done.number) ||
+        !take(message, is_done) || !take(message, is_found) || !take(message, done.done) ||
+        !take(message, done.busy) || !take(message, done.superseded) || !take(message, done.next) ||
+        !take_text(message, done.reason)) {
+        return false;
+    }
+    done.is_done = is_done != 0;
+    done.is_found = is_found != 0;
+    return true;
 }
 
 }  // namespace flashduty

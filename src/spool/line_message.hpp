@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "../core/fate.hpp"
+#include "event_ledger.hpp"
 
 namespace flashduty {
 
@@ -57,5 +58,43 @@ struct Introduction {
 
 /// False when `message` is no verdict.
 [[nodiscard]] bool read_verdict(std::string_view message, PushVerdict& verdict);
+
+/// To the deliverer: what an operator wants done. One that is not answered was lost, or the
+/// deliverer is of a version that does not know it.
+struct Order {
+    enum class Kind : std::uint8_t {
+        kChange,   ///< of events, or of a batch of them
+        kTry,      ///< a probe now of `target_id`, 0: of all targets
+        kPause,    ///< nothing is pushed to `target_id` for `pause_ms`
+        kResume,   ///< until now
+        kHearYes,  ///< a test was delivered to `change.server` and `change.location`
+        kCount,
+    };
+
+    std::uint64_t number = 0;  ///< of this line, for the answer
+    Kind kind = Kind::kChange;
+    EventChange change;
+    std::int64_t target_id = 0;
+    std::int64_t pause_ms = 0;
+    std::uint64_t place = 0;  ///< with kHearYes: where the test has ended
+};
+
+/// From the deliverer: what became of an order.
+struct OrderDone {
+    std::uint64_t number = 0;
+    bool is_done = true;  ///< false: `reason` says why not, and it may be given again
+    bool is_found = true;
+    std::uint64_t done = 0;
+    std::uint64_t busy = 0;
+    std::uint64_t superseded = 0;
+    std::int64_t next = 0;
+    std::string reason;
+};
+
+[[nodiscard]] std::string write_order(const Order& order);
+[[nodiscard]] bool read_order(std::string_view message, Order& order);
+
+[[nodiscard]] std::string write_order_done(const OrderDone& done);
+[[nodiscard]] bool read_order_done(std::string_view message, OrderDone& done);
 
 }  // namespace flashduty

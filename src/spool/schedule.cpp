@@ -119,6 +119,18 @@ void Schedule::arrived(std::int64_t target_id, UnixMs now_ms) noexcept {
     target.arrived_ms = now_ms;
 }
 
+void Schedule::probe_now(std::int64_t target_id, UnixMs now_ms) noexcept {
+    Target& target = target_of(target_id);
+    target.is_wanted = true;
+    target.ask_again_ms = 0;
+    target.quiet_until_ms = 0;
+    target.probed_ms = 0;
+    target.next_probe_ms = std::min(target.next_probe_ms, now_ms);
+    target.held_look_ms = std::min(target.held_look_ms, now_ms);
+    target.held_ms = 0;
+    target.may_try_held = true;
+}
+
 bool Schedule::may_leave(std::int64_t target_id, UnixMs now_ms) const noexcept {
     const Target* target = find(target_id);
     if (target == nullptr) {

@@ -202,6 +202,32 @@ ALTER TABLE event ADD COLUMN refusal TEXT NOT NULL DEFAULT '';       -- if it wa
 ALTER TABLE dead ADD COLUMN arrived_ms INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX event_of_1 ON event (event_id) WHERE arrived_ms = 0;
 
+-- How many events and dead letters a target has: kept up by triggers, and by who moves some.
+ALTER TABLE target ADD COLUMN waiting INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE target ADD COLUMN dead INTEGER NOT NULL DEFAULT 0;
+UPDATE target SET
+    waiting = (SELECT count(*) FROM alert a JOIN event USING (alert_id)
+                WHERE a.target_id = target.target_id),
+    dead = (SELECT count(*) FROM dead d WHERE d.target_id = target.target_id);
+
+CREATE TRIGGER event_counts AFTER INSERT ON event BEGIN
+    UPDATE target SET waiting = waiting + 1
+     WHERE target_id = (SELECT target_id FROM alert WHERE alert_id = new.alert_id);
+END;
+
+CREATE TRIGGER event_uncounts BEFORE DELETE ON event BEGIN
+    UPDATE target SET waiting = waiting - 1
+     WHERE target_id = (SELECT target_id FROM alert WHERE alert_id = old.alert_id);
+END;
+
+CREATE TRIGGER dead_counts AFTER INSERT ON dead BEGIN
+    UPDATE target SET dead = dead + 1 WHERE target_id = new.target_id;
+END;
+
+CREATE TRIGGER dead_uncounts AFTER DELETE ON dead BEGIN
+    UPDATE target SET dead = dead - 1 WHERE target_id = old.target_id;
+END;
+
 -- The last tries of what waits and of what is dead.
 CREATE TABLE attempt (
     attempt_id  INTEGER PRIMARY KEY,

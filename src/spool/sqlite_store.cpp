@@ -5,6 +5,8 @@
 
 #include "dead_letters.hpp"
 #include "due_alerts.hpp"
+#include "event_changes.hpp"
+#include "event_lists.hpp"
 #include "schema.hpp"
 
 namespace flashduty {
@@ -308,6 +310,113 @@ StoreStatus SqliteStore::size(StoreSize& size) noexcept {
         if (counters.next()) {
             size.waiting = static_cast<std::uint64_t>(counters.number(0));
             size.dead = static_cast<std::uint64_t>(counters.number(1));
+        }
+        return StoreStatus::kOk;
+    });
+}
+
+// ---------------------------------------------------------------- for those who run it
+
+StoreStatus SqliteStore::list_targets(std::vector<ListedTarget>& targets) noexcept {
+    return database_.read([&](Connection& connection) {
+        targets.clear();
+        flashduty::list_targets(connection, database_.clock(), targets);
+        return StoreStatus::kOk;
+    });
+}
+
+StoreStatus SqliteStore::list(Pile pile, const EventFilter& filter, std::int64_t after,
+                              std::size_t limit, EventPage& page) noexcept {
+    return database_.read([&](Connection& connection) {
+        page = list_events(connection, database_.clock(), pile, filter, after, limit);
+        return StoreStatus::kOk;
+    });
+}
+
+StoreStatus SqliteStore::show(Pile pile, std::int64_t event_id, WholeEvent& event,
+                              bool& is_found) noexcept {
+    return database_.read([&](Connection& connection) {
+        event = {};
+        is_found = show_event(connection, database_.clock(), pile, event_id, event);
+        return StoreStatus::kOk;
+    });
+}
+
+StoreStatus SqliteStore::read_whole(Pile pile, std::int64_t after, std::size_t most_bytes,
+                                    WholePage& page) noexcept {
+    return database_.read([&](Connection& connection) {
+        page = flashduty::read_whole(connection, database_.clock(), pile, after, most_bytes);
+        return StoreStatus::kOk;
+    });
+}
+
+StoreStatus SqliteStore::facts(StoreFacts& facts) noexcept {
+    facts.kind = std::string("SQLite ") + sqlite3_libversion();
+    const StoreStatus status = database_.read([&](Connection& connection) {
+        facts.schema = schema_of(connection);
+        return StoreStatus::kOk;
+    });
+    return status == StoreStatus::kOk ? size(facts.size) : status;
+}
+
+StoreStatus SqliteStore::change(const EventChange& change, UnixMs now_ms,
+                                const std::vector<std::int64_t>& busy,
+                                EventsChanged& changed) noexcept {
+    const bool is_move = change.kind == EventChange::Kind::kMove;
+    std::vector<std::int64_t> ids = {change.event_id};
+    std::int64_t next = 0;
+    if (change.event_id == 0 && !is_move) {
+        // What only is looked through holds up nobody who writes.
+        const Pile pile = change.kind == EventChange::Kind::kDiscard ? Pile::kWaiting : Pile::kDead;
+        EventPage page;
+        const StoreStatus status = list(pile, change.filter, change.after, kMaxChanged, page);
+        ids.clear();
+        for (const ListedEvent& event : page.events) {
+            ids.push_back(event.event_id);
+        }
+        next = page.next;
+        if (status != StoreStatus::kOk || ids.empty()) {
+            changed = {};
+            changed.next = next;
+            return status;
+        }
+    }
+    return database_.write([&](Connection& connection) {
+        changed = {};
+        if (is_move) {
+            move_events(connection, change, busy, changed);
+            return StoreStatus::kOk;
+        }
+        const UnixMs kept_ms = database_.clock().to_kept(now_ms);
+        if (change.kind == EventChange::Kind::kDiscard &&
+            has_no_room_for_dead(connection, limits(), kept_ms)) {
+            return database_.refuse(StoreStatus::kFull,
+                                    "has no room for more dead letters: delete some");
+        }
+        const std::size_t looked_at =
+            change_events(connection, change.kind, ids, kept_ms, busy, changed);
+        changed.next = looked_at < ids.size() ? ids[looked_at - 1] : next;
+        return StoreStatus::kOk;
+    });
+}
+
+StoreStatus SqliteStore::pause(std::int64_t target_id, UnixMs until_ms, bool& is_found) noexcept {
+    return database_.write([&](Connection& connection) {
+        connection.run("UPDATE target SET paused_ms = ?2 WHERE target_id = ?1", target_id,
+                       until_ms == 0 ? 0 : database_.clock().to_kept(until_ms));
+        is_found = connection.changes() > 0;
+        return StoreStatus::kOk;
+    });
+}
+
+StoreStatus SqliteStore::paused(UnixMs now_ms, std::vector<Paused>& paused) noexcept {
+    return database_.read([&](Connection& connection) {
+        paused.clear();
+        const KeptClock& clock = database_.clock();
+        Query rows = connection.query("SELECT target_id, paused_ms FROM target WHERE paused_ms > ?",
+                                      clock.to_kept(now_ms));
+        while (rows.next()) {
+            paused.push_back({rows.number(0), clock.from_kept(rows.number(1))});
         }
         return StoreStatus::kOk;
     });

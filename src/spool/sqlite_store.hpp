@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "dead_letters.hpp"
+#include "event_ledger.hpp"
 #include "event_store.hpp"
 #include "spool_database.hpp"
 
@@ -25,7 +26,7 @@ struct SqliteStoreOptions {
 };
 
 /// Opens nothing before its first call, and must not be carried over a fork() after that.
-class SqliteStore final : public EventStore {
+class SqliteStore final : public EventStore, public EventLedger {
   public:
     /// Only the deliverer's store may set a database aside and begin a new one; the others leave a
     /// mark for it and follow.
@@ -44,6 +45,22 @@ class SqliteStore final : public EventStore {
     [[nodiscard]] std::string_view error() const noexcept override { return database_.error(); }
 
     [[nodiscard]] std::string take_notice() noexcept override { return database_.take_notice(); }
+    [[nodiscard]] EventLedger* ledger() noexcept override { return this; }
+
+    [[nodiscard]] StoreStatus list_targets(std::vector<ListedTarget>& targets) noexcept override;
+    [[nodiscard]] StoreStatus list(Pile pile, const EventFilter& filter, std::int64_t after,
+                                   std::size_t limit, EventPage& page) noexcept override;
+    [[nodiscard]] StoreStatus show(Pile pile, std::int64_t event_id, WholeEvent& event,
+                                   bool& is_found) noexcept override;
+    [[nodiscard]] StoreStatus read_whole(Pile pile, std::int64_t after, std::size_t most_bytes,
+                                         WholePage& page) noexcept override;
+    [[nodiscard]] StoreStatus facts(StoreFacts& facts) noexcept override;
+    [[nodiscard]] StoreStatus change(const EventChange& change, UnixMs now_ms,
+                                     const std::vector<std::int64_t>& busy,
+                                     EventsChanged& changed) noexcept override;
+    [[nodiscard]] StoreStatus pause(std::int64_t target_id, UnixMs until_ms,
+                                    bool& is_found) noexcept override;
+    [[nodiscard]] StoreStatus paused(UnixMs now_ms, std::vector<Paused>& paused) noexcept override;
 
     [[nodiscard]] std::vector<std::int64_t> take_postponed() noexcept override {
         return std::exchange(postponed_, {});

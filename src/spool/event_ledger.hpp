@@ -1,0 +1,197 @@
+// What lies in a store, for those who run it: to be looked at page by page, and changed a batch at
+// a time. No call holds a lock or a snapshot for more than about 20 ms, however much lies there.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "event_store.hpp"
+
+namespace flashduty {
+
+/// What waits, and what will not be sent any more.
+enum class Pile { kWaiting, kDead };
+
+/// What has to be true of an event that is meant.
+struct EventFilter {
+    std::int64_t target_id = 0;  ///< 0: any
+    std::string key;             ///< all of the alert key; empty: any
+    std::string text;            ///< a part of title or reason, ASCII letters in any case
+
+    [[nodiscard]] bool is_any() const noexcept {
+        return target_id == 0 && key.empty() && text.empty();
+    }
+};
+
+/// Longer ones do not fit into a message to the deliverer.
+inline constexpr std::size_t kMaxFilterBytes = 1024;
+
+/// A page of a list looks at no more rows, and for no longer.
+inline constexpr std::size_t kMostLookedAt = 2000;
+inline constexpr std::int64_t kLongestLookMs = 12;
+
+/// What an event that waits is waiting for.
+enum class WaitsFor {
+    kTurn,    ///< nothing else
+    kTime,    ///< its next try
+    kTarget,  ///< its target is away
+    kYes,     ///< it was refused, and nothing else was delivered there to compare
+    kElder,   ///< an event of its key stands before it
+    kCount,
+};
+
+/// What became of a dead letter since.
+enum class DeadState {
+    kDead,
+    kMarked,      ///< it is to be sent again
+    kSuperseded,  ///< a newer event of its key was delivered: it is never sent again
+    kCount,
+};
+
+/// An event as it is listed. Times are of the wall clock, 0: not known.
+struct ListedEvent {
+    std::int64_t event_id = 0;
+    std::string alert_key;
+    std::string title;
+    std::string event_status;
+    std::int64_t target_id = 0;
+    UnixMs accepted_ms = 0;
+    std::uint32_t attempts = 0;
+    std::string reason;  ///< of the last try, or of its death; empty: not tried
+    WaitsFor waits_for = WaitsFor::kTurn;
+    UnixMs next_try_ms = 0;     ///< with kTime
+    std::int64_t elder_id = 0;  ///< with kElder: the first event of its key
+    DeadState dead = DeadState::kDead;
+    UnixMs dead_ms = 0;
+};
+
+/// A try that ended without a yes.
+struct ListedTry {
+    UnixMs time_ms = 0;
+    std::uint32_t http_status = 0;  ///< 0: there was no answer
+    std::string reason;
+};
+
+/// One event with all that there is of it.
+struct WholeEvent {
+    ListedEvent listed;
+    std::string event;             ///< what is pushed, JSON
+    std::string body;              ///< what BlueKing sent
+    std::vector<ListedTry> tries;  ///< the last ones, the newest first
+};
+
+/// A part of a list.
+struct EventPage {
+    std::vector<ListedEvent> events;
+    std::int64_t next = 0;  ///< the `after` of the next one; 0: there is no more
+};
+struct WholePage {
+    std::vector<WholeEvent> events;  ///< without their tries
+    std::int64_t next = 0;
+};
+
+struct ListedTarget {
+    std::int64_t target_id = 0;
+    std::string server;
+    std::string location;
+    std::uint64_t waiting = 0;
+    std::uint64_t dead = 0;
+    UnixMs paused_until_ms = 0;  ///< of the wall clock; 0: it is not paused
+};
+
+/// What a store says of itself.
+struct StoreFacts {
+    std::string kind;  ///< which software keeps it, and its version
+    std::int64_t schema = 0;
+    StoreSize size;
+};
+
+/// A change of one event, or of a batch of those that a filter means.
+struct EventChange {
+    enum class Kind : std::uint8_t {
+        kResend,
+        kDiscard,
+        kDelete,
+        kMove,  ///< of all of a target, to another one
+        kCount,
+    };
+
+    Kind kind = Kind::kResend;
+    std::int64_t event_id = 0;  ///< 0: of those that `filter` means
+    EventFilter filter;
+    std::int64_t after = 0;  ///< where the batch begins
+    std::string server;      ///< with kMove: where to
+    std::string location;
+};
+
+/// A batch is never larger.
+inline constexpr std::size_t kMaxChanged = 256;
+
+struct EventsChanged {
+    std::uint64_t done = 0;
+    std::uint64_t busy = 0;           ///< they are being pushed and were not touched
+    std::uint64_t superseded = 0;     ///< with kResend: they are never sent again
+    bool is_found = true;             ///< false: there is no such event, or target
+    std::int64_t next = 0;            ///< the `after` of the next batch; 0: all is done
+    std::vector<DeadLetter> dead;     ///< for the log
+    std::vector<DeadLetter> deleted;  ///< for the log
+    std::vector<std::int64_t> gone;   ///< events that do not wait any more where they did
+    std::vector<std::int64_t> wakes;  ///< targets for which something may wait now, each once
+};
+
+/// As an EventStore, of which it is a part: one thread at a time, and a call that does not give
+/// kOk has changed nothing.
+class EventLedger {
+  public:
+    EventLedger() = default;
+    EventLedger(const EventLedger&) = delete;
+    EventLedger& operator=(const EventLedger&) = delete;
+    virtual ~EventLedger() = default;
+
+    // ---------------------------------------------------------------- to be looked at
+
+    [[nodiscard]] virtual StoreStatus list_targets(std::vector<ListedTarget>& targets) noexcept = 0;
+
+    /// Events with ids greater than `after`, at most `limit`, in the order of their ids. A page may
+    /// be empty and have a next one.
+    [[nodiscard]] virtual StoreStatus list(Pile pile, const EventFilter& filter, std::int64_t after,
+                                           std::size_t limit, EventPage& page) noexcept = 0;
+
+    /// `is_found` is false when there is none.
+    [[nodiscard]] virtual StoreStatus show(Pile pile, std::int64_t event_id, WholeEvent& event,
+                                           bool& is_found) noexcept = 0;
+
+    /// As list(), about `most_bytes` of them, whatever they are.
+    [[nodiscard]] virtual StoreStatus read_whole(Pile pile, std::int64_t after,
+                                                 std::size_t most_bytes,
+                                                 WholePage& page) noexcept = 0;
+
+    [[nodiscard]] virtual StoreStatus facts(StoreFacts& facts) noexcept = 0;
+
+    // ---------------------------------------------------------------- to be changed
+
+    /// `busy` are the event_ids that are being pushed.
+    [[nodiscard]] virtual StoreStatus change(const EventChange& change, UnixMs now_ms,
+                                             const std::vector<std::int64_t>& busy,
+                                             EventsChanged& changed) noexcept = 0;
+
+    /// Nothing is pushed there before, as the clock of who asks has it; 0: it is not paused any
+    /// more. `is_found` is false when there is no such target.
+    [[nodiscard]] virtual StoreStatus pause(std::int64_t target_id, UnixMs until_ms,
+                                            bool& is_found) noexcept = 0;
+
+    struct Paused {
+        std::int64_t target_id = 0;
+        UnixMs until_ms = 0;  ///< as the clock of who asks has it
+    };
+    [[nodiscard]] virtual StoreStatus paused(UnixMs now_ms,
+                                             std::vector<Paused>& paused) noexcept = 0;
+
+    /// As EventStore::error().
+    [[nodiscard]] virtual std::string_view error() const noexcept = 0;
+};
+
+}  // namespace flashduty
