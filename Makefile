@@ -23,8 +23,11 @@ SPOOL := $(wildcard src/spool/*.cpp)
 SPOOL_HEADERS := $(wildcard src/spool/*.hpp)
 STATUS := $(wildcard src/status/*.cpp)
 STATUS_HEADERS := $(wildcard src/status/*.hpp)
+API := $(wildcard src/api/*.cpp)
+API_HEADERS := $(wildcard src/api/*.hpp)
 GLUE := $(shell find src/nginx -type f)
-SOURCES := $(CORE) $(CORE_HEADERS) $(SPOOL) $(SPOOL_HEADERS) $(STATUS) $(STATUS_HEADERS) $(GLUE)
+SOURCES := $(CORE) $(CORE_HEADERS) $(SPOOL) $(SPOOL_HEADERS) $(STATUS) $(STATUS_HEADERS) \
+    $(API) $(API_HEADERS) $(GLUE)
 FUZZ_NAMES := $(patsubst t/fuzz/%_fuzz.cpp,%,$(wildcard t/fuzz/*_fuzz.cpp))
 FUZZERS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%_fuzz)
 FUZZ_SECONDS ?= 60
@@ -45,7 +48,7 @@ endif
 DEBIAN_NGINX := $(BUILD)/debian/nginx
 
 .PHONY: help module run test unit nginx-tests test-asan fuzz fuzz-corpus check-memory coverage soak kill \
-    test-promtool test-browser compat bench bench-spool bench-memory bench-profile bench-core \
+    test-promtool test-browser compat bench bench-spool bench-api bench-memory bench-profile bench-core \
     bench-core-update install clean
 
 module: $(MODULE)
@@ -80,6 +83,7 @@ make test-image     an alert through the image; test-kubernetes, test-rpm: what 
 make bench-core     what the core costs, in instructions, held against what it has cost
 make bench          what a request costs, beside plain nginx, Lua and njs: t/bench/RESULTS.md
 make bench-spool    what the spool takes and gives: t/bench/SPOOL_RESULTS.md
+make bench-api      what flashduty_api costs while a million events wait: t/bench/API_RESULTS.md
 make bench-memory   what a worker takes for odd bodies
 
 NGINX_SRC=dir builds and tests with the nginx of a source tree.
@@ -238,6 +242,9 @@ bench-spool: $(MODULE) $(BENCH)/fill_spool $(BENCH)/slow_sync.so | bench-package
 	$(WITH_DEBIAN)perl t/bench/spool.pl $(MODULE) $(BENCH)/fill_spool $(BENCH)/slow_sync.so \
 	    t/bench/SPOOL_RESULTS.md
 
+bench-api: $(MODULE) $(BENCH)/fill_spool | bench-packages
+	$(WITH_DEBIAN)perl t/bench/api.pl $(MODULE) $(BENCH)/fill_spool t/bench/API_RESULTS.md
+
 bench-memory: $(MODULE) $(BODIES) | bench-packages
 	$(WITH_DEBIAN)perl t/bench/memory.pl $(MODULE) $(BENCH)
 
@@ -354,7 +361,7 @@ $(DEBIAN_NGINX): | source-packages
 	    do apt-get $(APT) source nginx=$$version && break; done
 	mv $(@D)/nginx-*/ $@
 
-UNIT_OBJECTS := $(patsubst src/%.cpp,$(BUILD)/unit/%.o,$(CORE) $(SPOOL) $(STATUS))
+UNIT_OBJECTS := $(patsubst src/%.cpp,$(BUILD)/unit/%.o,$(CORE) $(SPOOL) $(STATUS) $(API))
 
 .SECONDARY: $(UNIT_OBJECTS)
 
@@ -367,7 +374,7 @@ $(BUILD)/unit/%.o: src/%.cpp | build-packages
 	$(CXX) $(CXXFLAGS) $(SANITIZE) $(DEPENDENCIES) -c -o $@ $<
 
 $(BUILD)/unit/%: t/unit/%.cpp $(UNIT_OBJECTS) | build-packages test-packages
-	$(CXX) $(CXXFLAGS) $(SANITIZE) $(DEPENDENCIES) -Isrc/core -Isrc/spool -Isrc/status '-DSOURCE_DIR="$(CURDIR)"' -o $@ $< \
+	$(CXX) $(CXXFLAGS) $(SANITIZE) $(DEPENDENCIES) -Isrc/core -Isrc/spool -Isrc/status -Isrc/api '-DSOURCE_DIR="$(CURDIR)"' -o $@ $< \
 	    $(UNIT_OBJECTS) -lcmocka -lyajl -lcrypto -lsqlite3
 
 FUZZ_OBJECTS := $(CORE:src/core/%.cpp=$(BUILD)/fuzz/core/%.o)

@@ -1,6 +1,7 @@
 #include "access.hpp"
 
 #include "../core/bearer.hpp"
+#include "api.hpp"
 #include "base/headers.hpp"
 #include "request/answer.hpp"
 #include "request/conf.hpp"
@@ -37,7 +38,7 @@ ngx_int_t turn_away(ngx_http_request_t* r) noexcept {
 
 ngx_int_t check_bearer(ngx_http_request_t* r) {
     const LocationConf& conf = location_conf(r);
-    const bool is_ours = conf.is_preview || conf.push_uri != nullptr;
+    const bool is_ours = conf.is_preview || conf.push_uri != nullptr || conf.is_api;
     if (!is_ours || conf.bearers == nullptr || conf.bearers->count == 0) {
         return NGX_DECLINED;
     }
@@ -46,7 +47,7 @@ ngx_int_t check_bearer(ngx_http_request_t* r) {
     }
     // Final answer, even with "satisfy any", since no other module is asked after this one. Sent
     // from here: for a returned 401 nginx would send a page of its own.
-    ngx_http_finalize_request(r, turn_away(r));
+    ngx_http_finalize_request(r, conf.is_api ? turn_away_from_api(r) : turn_away(r));
     return NGX_DONE;
 }
 

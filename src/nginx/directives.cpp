@@ -5,6 +5,7 @@
 
 #include "../core/secret.hpp"
 #include "../core/text.hpp"
+#include "api.hpp"
 #include "base/conf_tools.hpp"
 #include "base/secret_file.hpp"
 #include "handler.hpp"
@@ -28,20 +29,35 @@ ngx_int_t compile(ngx_conf_t* cf, const ngx_str_t& text, ngx_http_complex_value_
 }
 
 constexpr char kOtherHandler[] =
-    "a location with \"flashduty_push\", \"flashduty_preview\" or \"flashduty_status\" takes no "
-    "other handler, such as \"proxy_pass\"";
+    "a location with \"flashduty_push\", \"flashduty_preview\", \"flashduty_status\" or "
+    "\"flashduty_api\" takes no other handler, such as \"proxy_pass\"";
 
 ngx_http_core_loc_conf_t& core_conf(ngx_conf_t* cf) noexcept {
     return *static_cast<ngx_http_core_loc_conf_t*>(
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
 }
 
+ngx_http_core_srv_conf_t& server_conf(ngx_conf_t* cf) noexcept {
+    return *static_cast<ngx_http_core_srv_conf_t*>(
+        ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
+}
+
+/// One more of a list, which is made with its first; nullptr when out of memory.
+template <class Value>
+Value* append(ngx_conf_t* cf, ngx_array_t*& list) noexcept {
+    if (list == nullptr) {
+        list = ngx_array_create(cf->pool, 4, sizeof(Value));
+    }
+    return list == nullptr ? nullptr : static_cast<Value*>(ngx_array_push(list));
+}
+
 /// Gives the location one of our handlers.
 char* take_location(ngx_conf_t* cf, LocationConf& conf, ngx_http_handler_pt handler) noexcept {
     if (handler_of(conf) != nullptr) {
         return refuse(cf,
-                      "\"flashduty_push\", \"flashduty_preview\" and \"flashduty_status\" exclude "
-                      "each other, and a location takes only one of them, once");
+                      "\"flashduty_push\", \"flashduty_preview\", \"flashduty_status\" and "
+                      "\"flashduty_api\" exclude each other, and a location takes only one of "
+                      "them, once");
     }
     ngx_http_core_loc_conf_t& core = core_conf(cf);
     if (core.handler != nullptr) {
@@ -55,17 +71,11 @@ char* take_location(ngx_conf_t* cf, LocationConf& conf, ngx_http_handler_pt hand
 
 /// Notes the location's push uri, see check_push_uris().
 bool note_push(ngx_conf_t* cf, const LocationConf& conf) noexcept {
-    MainConf& main = main_conf(cf);
-    if (main.push_uris == nullptr) {
-        main.push_uris = ngx_array_create(cf->pool, 4, sizeof(PushUri));
-    }
-    auto* push =
-        main.push_uris == nullptr ? nullptr : static_cast<PushUri*>(ngx_array_push(main.push_uris));
+    auto* push = append<PushUri>(cf, main_conf(cf).push_uris);
     if (push == nullptr) {
         return false;
     }
-    *push = {&conf, static_cast<ngx_http_core_srv_conf_t*>(
-                        ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module))};
+    *push = {&conf, &server_conf(cf)};
     return true;
 }
 
@@ -122,6 +132,33 @@ constexpr FormatName kFormats[] = {
     {"health", StatusFormat::kHealth},
 };
 
+char* set_status_parameter(ngx_conf_t* cf, const ngx_str_t& parameter,
+                           LocationConf& conf) noexcept {
+    constexpr std::string_view kApi = "api=";
+    const std::string_view text = to_view(parameter);
+    if (text.substr(0, kApi.size()) == kApi && text.size() > kApi.size() &&
+        conf.status_api.len == 0) {
+        conf.status_api = to_ngx(text.substr(kApi.size()));
+        auto* user = append<ApiPlace>(cf, main_conf(cf).api_users);
+        if (user == nullptr) {
+            return kConfError;
+        }
+        *user = {&server_conf(cf), {}, conf.status_api, conf.file, conf.line};
+        return kConfOk;
+    }
+    for (const FormatName& row : kFormats) {
+        if (row.name == text && conf.status == StatusFormat::kByAccept) {
+            conf.status = row.format;
+            return kConfOk;
+        }
+    }
+    return refuse(
+        cf,
+        "\"flashduty_status\" shows json, prometheus, html or health, and takes api=, not "
+        "\"%V\"",
+        &parameter);
+}
+
 char* set_status(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
     LocationConf& conf = *static_cast<LocationConf*>(data);
     main_conf(cf).has_status = true;
@@ -130,17 +167,45 @@ char* set_status(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
         return result;
     }
     conf.status = StatusFormat::kByAccept;
-    if (cf->args->nelts == 1) {
-        return kConfOk;
-    }
-    for (const FormatName& row : kFormats) {
-        if (row.name == to_view(argument(cf, 1))) {
-            conf.status = row.format;
-            return kConfOk;
+    for (ngx_uint_t i = 1; i < cf->args->nelts; i++) {
+        result = set_status_parameter(cf, argument(cf, i), conf);
+        if (result != kConfOk) {
+            return result;
         }
     }
-    return refuse(cf, "\"flashduty_status\" shows json, prometheus, html or health, not \"%V\"",
-                  &argument(cf, 1));
+    return kConfOk;
+}
+
+char* set_api(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
+    LocationConf& conf = *static_cast<LocationConf*>(data);
+    const ngx_http_core_loc_conf_t& core = core_conf(cf);
+    char* result = take_location(cf, conf, api_handler);
+    if (result != kConfOk) {
+        return result;
+    }
+    bool is_regex = false;
+#if (NGX_PCRE)
+    is_regex = core.regex != nullptr;
+#endif
+    if (core.exact_match || core.named || is_regex) {
+        return refuse(cf,
+                      "\"flashduty_api\" serves what lies below a path: it takes a prefix "
+                      "location, such as \"location /flashduty/api/\"");
+    }
+    const std::string_view write = cf->args->nelts == 1 ? "write=off" : to_view(argument(cf, 1));
+    if (write != "write=on" && write != "write=off") {
+        return refuse(cf, "\"flashduty_api\" takes write=on or write=off, not \"%V\"",
+                      &argument(cf, 1));
+    }
+    conf.is_api = true;
+    conf.may_change = write == "write=on";
+    main_conf(cf).is_used = true;
+    auto* place = append<ApiPlace>(cf, main_conf(cf).apis);
+    if (place == nullptr) {
+        return kConfError;
+    }
+    *place = {&server_conf(cf), {}, core.name, conf.file, conf.line};
+    return kConfOk;
 }
 
 char* add_label(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept {
@@ -257,6 +322,17 @@ char* set_integration_key_file(ngx_conf_t* cf, ngx_command_t*, void* data) noexc
     return kept == nullptr || kept->data == nullptr ? kConfError : kConfOk;
 }
 
+bool has_api(const MainConf& conf, const ApiPlace& user) noexcept {
+    const ngx_uint_t count = conf.apis == nullptr ? 0 : conf.apis->nelts;
+    for (ngx_uint_t i = 0; i < count; i++) {
+        const ApiPlace& place = static_cast<ApiPlace*>(conf.apis->elts)[i];
+        if (place.server == user.server && to_view(place.location) == to_view(user.location)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /// Passes our handler on to an `if` or `limit_except` within the location.
 void inherit_handler(ngx_conf_t* cf, const LocationConf& outer, LocationConf& conf) noexcept {
     ngx_http_core_loc_conf_t& core = core_conf(cf);
@@ -266,6 +342,9 @@ void inherit_handler(ngx_conf_t* cf, const LocationConf& outer, LocationConf& co
     conf.is_preview = outer.is_preview;
     conf.push_uri = outer.push_uri;
     conf.status = outer.status;
+    conf.status_api = outer.status_api;
+    conf.is_api = outer.is_api;
+    conf.may_change = outer.may_change;
     if (core.lmt_excpt) {
         core.handler = handler_of(conf);
     }
@@ -276,6 +355,7 @@ void inherit_handler(ngx_conf_t* cf, const LocationConf& outer, LocationConf& co
 ngx_http_handler_pt handler_of(const LocationConf& conf) noexcept {
     return conf.is_preview                      ? preview_handler
            : conf.push_uri != nullptr           ? push_handler
+           : conf.is_api                        ? api_handler
            : conf.status != StatusFormat::kNone ? status_handler
                                                 : nullptr;
 }
@@ -285,8 +365,10 @@ ngx_command_t commands[] = {
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     {ngx_string("flashduty_preview"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_preview,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
-    {ngx_string("flashduty_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS | NGX_CONF_TAKE1,
+    {ngx_string("flashduty_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS | NGX_CONF_TAKE12,
      set_status, NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+    {ngx_string("flashduty_api"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS | NGX_CONF_TAKE1, set_api,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     {ngx_string("flashduty_title"), kAnyHttpContext | NGX_CONF_TAKE1,
      ngx_http_set_complex_value_slot, NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocationConf, title),
      nullptr},
@@ -313,6 +395,37 @@ ngx_command_t commands[] = {
      NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
     ngx_null_command,
 };
+
+bool keep_server_names(ngx_conf_t* cf) noexcept {
+    const ngx_array_t* apis = main_conf(cf).apis;
+    for (ngx_uint_t i = 0; apis != nullptr && i < apis->nelts; i++) {
+        ApiPlace& place = static_cast<ApiPlace*>(apis->elts)[i];
+        const ngx_array_t& names = place.server->server_names;
+        place.server_names = names;
+        place.server_names.elts = ngx_palloc(cf->pool, names.nelts * names.size + 1);
+        if (place.server_names.elts == nullptr) {
+            return false;
+        }
+        ngx_memcpy(place.server_names.elts, names.elts, names.nelts * names.size);
+    }
+    return true;
+}
+
+bool check_api_users(ngx_conf_t* cf) noexcept {
+    const MainConf& conf = main_conf(cf);
+    const ngx_uint_t count = conf.api_users == nullptr ? 0 : conf.api_users->nelts;
+    for (ngx_uint_t i = 0; i < count; i++) {
+        const ApiPlace& user = static_cast<ApiPlace*>(conf.api_users->elts)[i];
+        if (!has_api(conf, user)) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"api=%V\" of \"flashduty_status\" names no location with "
+                          "\"flashduty_api\" of its server block in %V:%ui",
+                          &user.location, &user.file, user.line);
+            return false;
+        }
+    }
+    return true;
+}
 
 void* create_main_conf(ngx_conf_t* cf) noexcept { return create<MainConf>(cf); }
 

@@ -23,6 +23,9 @@ bool install_spool(ngx_conf_t* cf, flashduty::MainConf& conf) {
 ngx_int_t install(ngx_conf_t* cf) {
     auto& conf = *static_cast<flashduty::MainConf*>(
         ngx_http_conf_get_module_main_conf(cf, ngx_http_flashduty_module));
+    if (!flashduty::keep_server_names(cf) || !flashduty::check_api_users(cf)) {
+        return NGX_ERROR;
+    }
     const bool is_used = conf.is_used || conf.spool != nullptr;
     if ((is_used && !install_spool(cf, conf)) ||
         ((is_used || conf.has_status) && !flashduty::add_stats_zone(cf))) {

@@ -64,6 +64,10 @@ bool is_of_the_status(std::string_view include) {
     return is_standard(include) || starts_with(include, "\"../core/");
 }
 
+bool is_of_the_api(std::string_view include) {
+    return is_of_the_status(include) || starts_with(include, "\"../spool/event_ledger.hpp\"");
+}
+
 struct Part {
     const char* says;
     std::string folder;
@@ -75,6 +79,7 @@ const std::vector<Part> kNamesOfNginx = {
     {"no file of the core names ngx", "src/core", 20, nullptr},
     {"no file of the spool names ngx", "src/spool", 20, nullptr},
     {"no file of the status names ngx", "src/status", 20, nullptr},
+    {"no file of the api names ngx", "src/api", 20, nullptr},
 };
 
 void a_part_does_not_name_ngx(void** state) {
@@ -96,6 +101,8 @@ const std::vector<Part> kIncludes = {
      "src/spool", 20, is_of_the_spool},
     {"the status includes its own files, the core and the standard library", "src/status", 20,
      is_of_the_status},
+    {"the api includes its own files, the core, the ledger and the standard library", "src/api", 20,
+     is_of_the_api},
 };
 
 void a_part_includes_nothing_but_what_it_is_made_of(void** state) {
@@ -189,7 +196,7 @@ void only_one_header_includes_nginx(void**) {
 
 /// No call, type or header of yajl: another reader of JSON would take the place of one file.
 void one_file_alone_names_yajl(void**) {
-    std::vector<std::string> folders = {"src/core", "src/spool", "src/status"};
+    std::vector<std::string> folders = {"src/core", "src/spool", "src/status", "src/api"};
     for (std::size_t floor = 0; floor < std::size(kFloors); floor++) {
         folders.push_back(folder_of_floor(floor));
     }

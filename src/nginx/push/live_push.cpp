@@ -1,7 +1,6 @@
 #include "live_push.hpp"
 
 #include "../../core/enum_table.hpp"
-#include "../request/answer.hpp"
 #include "../request/conf.hpp"
 #include "../request/recorder.hpp"
 #include "push.hpp"
@@ -24,9 +23,9 @@ constexpr VerdictRow kVerdicts[] = {
 
 static_assert(has_each_in_order(kVerdicts, &VerdictRow::verdict));
 
-Outcome outcome_of(Verdict verdict) noexcept { return kVerdicts[index_of(verdict)].outcome; }
-
 }  // namespace
+
+Outcome outcome_of(Verdict verdict) noexcept { return kVerdicts[index_of(verdict)].outcome; }
 
 void push_live(Delivery& delivery, const DeliveredHook& on_delivered) noexcept {
     delivery.push.on_delivered = on_delivered;

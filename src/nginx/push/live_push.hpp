@@ -2,6 +2,7 @@
 // used.
 #pragma once
 
+#include "../request/answer.hpp"
 #include "../request/delivery.hpp"
 
 namespace flashduty {
@@ -9,5 +10,8 @@ namespace flashduty {
 /// Pushes the event and answers the caller with the result. Calls `on_delivered` when Flashduty has
 /// taken it.
 void push_live(Delivery& delivery, const DeliveredHook& on_delivered = {}) noexcept;
+
+/// What the verdict on a push is to a caller without a spool.
+[[nodiscard]] Outcome outcome_of(Verdict verdict) noexcept;
 
 }  // namespace flashduty

@@ -1,7 +1,10 @@
 #include "push.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 
+#include "../../core/digest.hpp"
 #include "../../core/text.hpp"
 #include "../base/headers.hpp"
 #include "../request/answer.hpp"
@@ -138,6 +141,15 @@ void wait_for_push(ngx_http_request_t* r) {
     }
 }
 
+std::uint64_t first_bytes_of(Sha256& hash) noexcept {
+    std::array<unsigned char, kSha256Bytes> digest{};
+    std::uint64_t first = 0;
+    if (hash.finish(digest)) {
+        std::memcpy(&first, digest.data(), sizeof(first));
+    }
+    return first;
+}
+
 }  // namespace
 
 bool find_push_uri(Delivery& delivery) noexcept {
@@ -206,6 +218,26 @@ bool start_push(Delivery& delivery) noexcept {
     delivery.push.started_ms = ngx_current_msec;
     hold_caller(r);
     return true;
+}
+
+std::uint64_t where_pushed(const Delivery& delivery) noexcept {
+    const ngx_http_request_t* sr = delivery.push.request;
+    const ngx_http_upstream_t* upstream = sr == nullptr ? nullptr : sr->upstream;
+    if (upstream != nullptr && upstream->uri.len != 0) {
+        return digest_of(to_view(upstream->uri));
+    }
+    const std::string_view uri = to_view(delivery.push.uri), args = to_view(delivery.push.args);
+    Sha256 hash;
+    for (const std::string_view part : {uri, std::string_view("?"), args}) {
+        hash.add(part);
+    }
+    return first_bytes_of(hash);
+}
+
+std::uint64_t digest_of(std::string_view bytes) noexcept {
+    Sha256 hash;
+    hash.add(bytes);
+    return first_bytes_of(hash);
 }
 
 }  // namespace flashduty

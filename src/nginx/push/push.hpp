@@ -16,4 +16,11 @@ void hold_caller(ngx_http_request_t* r) noexcept;
 /// that one's `delivery.push.on_over`. False when out of memory.
 [[nodiscard]] bool start_push(Delivery& delivery) noexcept;
 
+/// Stands for where a push has ended: the request line upstream as nginx has sent it, key
+/// included, else as far as it is known.
+[[nodiscard]] std::uint64_t where_pushed(const Delivery& delivery) noexcept;
+
+/// 64 bits of a digest; 0 when there is none.
+[[nodiscard]] std::uint64_t digest_of(std::string_view bytes) noexcept;
+
 }  // namespace flashduty

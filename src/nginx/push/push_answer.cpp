@@ -169,6 +169,7 @@ void judge_push(Delivery& delivery, ngx_http_request_t* sr) noexcept {
         }
     }
     delivery.push.retry_after = retry_after(sr);
+    delivery.push.has_alert_key = answer.has_alert_key;
     delivery.push.verdict = verdict;
     delivery.push.reason = reason;
 }

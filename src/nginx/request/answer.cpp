@@ -96,6 +96,11 @@ void settle(Delivery& delivery, Outcome outcome, std::string_view reason) noexce
     log_outcome(delivery, row);
 }
 
+OutcomeText text_of(Outcome outcome) noexcept {
+    const OutcomeRow& row = row_of(outcome);
+    return {name_of(row), row.status};
+}
+
 ngx_int_t send_answer(Delivery& delivery) noexcept {
     ngx_http_request_t* r = delivery.request;
     const bool has_headers =

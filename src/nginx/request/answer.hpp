@@ -31,6 +31,13 @@ inline constexpr std::string_view kOutOfMemory = "out of memory";
 /// request.
 void settle(Delivery& delivery, Outcome outcome, std::string_view reason) noexcept;
 
+/// What a caller is told of an outcome.
+struct OutcomeText {
+    std::string_view name;
+    ngx_uint_t status;
+};
+[[nodiscard]] OutcomeText text_of(Outcome outcome) noexcept;
+
 /// Sends the settled answer. The result is for ngx_http_finalize_request().
 [[nodiscard]] ngx_int_t send_answer(Delivery& delivery) noexcept;
 

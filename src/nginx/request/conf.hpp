@@ -39,12 +39,23 @@ struct PushUri {
     const ngx_http_core_srv_conf_t* server;
 };
 
+/// A `flashduty_api`, or a `flashduty_status` that names one.
+struct ApiPlace {
+    const ngx_http_core_srv_conf_t* server;
+    ngx_array_t server_names;  ///< of ngx_http_server_name_t: nginx forgets its own
+    ngx_str_t location;
+    ngx_str_t file;  ///< where the directive stands
+    ngx_uint_t line;
+};
+
 struct MainConf {
     bool is_used;      ///< a location has a handler of ours: the filters are needed
     bool has_bearers;  ///< some callers have to show a token
     bool has_status;   ///< some location shows the metrics
     bool has_rate;
     Rate rate;
+    ngx_array_t* apis;           ///< of ApiPlace: the locations; nullptr: there are none
+    ngx_array_t* api_users;      ///< of ApiPlace: what `api=` of a flashduty_status names
     const SpoolConf* spool;      ///< nullptr: there is none
     ngx_array_t* push_uris;      ///< of PushUri; nullptr: no location pushes
     const ngx_array_t* servers;  ///< see list_servers(); set where a location has a handler of ours
@@ -55,6 +66,9 @@ struct MainConf {
 struct LocationConf {
     bool is_preview;
     StatusFormat status = StatusFormat::kNone;  ///< format that the location shows
+    ngx_str_t status_api = ngx_null_string;     ///< the location that its page uses; empty: none
+    bool is_api;                                ///< it takes what operators ask
+    bool may_change;                            ///< it lets them change something
     ngx_http_complex_value_t* push_uri;         ///< nullptr unless the location pushes
     mutable std::uint64_t target_key;           ///< of a push_uri that never changes; 0: unknown
     ngx_http_complex_value_t* title;
@@ -80,6 +94,20 @@ struct LocationConf {
 
 [[nodiscard]] inline const MainConf& main_conf(ngx_http_request_t* r) noexcept {
     return *static_cast<MainConf*>(ngx_http_get_module_main_conf(r, ngx_http_flashduty_module));
+}
+
+/// Calls `use` with the server block and the uri, its arguments included, of each `flashduty_push`
+/// whose uri holds no variable.
+template <class Use>
+void for_each_literal_push(const MainConf& conf, Use use) noexcept {
+    const auto* pushes =
+        conf.push_uris == nullptr ? nullptr : static_cast<PushUri*>(conf.push_uris->elts);
+    for (ngx_uint_t i = 0; pushes != nullptr && i < conf.push_uris->nelts; i++) {
+        const ngx_http_complex_value_t& uri = *pushes[i].conf->push_uri;
+        if (uri.lengths == nullptr) {
+            use(pushes[i].server, to_view(uri.value));
+        }
+    }
 }
 
 /// Part of `text` before the integration key of the location of `r`: all of it where the key does

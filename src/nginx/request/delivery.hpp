@@ -44,6 +44,7 @@ struct PushState {
     ngx_log_t* log = nullptr;  ///< see listen_to_log()
     std::string_view trouble;  ///< last failure that nginx has logged: a sentence, or empty
     Verdict verdict = Verdict::kTransient;
+    bool has_alert_key = false;          ///< Flashduty has named the alert that the event is of
     PushDoubt doubt = PushDoubt::kNone;  ///< after a delivery
     std::string_view reason;             ///< one sentence, unless delivered
     std::string_view retry_after;        ///< text of Flashduty's Retry-After; empty: none

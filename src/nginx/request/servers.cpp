@@ -104,9 +104,14 @@ const ngx_array_t* list_servers(ngx_conf_t* cf) noexcept {
 }
 
 std::string_view server_of(ngx_http_request_t* r) noexcept {
-    const Server* server =
-        find(*main_conf(r).servers, static_cast<ngx_http_core_srv_conf_t*>(
-                                        ngx_http_get_module_srv_conf(r, ngx_http_core_module)));
+    return server_of(*main_conf(r).servers,
+                     static_cast<ngx_http_core_srv_conf_t*>(
+                         ngx_http_get_module_srv_conf(r, ngx_http_core_module)));
+}
+
+std::string_view server_of(const ngx_array_t& servers,
+                           const ngx_http_core_srv_conf_t* conf) noexcept {
+    const Server* server = find(servers, conf);
     return server == nullptr ? std::string_view{} : to_view(server->name);
 }
 

@@ -14,6 +14,10 @@ namespace flashduty {
 /// Name of the request's server block: one of its listens, and its server_name.
 [[nodiscard]] std::string_view server_of(ngx_http_request_t* r) noexcept;
 
+/// The same of a server block.
+[[nodiscard]] std::string_view server_of(const ngx_array_t& servers,
+                                         const ngx_http_core_srv_conf_t* conf) noexcept;
+
 /// Configuration of the server block with this name; nullptr when it no longer exists.
 [[nodiscard]] ngx_http_conf_ctx_t* find_server(const ngx_array_t& servers,
                                                std::string_view name) noexcept;

@@ -1,13 +1,10 @@
 #include "deliverer.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
-#include <cstring>
 #include <utility>
 
 #include "../../core/alert_variables.hpp"
-#include "../../core/digest.hpp"
 #include "../../core/text.hpp"
 #include "../push/push.hpp"
 #include "../push/silent_request.hpp"
@@ -26,6 +23,8 @@ constexpr UnixMs kStoreRetryMs = 1000;
 /// Failures of the store in a row after which a leaving worker goes without having written down its
 /// last pushes: they will be pushed again, which does no harm.
 constexpr unsigned kMostFailures = 5;
+
+constexpr char kPaused[] = "its target is paused by the operator";
 
 /// Whoever has not asked for so long is not waiting any more.
 constexpr UnixMs kForgetMs = 60 * 1000;
@@ -102,6 +101,11 @@ void postpone(std::vector<Pushed>& pushed, const std::vector<std::int64_t>& even
     }
 }
 
+void log_deleted(const DeadLetter& letter) noexcept {
+    log(NGX_LOG_ERR, "flashduty spool: dead letter of alert \"%s\", event %L, deleted: %s",
+        for_log(letter.alert_key).c_str(), letter.event_id, for_log(letter.reason).c_str());
+}
+
 }  // namespace
 
 /// An event on its way. Lives as long as its request, which points into it.
@@ -119,6 +123,7 @@ struct Found {
 /// Work for a thread, and its results.
 struct Deliverer::Job {
     std::vector<Pushed> pushed;
+    std::unique_ptr<OrderJob> order;
     bool is_tending = false;
     std::vector<std::int64_t> busy_events;
     std::vector<Ask> asks;
@@ -130,6 +135,8 @@ struct Deliverer::Job {
     Tended tending;
     StoreSize size;  ///< with is_tending
     std::vector<std::int64_t> targets;
+    StoreStatus looked_for_pauses = StoreStatus::kBusy;
+    std::vector<EventLedger::Paused> paused;
     std::vector<Found> answers;  ///< for each ask that was answered
     std::string error;
     std::string notice;
@@ -161,7 +168,7 @@ void Deliverer::listen() noexcept {
          },
          [](void* self) noexcept { static_cast<Deliverer*>(self)->leave(); },
          {[](void* self, Line& line, std::string_view message) noexcept {
-              static_cast<Deliverer*>(self)->on_woken(line, message);
+              static_cast<Deliverer*>(self)->on_message(line, message);
           },
           [](void* self, Line& line) noexcept { static_cast<Deliverer*>(self)->on_line_end(line); },
           this},
@@ -188,10 +195,25 @@ void Deliverer::on_line(std::unique_ptr<Line> line) noexcept {
 }
 
 void Deliverer::on_line_end(Line& line) noexcept {
+    orders_.erase(std::remove_if(orders_.begin(), orders_.end(),
+                                 [&line](const OrderJob& job) { return job.line == &line; }),
+                  orders_.end());
+    if (work_ != nullptr && work_->order != nullptr && work_->order->line == &line) {
+        work_->order->line = nullptr;  // no thread looks at that
+    }
     for (auto at = listening_.begin(); at != listening_.end();) {
         at = at->second.line == &line ? listening_.erase(at) : std::next(at);
     }
     lines_.erase(&line);
+}
+
+void Deliverer::on_message(Line& line, std::string_view message) noexcept {
+    Order order;
+    if (read_order(message, order)) {
+        on_order(line, std::move(order));
+    } else {
+        on_woken(line, message);
+    }
 }
 
 void Deliverer::on_woken(Line& line, std::string_view message) noexcept {
@@ -210,6 +232,44 @@ void Deliverer::on_woken(Line& line, std::string_view message) noexcept {
         }
     }
     tell_who_waits(now_ms);
+    run();
+}
+
+/// What needs no thread is done at once.
+void Deliverer::on_order(Line& line, Order&& order) noexcept {
+    OrderJob job;
+    job.line = &line;
+    job.order = std::move(order);
+    if (is_leaving_) {
+        job.status = StoreStatus::kBusy;
+        job.error = "is about to be delivered by another process";
+        line.send(write_order_done(job.done()));
+        return;
+    }
+    if (job.order.kind == Order::Kind::kHearYes) {
+        const auto target =
+            std::find_if(target_texts_.begin(), target_texts_.end(), [&job](const auto& known) {
+                return known.second.server == job.order.change.server &&
+                       known.second.location == job.order.change.location;
+            });
+        if (target != target_texts_.end()) {
+            schedule_.hear_yes(target->first, place_of(job.order.place), clock_.now_ms());
+        }
+        line.send(write_order_done(job.done()));
+    } else if (job.order.kind == Order::Kind::kTry) {
+        const UnixMs now_ms = clock_.now_ms();
+        for (const TargetState& target : schedule_.targets()) {
+            const bool is_meant =
+                job.order.target_id == 0 || job.order.target_id == target.target_id;
+            if (is_meant && !pauses_.has(target.target_id, now_ms)) {
+                schedule_.probe_now(target.target_id, now_ms);
+                job.changed.done++;
+            }
+        }
+        line.send(write_order_done(job.done()));
+    } else {
+        orders_.push_back(std::move(job));
+    }
     run();
 }
 
@@ -250,7 +310,9 @@ void Deliverer::tell_who_waits(UnixMs now_ms) noexcept {
         const bool is_away = schedule_.next_probe_ms(target_id) != 0;
         const bool is_pushed = pushing_.count(event_id) != 0 || is_settling(event_id);
         const bool is_forgotten = now_ms - listening.since_ms > kForgetMs;
-        const bool may_leave = !is_leaving_ && schedule_.may_leave(target_id, now_ms) &&
+        const bool is_paused = pauses_.has(target_id, now_ms);
+        const bool may_leave = !is_leaving_ && !is_paused &&
+                               schedule_.may_leave(target_id, now_ms) &&
                                (!is_away || newest.at(target_id) == event_id);
         if (!is_forgotten && (is_pushed || may_leave)) {
             ++at;
@@ -258,8 +320,10 @@ void Deliverer::tell_who_waits(UnixMs now_ms) noexcept {
         }
         PushVerdict verdict;
         verdict.event_id = event_id;
-        if (const auto text = target_texts_.find(target_id);
-            is_away && text != target_texts_.end()) {
+        if (is_paused) {
+            verdict.reason = kPaused;
+        } else if (const auto text = target_texts_.find(target_id);
+                   is_away && text != target_texts_.end()) {
             verdict.reason = reason_of(target_id, text->second);
         }
         listening.line->send(write_verdict(verdict));
@@ -311,15 +375,23 @@ bool Deliverer::collect(Job& job, UnixMs now_ms) noexcept {
         job.is_tending = now_ms >= next_tending_ms_;
         job.asks = schedule_.asks(now_ms);
     }
-    if (job.is_tending) {
+    if (!is_leaving_ && !orders_.empty()) {
+        job.order = std::make_unique<OrderJob>(std::move(orders_.front()));
+        job.order->now_ms = now_ms;
+        orders_.pop_front();
+    }
+    if (job.is_tending || job.order != nullptr) {
         for (const auto& [event_id, target_id] : pushing_) {
             job.busy_events.push_back(event_id);
+        }
+        if (job.order != nullptr) {
+            job.order->busy = job.busy_events;
         }
         for (const Pushed& pushed : job.pushed) {
             job.busy_events.push_back(pushed.settlement.event_id);
         }
     }
-    return !job.pushed.empty() || job.is_tending || !job.asks.empty();
+    return job.order != nullptr || !job.pushed.empty() || job.is_tending || !job.asks.empty();
 }
 
 /// Runs in a thread.
@@ -338,6 +410,14 @@ void Deliverer::work() noexcept {
         }
         job.settled = keep(store_->settle(settlements));
         postpone(job.pushed, store_->take_postponed());
+    }
+    EventLedger* ledger = store_->ledger();
+    if (!knows_pauses_) {
+        job.looked_for_pauses =
+            ledger == nullptr ? StoreStatus::kOk : keep(ledger->paused(job.now_ms, job.paused));
+    }
+    if (job.order != nullptr && job.settled == StoreStatus::kOk) {
+        job.order->work(ledger);
     }
     if (job.is_tending) {
         job.tended = keep(store_->expire(job.now_ms, job.busy_events, job.tending));
@@ -374,6 +454,11 @@ void Deliverer::on_worked() noexcept {
     not_before_ms_ = worst == StoreStatus::kOk ? 0 : now_ms + kStoreRetryMs;
     is_running_ = true;  // until all results are taken
     take_settled(*job);
+    if (job->looked_for_pauses == StoreStatus::kOk) {
+        pauses_.set(job->paused);
+        knows_pauses_ = true;
+    }
+    take_order(*job);
     take_due(*job, now_ms);
     if (job->is_tending) {
         take_tended(*job);
@@ -410,10 +495,48 @@ void Deliverer::take_settled(Job& job) noexcept {
     }
 }
 
+/// An answer to a caller that has gone is no use to anybody.
+void Deliverer::take_order(Job& job) noexcept {
+    if (job.order == nullptr) {
+        return;
+    }
+    OrderJob& order = *job.order;
+    if (job.settled != StoreStatus::kOk) {
+        order.status = job.settled;
+        order.error = job.error;
+    }
+    const EventsChanged& changed = order.changed;
+    for (const DeadLetter& letter : changed.dead) {
+        log_dead(letter.alert_key, letter.event_id, letter.reason);
+    }
+    for (const DeadLetter& letter : changed.deleted) {
+        log_deleted(letter);
+    }
+    schedule_.forget(changed.gone);
+    for (const std::int64_t target_id : changed.wakes) {
+        schedule_.wake(target_id);
+    }
+    if (order.status == StoreStatus::kOk && order.order.kind == Order::Kind::kPause) {
+        pauses_.set(order.order.target_id, order.until_ms());
+    }
+    if (order.status == StoreStatus::kOk && order.order.kind == Order::Kind::kResume) {
+        pauses_.set(order.order.target_id, 0);
+        schedule_.probe_now(order.order.target_id, order.now_ms);
+    }
+    next_tending_ms_ = std::min(next_tending_ms_, order.now_ms);  // the figures are others
+    if (order.line != nullptr) {
+        order.line->send(write_order_done(order.done()));
+    }
+}
+
 void Deliverer::take_due(Job& job, UnixMs now_ms) noexcept {
     for (std::size_t i = 0; i < job.asks.size(); i++) {
         const Ask& ask = job.asks[i];
         if (i >= job.answers.size()) {
+            schedule_.not_answered(ask);
+            continue;
+        }
+        if (!knows_pauses_ || pauses_.has(ask.search.target_id, now_ms)) {
             schedule_.not_answered(ask);
             continue;
         }
@@ -443,8 +566,7 @@ void Deliverer::take_tended(Job& job) noexcept {
         schedule_.forget(dead);
     }
     for (const DeadLetter& letter : job.tending.deleted) {
-        log(NGX_LOG_ERR, "flashduty spool: dead letter of alert \"%s\", event %L, deleted: %s",
-            for_log(letter.alert_key).c_str(), letter.event_id, for_log(letter.reason).c_str());
+        log_deleted(letter);
     }
     if (job.tending.held_wal_bytes != 0) {
         log(NGX_LOG_WARN,
@@ -542,25 +664,10 @@ void Deliverer::on_judged(Push& push, Delivery& delivery) noexcept {
              std::string(delivery.push.reason));
 }
 
-/// Where a push ended: as nginx has sent it, else as far as it is known.
-Place Deliverer::place_of(const DueEvent& event, const Delivery& delivery) const noexcept {
-    const ngx_http_request_t* sr = delivery.push.request;
-    const ngx_http_upstream_t* upstream = sr == nullptr ? nullptr : sr->upstream;
-    Sha256 hash;
-    hash.add({reinterpret_cast<const char*>(&salt_), sizeof(salt_)});
-    if (upstream != nullptr && upstream->uri.len != 0) {
-        hash.add(to_view(upstream->uri));
-    } else {
-        hash.add(event.location);
-        hash.add("?");
-        hash.add(event.arguments);
-    }
-    std::array<unsigned char, kSha256Bytes> digest{};
-    Place place = 0;
-    if (hash.finish(digest)) {
-        std::memcpy(&place, digest.data(), sizeof(place));
-    }
-    return place;
+/// Stands for where a push ended, in this process alone.
+Place Deliverer::place_of(std::uint64_t where) const noexcept {
+    const std::uint64_t salted[] = {salt_, where};
+    return digest_of({reinterpret_cast<const char*>(salted), sizeof(salted)});
 }
 
 /// Reason for refused events that wait.
@@ -584,7 +691,7 @@ void Deliverer::end_push(const DueEvent& event, Fate answer, Delivery* delivery,
     PushEnded end;
     end.fate = answer;
     if (delivery != nullptr) {
-        end.place = place_of(event, *delivery);
+        end.place = place_of(where_pushed(*delivery));
         end.retry_after_ms = retry_after_ms(delivery->push.retry_after);
         end.is_too_frequent = delivery->push.verdict == Verdict::kSlowDown;
     }

@@ -15,6 +15,7 @@
 #include "../request/delivery.hpp"
 #include "../request/stats_zone.hpp"
 #include "line.hpp"
+#include "orders.hpp"
 
 namespace flashduty {
 
@@ -84,7 +85,9 @@ class Deliverer {
     void listen() noexcept;
     void on_line(std::unique_ptr<Line> line) noexcept;
     void on_line_end(Line& line) noexcept;
+    void on_message(Line& line, std::string_view message) noexcept;
     void on_woken(Line& line, std::string_view message) noexcept;
+    void on_order(Line& line, Order&& order) noexcept;
     void tell(const PushVerdict& verdict) noexcept;
     [[nodiscard]] bool is_settling(std::int64_t event_id) const noexcept;
     [[nodiscard]] std::unordered_map<std::int64_t, std::int64_t> newest() const noexcept;
@@ -96,6 +99,7 @@ class Deliverer {
     void work() noexcept;
     void on_worked() noexcept;
     void take_settled(Job& job) noexcept;
+    void take_order(Job& job) noexcept;
     void take_due(Job& job, UnixMs now_ms) noexcept;
     void take_tended(Job& job) noexcept;
     void set_timer(UnixMs now_ms) noexcept;
@@ -107,7 +111,7 @@ class Deliverer {
                   const std::string& reason) noexcept;
     [[nodiscard]] std::string reason_of(std::int64_t target_id,
                                         const TargetText& text) const noexcept;
-    [[nodiscard]] Place place_of(const DueEvent& event, const Delivery& delivery) const noexcept;
+    [[nodiscard]] Place place_of(std::uint64_t where) const noexcept;
     [[nodiscard]] std::string not_compared(std::int64_t target_id,
                                            const std::string& reason) const noexcept;
     void log_away(const DueEvent& event, const TargetChange& change, bool is_refused,
@@ -132,6 +136,9 @@ class Deliverer {
     std::unordered_map<std::int64_t, std::int64_t> pushing_;     ///< event_id to target_id: settled
                                                                  ///< ones are not in it
     std::unordered_map<std::int64_t, TargetText> target_texts_;  ///< by target_id
+    std::deque<OrderJob> orders_;
+    Pauses pauses_;
+    bool knows_pauses_ = false;  ///< those of the deliverer before it, too
     std::vector<Pushed> pushed_;
     std::unique_ptr<Job> work_;  ///< belongs to the thread while the job is out
     ThreadJob job_;

@@ -13,6 +13,7 @@
 #include "../request/stats_zone.hpp"
 #include "acceptor.hpp"
 #include "deliverer.hpp"
+#include "desk.hpp"
 #include "line.hpp"
 
 namespace flashduty {
@@ -45,6 +46,7 @@ class SpoolWorker {
                      },
                      this},
                     clock_),
+          desk_(stores_.make(StoreUser::kAcceptor), conf.spool->threads),
           lock_(path_) {
         look_.set<&SpoolWorker::look_at_files>(*this, true);
         stranger_.set<&SpoolWorker::complain_of_stranger>(*this, true);
@@ -62,6 +64,16 @@ class SpoolWorker {
     SpoolWorker& operator=(const SpoolWorker&) = delete;
 
     void accept(Delivery& delivery) noexcept { acceptor_.accept(delivery); }
+
+    void read(std::unique_ptr<Reading> reading) noexcept { desk_.read(std::move(reading)); }
+
+    bool order(const Order& order, std::unique_ptr<Orderer> orderer) noexcept {
+        if (line_ == nullptr) {
+            return false;
+        }
+        line_->send(desk_.take_order(order, std::move(orderer)));
+        return true;
+    }
 
   private:
     [[nodiscard]] SqliteStoreOptions store_options() const noexcept {
@@ -151,6 +163,7 @@ class SpoolWorker {
 
     void stop_delivering() noexcept {
         line_.reset();
+        desk_.on_line_end();
         deliverer_.reset();
         lock_.give_up();
         elect();
@@ -165,22 +178,30 @@ class SpoolWorker {
         line_ = Line::connect(
             path_ + std::string(kSocketSuffix),
             {[](void* self, Line&, std::string_view message) noexcept {
-                 PushVerdict verdict;
-                 Introduction deliverers;
-                 if (read_verdict(message, verdict)) {
-                     static_cast<SpoolWorker*>(self)->acceptor_.hear(verdict);
-                 } else if (read_introduction(message, deliverers)) {
-                     static_cast<SpoolWorker*>(self)->meet(deliverers);
-                 }
+                 static_cast<SpoolWorker*>(self)->hear(message);
              },
              [](void* self, Line&) noexcept { static_cast<SpoolWorker*>(self)->on_line_end(); },
              this});
         wake(acceptor_.waiting());
     }
 
+    void hear(std::string_view message) noexcept {
+        PushVerdict verdict;
+        OrderDone done;
+        Introduction deliverers;
+        if (read_verdict(message, verdict)) {
+            acceptor_.hear(verdict);
+        } else if (read_introduction(message, deliverers)) {
+            meet(deliverers);
+        } else if (read_order_done(message, done)) {
+            desk_.hear(done);
+        }
+    }
+
     void on_line_end() noexcept {
         line_.reset();
         stranger_.stop();
+        desk_.on_line_end();
         // Not at once: a deliverer without a connection to spare ends each line that comes in.
         election_.start(kElectionMs);
     }
@@ -247,6 +268,7 @@ class SpoolWorker {
     SpoolClock clock_;
     SqliteStoreFactory stores_;
     Acceptor acceptor_;
+    Desk desk_;
     DelivererLock lock_;
     bool has_complained_ = false;  ///< complained that nobody can take the lock
     bool has_met_other_ = false;   ///< complained that another deliverer's file was removed
@@ -289,5 +311,11 @@ void stop_spool(ngx_cycle_t*) {
 bool is_spool_running() noexcept { return worker != nullptr; }
 
 void spool(Delivery& delivery) noexcept { worker->accept(delivery); }
+
+void read_spool(std::unique_ptr<Reading> reading) noexcept { worker->read(std::move(reading)); }
+
+bool order_of_deliverer(const Order& order, std::unique_ptr<Orderer> orderer) noexcept {
+    return worker->order(order, std::move(orderer));
+}
 
 }  // namespace flashduty

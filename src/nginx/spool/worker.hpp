@@ -1,7 +1,10 @@
 // Spool in a worker: writes events down, and tells their callers what became of them.
 #pragma once
 
+#include <memory>
+
 #include "../request/delivery.hpp"
+#include "desk.hpp"
 
 namespace flashduty {
 
@@ -18,5 +21,12 @@ void stop_spool(ngx_cycle_t* cycle);
 /// Writes the event of `delivery` down and answers its caller later. Pushes it live when that
 /// cannot be done.
 void spool(Delivery& delivery) noexcept;
+
+/// Has something read of it in a thread. There is a spool.
+void read_spool(std::unique_ptr<Reading> reading) noexcept;
+
+/// Has the deliverer do something; false when it cannot be reached at the moment. There is a spool.
+[[nodiscard]] bool order_of_deliverer(const Order& order,
+                                      std::unique_ptr<Orderer> orderer) noexcept;
 
 }  // namespace flashduty
