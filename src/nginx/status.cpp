@@ -45,7 +45,8 @@ StatusView view_of(ngx_http_request_t* r, Arena& arena) noexcept {
 Shown show(ngx_http_request_t* r, Arena& arena) noexcept {
     const StatusFormat format = format_of(r);
     if (format == StatusFormat::kHtml) {
-        return {NGX_HTTP_OK, "text/html", status_page(), page_policy(arena, status_page())};
+        const std::string_view page = status_page(arena, to_view(location_conf(r).status_api));
+        return {NGX_HTTP_OK, "text/html", page, page_policy(arena, page)};
     }
     const StatusView view = view_of(r, arena);
     if (arena.failed()) {

@@ -7,7 +7,9 @@
 
 namespace flashduty {
 
-[[nodiscard]] std::string_view status_page() noexcept;
+/// `api` is the path of a location of flashduty_api on the same server, which gives the page its
+/// lists and buttons; empty: there is none. Empty when out of memory.
+[[nodiscard]] std::string_view status_page(Arena& arena, std::string_view api) noexcept;
 
 /// Content-Security-Policy that allows the `<script>` and `<style>` texts in `page`, images that
 /// the page makes itself (its icon), and requests to its own server, and nothing else. Empty when

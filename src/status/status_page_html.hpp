@@ -155,6 +155,7 @@ th:nth-child(6), .delay { text-align: right; }
   .request { order: 3; margin-left: auto; }
   .outcome small { display: inline; margin-left: 5px; }
 }
+/*desk*/
 </style>
 </head>
 <body>
@@ -210,6 +211,7 @@ th:nth-child(6), .delay { text-align: right; }
 </table>
 <p id="empty" class="empty" hidden></p>
 </section>
+<!--desk-->
 </main>
 <p id="live" class="off" role="status"></p>
 <script>
@@ -786,6 +788,7 @@ for (const id of ["events", "pushes"]) {
 }
 addEventListener("resize", () => { showHour(); offerMore(); });
 refresh();
+//desk
 })();
 </script>
 </body>

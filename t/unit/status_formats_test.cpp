@@ -229,7 +229,7 @@ void only_the_page_s_own_script_and_style_may_run(void**) {
 
 void the_page_needs_nothing_from_elsewhere(void**) {
     HeapArena arena;
-    std::string page(status_page());
+    std::string page(status_page(arena, "/api/"));
     // The name of a namespace, which nobody ever asks for.
     const std::string svg = "http://www.w3.org/2000/svg";
     for (std::size_t at = page.find(svg); at != std::string::npos; at = page.find(svg)) {
@@ -239,8 +239,19 @@ void the_page_needs_nothing_from_elsewhere(void**) {
         assert_true(page.find(word) == std::string::npos);
     }
     assert_holds(page, std::string("<!doctype html>"));
-    assert_holds(std::string(page_policy(arena, status_page())),
+    assert_holds(std::string(page_policy(arena, status_page(arena, "/api/"))),
                  std::string("script-src 'sha256-"));
+}
+
+void the_page_has_lists_where_there_is_an_api(void**) {
+    HeapArena arena;
+    const std::string without(status_page(arena, {}));
+    assert_true(without.find("id=\"desk\"") == std::string::npos);
+    assert_true(without.find("API") == std::string::npos);
+    assert_true(without.find("desk*/") == std::string::npos);
+    const std::string with(status_page(arena, "/a<\"b/api"));
+    assert_holds(with, std::string("id=\"desk\""));
+    assert_holds(with, std::string("const API = \"/a%3c%22b/api/\";\n"));
 }
 
 }  // namespace
@@ -256,6 +267,7 @@ int main() {
         cmocka_unit_test(without_memory_nothing_is_shown),
         cmocka_unit_test(only_the_page_s_own_script_and_style_may_run),
         cmocka_unit_test(the_page_needs_nothing_from_elsewhere),
+        cmocka_unit_test(the_page_has_lists_where_there_is_an_api),
     };
     add_rows(tests, kAccepts, a_format_is_chosen_by_accept);
     return run("status_formats", tests);
