@@ -12,7 +12,7 @@ use Client;
 use Gateway;
 use Http2;
 
-# What the secrets of this test have in common, so that none of them is missed.
+# Part that all secrets of this test share, so that none of them is missed.
 my $LEAKED = 'q8Zt';
 my ($MAY, $JUNE, $OTHER, $WRONG) = map {"$LEAKED-$_"} qw(may june other wrong);
 my $PASSWORD = "$LEAKED-password";
@@ -173,7 +173,7 @@ sub answer_to {
 
 sub status_of { return answer_to('POST', $_[0], alert(), @_[ 1 .. $#_ ])->status }
 
-# What a caller shows.
+# Tokens that a caller may show.
 my $response = answer_to('POST', '/blueking', alert());
 is($response->status, 401, 'no token: 401');
 is($response->body, $REFUSAL, '... and the reason says what to do');
@@ -247,7 +247,7 @@ for my $case ([ '401 rejected' ], [ '401 rejected', $WRONG ], [ '200 delivered',
     is($http2->answer($stream)->verdict, $verdict, 'HTTP/2, ' . ($token // 'no token') . ": $verdict");
 }
 
-# Where it holds.
+# Locations that ask for a token.
 for my $case (
     [ '/blueking',    $MAY,   'from the level above' ],
     [ '/preview',     $MAY,   'for a preview' ],
@@ -296,7 +296,7 @@ is($response->header('WWW-Authenticate'), 'Basic realm="gateway", Bearer', '... 
 is(status_of('/both', bearer($MAY)),    401, 'a password and a token: the token is not enough');
 is(status_of('/both', basic($PASSWORD)), 401, '... nor is the password');
 
-# How tokens change.
+# Changes of tokens.
 sub works { return join ' ', map { status_of('/blueking', bearer($_)) } $MAY, $JUNE }
 
 write_tokens("$MAY\n");
@@ -314,7 +314,7 @@ $t->signal('HUP');
 ok(eventually { $t->error_log =~ /\[emerg\] .*tokens" is empty/ }, 'a broken file fails the reload');
 is(works(), '401 200', 'and the tokens stay what they were');
 
-# What is logged, the master's last remarks about the reloads apart.
+# Log lines, without the master's last remarks about the reloads.
 my @lines = grep { !/ \[notice\] / }
     $t->logged(sub { status_of('/blueking?integration_key=key-in-the-url', bearer($WRONG)) });
 is(scalar @lines, 1, 'a 401 is one line');

@@ -121,7 +121,7 @@ isnt($debug->reason, '', 'that says something');
 is($t->flashduty->count, $pushes, 'nothing of this was pushed');
 is($t->post('/mixed', $deep->(61))->verdict, '200 delivered', '64 levels are fine');
 
-# What nginx refuses before the handler has nginx's own page.
+# A body that nginx refuses before the handler gets nginx's own page.
 $pushes = $t->flashduty->count;
 like($t->post('/small', $sample)->body, qr/<title>413/, 'a body over client_max_body_size');
 is(($t->access_log)[-1], '[]', 'has no outcome');

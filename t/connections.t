@@ -119,7 +119,7 @@ for my $uri ('/blueking', '/in_file') {
     }
 }
 
-# To Flashduty.
+# Connections to Flashduty.
 sub connection_used {
     my ($answer) = @_;
     $t->flashduty->answer($answer);

@@ -47,7 +47,7 @@ for my $name (@PUSHED) {
     is($t->flashduty->last_push->{body}, $previewed->body, "$name is pushed as previewed");
 }
 
-# Whether nginx sends it depends on its version's proxy_http_version.
+# True when nginx has sent it, which depends on its version's proxy_http_version.
 sub had_connection {
     my ($push) = @_;
     return grep { $_->[0] eq 'Connection' } @{ $push->{headers} };

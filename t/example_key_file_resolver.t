@@ -38,7 +38,7 @@ like($t->error_log, qr/connect\(\) failed .* upstream: "https:\/\/127\.0\.0\.2:/
 $dns->answer('127.0.0.1');
 ok(eventually { verdict() eq '200 delivered' }, 'and back');
 
-# Whom it talks to.
+# Servers that it talks to.
 my $pushes = $t->flashduty->count;
 for my $case (
     [ 'elsewhere.example',  1, qr/upstream SSL certificate does not match "api\.flashcat\.cloud"/, 'a certificate for another name' ],
@@ -57,7 +57,7 @@ for my $case (
     is($t->flashduty->count, $pushes, '... and nothing was sent');
 }
 
-# As it stands, with its spool.
+# The example unchanged, with its spool.
 Example::certify($t, 'api.flashcat.cloud');
 $t->write_file('nginx.conf', $t->configuration(conf => $with_spool))->reload;
 is(verdict(), '200 delivered', 'with the spool: delivered');

@@ -61,7 +61,7 @@ is($t->post('/blueking', payload('trigger_host_cpu'))->verdict, '200 delivered',
 is(header_of_push('Host'), 'api.flashcat.cloud', 'to the right host');
 $t->write_file('nginx.conf', $t->configuration(%$t));
 
-# Whom it talks to.
+# Servers that it talks to.
 my $pushes = $t->flashduty->count;
 for my $case (
     [ 'elsewhere.example',  1, qr/upstream SSL certificate does not match "api\.flashcat\.cloud"/, 'a certificate for another name' ],

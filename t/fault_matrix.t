@@ -40,11 +40,10 @@ sub bytes { return { raw => $_[0], @_[ 1 .. $#_ ] } }
 sub raw   { return bytes("HTTP/1.1 $_[0]\r\n\r\n$_[1]", @_[ 2 .. $#_ ]) }
 sub body  { return { status => 200, body => $_[0], @_[ 1 .. $#_ ] } }
 
-# What the peer does with each push of an event. Then: the status of the push,
-# the answer to the caller, and how many pushes there are, over a fresh
-# connection and over a kept one. One that was kept may have been closed while
-# the push was on its way, so nginx sends it once more, as long as no whole
-# header came back.
+# Faults of the peer with each push of an event. Then: the status of the push, the answer to the
+# caller, and the number of pushes, over a fresh connection and over a kept one. A kept connection
+# may have been closed while the push was on its way, so nginx sends it once more, as long as no
+# whole header came back.
 my @FAULTS = (
 
     # No answer.
@@ -132,7 +131,7 @@ my @FAULTS = (
     [ 'says 413 without reading and resets', raw('413 Big', '', unread => 1, @RESET),   413, $REFUSED, 1, 1 ],
 );
 
-# What takes its time, all at once.
+# Slow faults, all at once.
 my @SLOW_FAULTS = (
     [ 'reads nothing',                  bytes('', unread => 1, @HANG),                  504, $TIMED_OUT, 1, 1 ],
     [ 'answers nothing',                dropped('hang'),                                504, $TIMED_OUT, 1, 1 ],
@@ -239,7 +238,7 @@ my $t = Gateway->new(ports => [ 'DEAF', 'HTTP2' ], peers => ['GONE'], http => <<
     }
 EOC
 
-# What newer nginx is strict about, or skips.
+# Faults that newer nginx is strict about, or skips.
 my @taken_till_1_22  = $t->version < 1_023_000 ? (200, $DELIVERED, 1, 1) : (502, $FAILED,    1, 1);
 my @taken_since_1_29 = $t->version < 1_029_000 ? (103, $FAILED,    1, 1) : (200, $DELIVERED, 1, 1);
 push @FAULTS, (
@@ -318,7 +317,7 @@ sub begin {
     return $cell;
 }
 
-# What became of it, as the caller, the logs and the peer saw it.
+# Result of a push, as the caller, the logs and the peer saw it.
 sub seen {
     my ($cell) = @_;
 
@@ -395,7 +394,7 @@ for my $uri ('/fresh', '/kept') {
 for my $fault (@REPEATED) {
     my ($name, $answer, $push_status, $verdict) = @$fault;
     for my $caller (@CALLERS) {
-        # What nginx does by default: a POST is never sent twice.
+        # Default of nginx: a POST is never sent twice.
         check_cell('/kept_once', $caller, $name, [ $answer, $answer ], $push_status, $verdict, 'kept');
         check_cell('/kept', $caller, "$name once", [ $answer, taken() ], 200, $DELIVERED, 'kept fresh');
     }

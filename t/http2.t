@@ -80,7 +80,7 @@ ok(!($t->flashduty->pushes)[$before]{aborted}, 'the push was not given up');
 $t->flashduty->release;
 ok(eventually { grep { $_ eq 'reset-late delivered' } $t->access_log }, 'and its verdict is known');
 
-# And one that resets it in the same breath, or hangs up altogether.
+# A caller that resets it in the same breath, or hangs up altogether.
 $before = $t->flashduty->count;
 my $hasty = Http2->connect($t->port);
 $hasty->reset_stream($hasty->post('/blueking', keyed('reset-early')));

@@ -86,7 +86,7 @@ sub saying {
 
 my @LOGS = qw(default none json);
 
-# What the peer, the caller and the logs see of an alert that says a text.
+# Peer, caller and logs after an alert with a text.
 sub exchange {
     my ($uri, $text) = @_;
 
@@ -105,8 +105,7 @@ sub exchange {
 # The lines of a head, in an order of their own.
 sub lines { return [ sort grep { !/\A(?:Server|Date|Content-Length): [^\r\n]+\z/ } split /\r\n/, $_[0] ] }
 
-# What an alert says; what variables hold of it; what becomes of it in a path,
-# or nothing where it is no safe one.
+# Text of an alert; its value in variables; its value in a path, or nothing where it is no safe one.
 my @CASES = (
     [ "a\r\nX-Evil: 1", 'a X-Evil: 1', 'a%20X-Evil:%201' ],
     [ "a\nX-Evil: 1",   'a X-Evil: 1', 'a%20X-Evil:%201' ],

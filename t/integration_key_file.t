@@ -9,7 +9,7 @@ use BlueKing;
 use Flashduty;
 use Gateway;
 
-# What the keys have in common, so that none of them is missed.
+# Part that all keys share, so that none of them is missed.
 my $LEAKED = 'q8Zt';
 my ($ONE, $TWO, $NEW) = map {"$LEAKED-$_"} qw(one two.~_ new);
 
@@ -123,7 +123,7 @@ sub last_logged_key {
     return (split /\n/, $t->read_file('keys.log'))[-1];
 }
 
-# Where it comes from.
+# Sources of the key.
 for my $case (
     [ '/to/first',    $ONE, 'the key of the server block' ],
     [ '/to/second',   $TWO, 'the key of the location that pushes' ],
@@ -143,7 +143,7 @@ is(pushed_key('PEER'), $ONE, 'a file that has changed is not read');
 $t->reload->post('/to/first', alert());
 is(pushed_key('PEER'), $NEW, 'until a reload');
 
-# Where there is none.
+# No key at all.
 $t->flashduty('ANY')->answer(says(401, 'Unauthorized', 'integration key is missing'));
 my $response = $t->client('SECOND')->request('POST', '/blueking', alert());
 is($response->verdict, '502 refused', 'without a file Flashduty has to refuse');

@@ -16,7 +16,7 @@ use constant {
 plan skip_all => 'the memory of a checker is not that of nginx'
     if $ENV{TEST_NGINX_VALGRIND} || $ENV{TEST_NGINX_PREFIX_CMD} || Gateway->build =~ /-fsanitize=/;
 
-# What a body begins with, what fills it, how it ends, and what becomes of it.
+# Start of a body, its filling, its end, and its result.
 my $EVENT = '{"event":{"id":"a"';
 my @CASES = (
     [ 'open arrays',             '',                                  '[',            '',        400 ],

@@ -76,7 +76,7 @@ sub check {
 check('with a spool');
 like((warnings_of('right'))[0], $NO_ALERT, 'and logged');
 
-# From the start on, as after a restart.
+# Doubts start anew, as after a restart.
 $t->signal('QUIT');
 ok((eventually { $t->has_ended }), 'nginx ends');
 $t->write_file('error.log', '');

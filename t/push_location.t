@@ -29,7 +29,7 @@ my @LOCATIONS = (
     [ "auth_request /no; $PASS",                                 $DELIVERED, $REFUSED, 2 ],
     [ "satisfy any; deny all; auth_request /no; $PASS",          $DELIVERED, $REFUSED, 2 ],
 
-    # Nothing is made of the event besides, nor of the answer.
+    # Directives that make nothing else of the event, nor of the answer.
     [ "mirror /copy; $PASS",                                     $DELIVERED, $REFUSED, 2 ],
     [ "post_action /copy; $PASS",                                $DELIVERED, $REFUSED, 2 ],
     [ "proxy_store %%DIR%%/stored; $PASS",                       $DELIVERED, $REFUSED, 2 ],
@@ -41,7 +41,7 @@ my @LOCATIONS = (
     [ "limit_rate 1; $PASS",                                     $DELIVERED, $REFUSED, 2 ],
     [ "proxy_ignore_client_abort on; $PASS",                     $DELIVERED, $REFUSED, 2 ],
 
-    # What stops a push.
+    # Directives that stop a push.
     [ "limit_req zone=slow; $PASS",                              $DELIVERED, $FAILED, 1 ],
     [ "limit_req zone=slower; limit_req_status 429; $PASS",      $DELIVERED, $SLOW_DOWN, 1 ],
     [ "client_max_body_size 1; $PASS",                           $REFUSED, $REFUSED, 0 ],
@@ -62,7 +62,7 @@ my @LOCATIONS = (
     [ 'error_page 405 =200 @yes; alias %%DIR%%/yes.json;',       $REFUSED, $REFUSED, 0 ],
     [ 'proxy_pass $nothing;',                                    $FAILED,  $FAILED,  0 ],
 
-    # Where a push gets no further.
+    # Locations where a push gets no further.
     [ 'flashduty_push /elsewhere$arg_nothing;',                             $FAILED, $FAILED, 0 ],
     [ 'flashduty_preview;',                                      $FAILED, $FAILED, 0 ],
     [ 'rewrite ^ /elsewhere last;',                              $FAILED, $FAILED, 0 ],

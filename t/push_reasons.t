@@ -137,7 +137,7 @@ for my $push ($t->flashduty->last_push) {
         'a push asks for no encoding');
 }
 
-# What nginx logs is still where it belongs.
+# nginx's own log lines are still where they belong.
 $t->write_file('nginx.conf', $t->configuration(%$t, http => http_with('error')))->reload;
 check('nobody', taken(), "${NOT_REACHED}the connection was refused");
 my @lines = split /\n/, $t->settle->read_file('pushes.log');

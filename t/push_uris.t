@@ -25,7 +25,7 @@ like($output, $WARNING, '... with a warning');
 ok($passed, 'one with a location of its own passes');
 unlike($output, qr/\[warn\]/, '... without one');
 
-# As in another server block.
+# Location in another server block.
 my $http = 'server { listen 127.0.0.1:%%PORT%%; location /f { proxy_pass http://127.0.0.1; } } '
     . 'server { listen 127.0.0.1:%%PORT%%; server_name other; location = /a { flashduty_push /f; } }';
 ($passed, $output) = $t->check(http => $http);

@@ -110,7 +110,7 @@ for my $case (
     cmp_ok(scalar(grep {/\[error\]/} @lines), '>=', 1, 'and the log says so');
 }
 
-# What is no safe path must not get to write a log line of its own either.
+# An unsafe path must not get to write a log line of its own either.
 my @forged = grep {/^forged/} $t->logged(sub {
     is($t->post('/from_path/%0Aforged/%252e%252e/x', alert())->verdict, '500 failed', 'an escaped ..');
 });

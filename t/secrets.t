@@ -91,7 +91,7 @@ my $t = Gateway->new(key => $ESCAPED, peers => ['SECOND'], http => <<'EOC')->pla
     }
 EOC
 
-# What callers get to see, and that it is no secret.
+# Texts that callers get to see hold no secret.
 sub keeps_secret {
     my ($uri, $answer, $verdict, $name) = @_;
 
@@ -141,7 +141,7 @@ keeps_secret(
     '503 failed', 'the key in headers'
 );
 
-# Of a long text only its start is read, which may end anywhere in the key.
+# Only the start of a long text is read, which may end anywhere in the key.
 for my $form ($PLAIN, $ODD) {
     my @shown;
     for my $kept (1 .. length $form) {

@@ -34,7 +34,7 @@ EOC
 
 my %LEVEL = (Critical => 1, Warning => 2, Info => 3);
 
-# So many alerts of keys of their own.
+# Posts so many alerts, each with a key of its own.
 sub post {
     my ($count, $status, $name, $uri) = @_;
 
@@ -89,7 +89,7 @@ cmp_ok($backlog[-1][0] - $backlog[0][0], '>=', 90 / PER_SECOND - 1.5, 'so it too
 # their way at once may pass each other.
 my @rank   = map { { c => 0, w => 1, i => 2 }->{ substr $_->[2], 0, 1 } } @backlog[ 1 .. $#backlog ];
 my @sorted = sort { $rank[$a] <=> $rank[$b] || $a <=> $b } 0 .. $#rank;
-# So may the few that were probes while nobody was there.
+# The few that were probes while nobody was there may pass others, too.
 cmp_ok(max(map { abs $_ - $sorted[$_] } 0 .. $#sorted), '<', 2 * PER_SECOND,
     'the critical ones first, then those that warn, then the others')
     or diag("@rank");

@@ -58,7 +58,7 @@ sub outcome_of {
     return $outcome;
 }
 
-# How a caller goes, given its connection and its stream.
+# Ways for a caller to go, given its connection and its stream.
 my %GOES = (
     'leaves'            => sub { $_[0]->leave },
     'resets'            => sub { $_[0]->reset },
@@ -116,7 +116,7 @@ for my $how (sort keys %GOES) {
     }
 }
 
-# And it does not hold up others on the same connection.
+# Other requests on the same connection are not held up.
 my $client = Http2->connect($t->port('HTTP2'));
 my ($gone, $stays) = (new_key(), new_key());
 $t->flashduty->answer({ hold => 1 }, taken());

@@ -66,7 +66,7 @@ my @BAD = (
 plan(tests => @GOOD + 2 * @BAD + 13);
 my $t = Spool->new;
 
-# What nginx -t says of lines in http and in a server.
+# Output of nginx -t about lines in http and in a server.
 sub check {
     my ($http, $server) = @_;
 

@@ -36,7 +36,7 @@ sub last_line {
     return eventually { ($t->access_log)[-1] };    # it is written behind the answer
 }
 
-# What was written down is deleted behind the answer.
+# Events that were written down are deleted behind the answer.
 sub ids_given {
     my ($row) = $t->query("SELECT seq FROM sqlite_sequence WHERE name = 'event'");
     return $row ? $row->{seq} : 0;
@@ -82,7 +82,7 @@ sub numbered {
     return map { { %$_, number => ++$number } } @_;
 }
 
-# What sends nothing is not written down.
+# A request without an event writes nothing down.
 my $ids = ids_given();
 is($t->post('/preview', alert())->verdict, '200', 'a preview');
 is($t->post('/blueking', DEBUG_BODY)->verdict, '200 test', "BlueKing's debug body");

@@ -16,7 +16,7 @@ my $t = Spool->new->plan(17);
 
 my $events = Ledger->new($t);
 
-# Whether this is what lies in the spool's folder under another name.
+# True when this is in the spool's folder under another name.
 sub is_set_aside {
     my ($content) = @_;
     return eventually { grep { $t->read_file("spool/$_") eq $content } files($t) };

@@ -145,7 +145,7 @@ is(count(), $before + 2, 'which takes each once');
 # An answer that nginx makes itself counts as any other.
 is(post('/static'), '200 delivered', 'a location that answers itself');
 
-# Where it cannot go at all.
+# A location that leads nowhere at all.
 is(post('/nowhere'), '202 spooled', 'no location: an operator will mend that');
 $before = count();
 is(post('/large'), '202 spooled', 'a body that is too large for its location, where nothing else was taken');

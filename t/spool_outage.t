@@ -17,7 +17,7 @@ use constant { KEYS => 500, EVENTS => 4 };
 my $CLOSED  = [ Connection    => 'close' ];
 my $PATIENT = [ 'Retry-After' => 1 ];
 
-# How Flashduty goes, and how it answers while it is away.
+# Ways for Flashduty to go, and its answers while it is away.
 my @FAULTS = (
     [ 'nobody listens',           undef ],
     [ 'resets without reading',   { raw => '', unread => 1, then => 'reset' } ],
@@ -72,7 +72,7 @@ sub begin {
 sub goes  { return defined $_[0] ? $peer->answer($_[0]) : $peer->go_away }
 sub comes { return $peer->answer(taken())->come_back }
 
-# What became of all that was sent.
+# Verdict on all that was sent.
 sub judged {
     my (@callers) = @_;
 

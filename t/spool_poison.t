@@ -68,7 +68,7 @@ is(scalar($t->dead), 0, 'none is a dead letter');
 cmp_ok(scalar(pushed('poison')), '<', 4 * POISON, 'they are not tried all the time');
 like($t->get('/health')->body, qr/"state":"delivering"/, 'the target is well');
 
-# What was wrong is put right.
+# The fault is fixed.
 $t->flashduty->answer_to('"poison-', undef);
 post("more-$_", 3) for 1 .. 20;
 ok($t->is_back(sub { $t->waiting == 0 }), 'they leave, too');

@@ -67,7 +67,7 @@ like($row->{last_error}, qr/\Q$name\E/, 'and says for what');
 is(scalar($t->dead), 0, 'it is no dead letter');
 unlike(keys_pushed(), qr/waits/, 'and not pushed elsewhere');
 
-# Its names may change their order behind the first.
+# Names behind the first may change their order.
 $t->write_file('nginx.conf', $file =~ s/other\.test/new.test more.test/r)->reload;
 ok($t->runs_empty, 'the block is back: it is delivered');
 like(keys_pushed(), qr/^live(?: stays)* waits$/, 'once');

@@ -34,7 +34,7 @@ sub keys_pushed {
     return join ' ', map { $_->{body} =~ /"alert_key":"([^"]+)"/ } $t->flashduty->pushes($from);
 }
 
-# How long it takes to be gone.
+# Time until nginx is gone.
 sub leaves {
     my ($signal) = @_;
 
@@ -82,7 +82,7 @@ is($t->waiting, 0, 'that push is settled');
 is($t->post('/blueking', keyed('next'))->verdict, '200 delivered', 'the next nginx delivers');
 is(keys_pushed($count), 'next', 'what is new and nothing else');
 
-# It is never answered: at worker_shutdown_timeout the worker goes.
+# A push without an answer: at worker_shutdown_timeout the worker goes.
 $caller = in_flight('hangs');
 $since  = time;
 $t->signal('QUIT');
@@ -104,7 +104,7 @@ $t->start;
 ok($t->runs_empty, 'the next one delivers it');
 is(keys_pushed($count), 'stopped', 'once more');
 
-# As a single process.
+# Single process.
 leaves('QUIT');
 $t->{main} = "master_process off;\n";
 $t->start;

@@ -43,7 +43,7 @@ sub keys_pushed {
     return join ' ', map { $_->{body} =~ /"alert_key":"([^"]+)"/ } $t->flashduty->pushes;
 }
 
-# For a machine that is busy.
+# Seconds of grace for a busy machine.
 my $GRACE = Client::PATIENCE / 2;
 
 $t->flashduty->answer({ hold => 1 });
@@ -71,7 +71,7 @@ unlike($t->error_log, qr/is away/, 'and nobody was taken to be away');
 # Answered in time by a push that began late.
 is((post('/patient', 'next'))[0], '200 delivered', 'the next is delivered in time');
 
-# One whose verdict and whose time come together is answered once.
+# An event whose verdict and whose time come together is answered once.
 for my $number (1 .. 20) {
     $t->flashduty->answer(taken(pieces => 10));
     my ($answer) = post('/soon', "close-$number");

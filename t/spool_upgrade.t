@@ -37,7 +37,7 @@ EOC
 
 my $peer = $t->flashduty;
 
-# So slow that a backlog takes a while.
+# Slow enough for a backlog to take a while.
 my $SLOWLY = taken(pieces => 8);
 $peer->answer($SLOWLY);
 
@@ -65,7 +65,7 @@ sub outage {
     return eventually { $t->waiting > $waiting + 60 };
 }
 
-# It is back, and what waits is being delivered.
+# Flashduty is back, and the backlog is being delivered.
 sub backlog {
     my $count = $peer->count;
     $peer->answer($SLOWLY);
@@ -122,7 +122,7 @@ kill 'QUIT', $new;
 ok(workers_leave() && (eventually { ($t->master // 0) == $old }), 'in the middle of that the new ones leave');
 goes_on('with the old ones');
 
-# One that is not.
+# An upgrade that is not taken back.
 kill 'USR2', $old;
 ok(workers_start(), 'another upgrade');
 ok(outage(), 'another outage');

@@ -45,7 +45,7 @@ sub health {
     return $response->status . ' ' . ($response->json->{reason} // '');
 }
 
-# What Prometheus is told of each target.
+# Prometheus's series of each target.
 sub up {
     my $metrics = $t->get('/metrics')->body;
     return { $metrics =~ m{^flashduty_target_up\{target="(?:\S+ localhost )?(\S+)"\} (\d)$}mg };

@@ -75,7 +75,7 @@ ok((eventually { status()->{flashduty_events_total}{delivered} == $got{delivered
     'a caller that leaves is counted by what became of its alert');
 is(sum_of(status()->{flashduty_events_total}), @answers + 5, 'once');
 
-# What is not pushed.
+# Requests without a push.
 $t->post('/blueking', '{}');
 $t->post('/blueking', DEBUG_BODY);
 $t->get('/blueking');
@@ -97,7 +97,7 @@ ok((eventually { status()->{flashduty_events_total}{failed} == $got{failed} + 1 
 is(sum_of(status()->{flashduty_events_total}), @answers + 10, 'once');
 is_deeply([ values %{ status()->{flashduty_target_up} } ], [1], 'that says nothing of the target');
 
-# From zero after a restart.
+# Counters start from zero after a restart.
 $t->flashduty->release;
 my $started = status()->{since};
 cmp_ok($started, '>', 1_700_000_000, 'delivering since some time');

@@ -110,7 +110,7 @@ kill 'QUIT', $old;
 ok(master_leaves($old), 'the old master leaves');
 is_served_by('seventh');
 
-# What became of all these alerts.
+# Results of all these alerts.
 my ($rate, @answers) = $load->finish;
 note($rate);
 

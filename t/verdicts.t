@@ -88,7 +88,7 @@ my @CASES = (
     [ 'code NoLicense with status 504', says(504, 'NoLicense', 'm'),              $TIMED_OUT ],
     [ 'yes with status 500',      taken(status => 500),                           $TRANSIENT ],
 
-    # Without an envelope the status does.
+    # The status decides without an envelope.
     ( map { [ "page with $_",    html($_),    $PERMANENT ] } 300, 301, 302, 307, 400, 401, 403, 404, 405, 410 ),
     ( map { [ "page with $_",    html($_),    $PERMANENT ] } 413, 414, 422 ),
     ( map { [ "nothing with $_", nothing($_), $PERMANENT ] } 302, 400, 401, 403, 404, 413, 414, 422 ),

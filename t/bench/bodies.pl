@@ -25,7 +25,7 @@ spill('16k',  within(16 << 10));
 spill('200k', within(200 << 10));
 spill('2m',   within(2 << 20));
 
-# Each run of dimensions, whether names, values or translations, as long as is wanted.
+# Makes each run of dimensions, whether names, values or translations, as long as needed.
 sub with_dimensions {
     my ($count) = @_;
     my $one = qr/"label_\d\d_[^"]*"(?:: (?:"[^"]*"|\{[^{}]*\}))?/;

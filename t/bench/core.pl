@@ -57,7 +57,8 @@ sub counted {
             or next;
         my ($total) = $text =~ /^totals: (\d+)$/m or die "$dump: no totals\n";
         $instructions{$name}{$way} = $total / $rounds;
-        # What the dump says of the callers, callgrind_annotate would take for their own.
+        # Removes the dump's counts of the callers, which callgrind_annotate would take for their
+        # own.
         $text =~ s/^(calls=0 .*\n\S+) \d+$/$1 0/mg;
         spill("$dumps/$name.$way", $text);
         unlink $dump or die "$dump: $!\n";

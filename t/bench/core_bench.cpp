@@ -191,7 +191,7 @@ std::size_t translate_body(PoolArena& arena, Buffers source) noexcept {
     return flashduty::write_event(arena, event).size();
 }
 
-/// What nginx's first buffer has room for behind the headers.
+/// Room in nginx's first buffer behind the headers.
 constexpr std::size_t kFirstBytes = 800;
 
 void run_core(Buffers source) noexcept {
@@ -257,7 +257,7 @@ Body read_body_file(const std::string& path) {
     return body;
 }
 
-/// How often it takes for what happens only now and then not to matter.
+/// Rounds after which things that happen only now and then do not matter.
 std::size_t rounds_for(const Body& body) noexcept {
     return 1 + (std::size_t{1} << 17) / body.text.size();
 }
@@ -277,7 +277,7 @@ void count(const Body& body) {
     }
 }
 
-/// What this thread has taken of the processor, whatever else is running.
+/// Processor time of this thread, whatever else is running.
 double cpu_ns() noexcept {
     timespec now;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);

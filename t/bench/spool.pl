@@ -178,7 +178,7 @@ sub body_of {
     return Instance::slurp($body) =~ s/\@ID\@/$id/gr;
 }
 
-# It takes everything, and knows how much that was.
+# A peer that takes everything, and counts it.
 sub start_counting_peer {
     return Instance->start(
         name   => 'the peer',
@@ -298,7 +298,7 @@ sub pushed_since {
     return;
 }
 
-# Of all processes and all of their threads.
+# Processor time of all processes and all of their threads.
 sub cpu_ns {
     my ($gateway) = @_;
 
@@ -316,7 +316,7 @@ sub syncs {
     return { count => $count, ns => $ns };
 }
 
-# What a sync takes.
+# Duration of a sync.
 sub sync_ms {
     my ($gateway) = @_;
 

@@ -96,7 +96,7 @@ ok($page->comes(qq{/^last hour/.test($PICKED)}), '... until it leaves');
 
 # --- by keyboard -------------------------------------------------------------
 
-# What has the focus, and whether that can be seen.
+# Element with the focus, and whether that can be seen.
 my $FOCUS = q{(n => [n.id || n.localName, getComputedStyle(n).outlineStyle].join(' '))(document.activeElement)};
 
 my @stops;

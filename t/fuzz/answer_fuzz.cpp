@@ -17,7 +17,7 @@ using strict::Says;
 
 namespace {
 
-/// What an answer says, in memory of its own.
+/// Content of an answer, in memory of its own.
 struct Reading {
     bool is_object, has_request_id, has_data, has_error, has_alert_key, is_cut;
     std::string request_id, code, message;
@@ -46,7 +46,7 @@ struct Reading {
     }
 };
 
-/// Where an answer is cut as it comes.
+/// Cuts of an answer as it comes.
 enum class Cuts { kNone, kEverywhere, kSomewhere };
 
 /// The sizes of its pieces, none of them empty.
@@ -82,7 +82,7 @@ Reading reading_of(std::string_view text, Cuts cuts, Dice& dice) {
     return reading;
 }
 
-/// What an answer takes, however long it is.
+/// Checks the memory for an answer, however long it is.
 void check_memory(std::string_view text) {
     constexpr std::size_t kMostBytes = 512 * 1024;
     MallocRooms arena;
@@ -93,7 +93,7 @@ void check_memory(std::string_view text) {
            std::to_string(arena.peak_bytes()));
 }
 
-/// What stands between two commas, over and over.
+/// Repeats the text between two commas over and over.
 void check_grown(std::string_view text, Dice& dice) {
     constexpr std::size_t kGrownBytes = 1024 * 1024;
     const std::size_t from = text.find(',', dice.roll(text.size() + 1));
@@ -177,7 +177,7 @@ bool names_key(std::string text) {
     return text.find("integration_key") != text.npos;
 }
 
-/// What a known code says beside a status that leaves it the word.
+/// Verdict of a known code beside a status that leaves the decision to it.
 Verdict verdict_of(const CodeRow& row, unsigned status, const std::string& message) {
     if (row.code == std::string("InvalidParameter") && names_key(message)) {
         return Verdict::kAccountAtFault;
@@ -271,7 +271,7 @@ std::string escaped(std::string_view text, Dice& dice, unsigned depth = 0) {
     return url;
 }
 
-/// Nothing of it means anything in a URL.
+/// Key without characters that mean anything in a URL.
 std::string key_of(std::string_view text) {
     std::string key(text);
     const auto means_something = [](char c) {
@@ -373,7 +373,7 @@ void check_failures(std::string_view text, Dice& dice) {
     demand(reading == Reading(Answer{}), "without memory nothing is read");
 }
 
-/// The same with a string in it that is longer than what is kept of one.
+/// Checks the text with a string in it that is longer than what is kept of one.
 void check_stretched(std::string_view text, Dice& dice) {
     constexpr std::size_t kKeptBytes = 16 * 1024;
     const std::size_t quote = text.find('"', dice.roll(text.size() + 1));

@@ -20,7 +20,7 @@ namespace {
 
 // ---------------------------------------------------------------- the body
 
-/// Where a body lies: in one piece of memory, or where it has to be read from.
+/// Place of a body: in one piece of memory, or where it has to be read from.
 enum class Lies { kWhole, kApart };
 
 Lies some_place(Dice& dice) { return dice.roll(2) == 0 ? Lies::kWhole : Lies::kApart; }
@@ -241,7 +241,7 @@ class Finder {
   public:
     bool is_ambiguous = false;  ///< one of two members of that name counts, and either may
 
-    /// Whether `json` is, or opens to, something of that kind.
+    /// True when `json` is, or opens to, something of that kind.
     [[nodiscard]] bool finds(const Json& json, bool (Finder::*is_it)(const Json&),
                              std::size_t openings) {
         if ((this->*is_it)(json)) {
@@ -332,7 +332,7 @@ void check_failures(std::string_view body, BodyKind kind, Dice& dice) {
     Source again(body, Lies::kApart, reads);
     const Outcome outcome = translate(arena, again, {});
     demand(arena.failed(), "the same body takes as many allocations");
-    // What is wrong with a body may be known before the memory ends.
+    // The fault of a body may be known before the memory ends.
     demand(outcome.kind == BodyKind::kOutOfMemory ||
                (outcome.kind == kind && kind != BodyKind::kMessage),
            "without memory it says so", std::to_string(static_cast<int>(outcome.kind)));
@@ -398,8 +398,8 @@ void check_wrapped(std::string_view body, const Outcome& expected, Dice& dice) {
            "the same event from within something", outcome.event);
 }
 
-/// What stands between two commas, next to each other or not, over and over: a large body costs
-/// time and memory, but not more of them for each byte.
+/// Repeats the text between two commas, next to each other or not, over and over: a large body
+/// costs time and memory, but not more of them for each byte.
 void check_grown(std::string_view body, Dice& dice) {
     const std::size_t grown_bytes = dice.roll(8) == 0 ? 1024 * 1024 : 96 * 1024;
     const std::size_t from = body.find(',', dice.roll(body.size() + 1));

@@ -35,7 +35,7 @@ class Dice {
         }
     }
 
-    /// From 0 to `sides` - 1.
+    /// Rolls a number from 0 to `sides` - 1.
     std::size_t roll(std::size_t sides) {
         state_ += 0x9E3779B97F4A7C15;  // SplitMix64
         std::uint64_t mixed = state_;
@@ -61,8 +61,8 @@ class Dice {
     std::uint64_t state_ = 0xCBF29CE484222325;
 };
 
-/// One block of memory for each allocation, really freed, so that AddressSanitizer sees every
-/// access outside of them; aligned as an Arena promises and no better.
+/// Makes one block of memory for each allocation, and really frees it, so that AddressSanitizer
+/// sees every access outside of them; aligned as an Arena promises and no better.
 class WatchedArena final : public flashduty::Arena {
   public:
     static constexpr std::size_t kNoLimit = static_cast<std::size_t>(-1);

@@ -97,7 +97,7 @@ for my $suite (@SUITES) {
 
     $gateway->is_upgraded_under_load($new, '99.0.0');
 
-    # What does not hold is not tried.
+    # A bad configuration is not tried.
     $root->write_file('/etc/nginx/conf.d/bad.conf', "nonsense;\n");
     my ($status, $output) = $gateway->dpkg('-i', $new);
     is($status, 0, 'an upgrade beside a configuration that does not hold');
@@ -118,7 +118,7 @@ for my $suite (@SUITES) {
     ok($gateway->has_taken('waits'), 'installed again, it delivers the alert');
     ok((eventually { $gateway->waiting == 0 }), 'and nothing waits any more');
 
-    # And for good.
+    # Purged for good.
     nginx('stop');
     unlink $root->path('/etc/nginx/conf.d/flashduty.conf');
     is(($gateway->dpkg('--purge', Packaged::NAME))[0], 0, 'purged');
@@ -126,7 +126,7 @@ for my $suite (@SUITES) {
     undef $root;
 }
 
-# What was not there before.
+# Files that were not there before.
 sub left {
     my ($before, $now) = @_;
 

@@ -35,7 +35,7 @@ ok((eventually { ($root->run('systemctl is-active nginx'))[1] eq "active\n" }), 
 
 sub main_pid { return $root->output('systemctl show -p MainPID --value nginx') + 0 }
 
-# What the processes of the service have, as the kernel says.
+# Limits of the service's processes, by the kernel.
 sub limits { return $root->output('cat /proc/$(systemctl show -p MainPID --value nginx)/limits') }
 
 # A container gets no more than the machine has.

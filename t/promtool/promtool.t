@@ -29,7 +29,7 @@ my $t = Gateway->new(server => <<'EOC')->plan(7)->start;
         }
 EOC
 
-# What it prints, and how it ends.
+# Output and exit status of promtool.
 sub promtool {
     my ($arguments, $input) = @_;
 

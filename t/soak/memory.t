@@ -12,7 +12,7 @@ my $logs;
 
 BEGIN {
     $logs = File::Temp->newdir('valgrind.XXXXXX', TMPDIR => 1);
-    # Not TEST_NGINX_VALGRIND, which is quiet: a quiet valgrind gives no summaries.
+    # TEST_NGINX_VALGRIND is no choice: it is quiet, and a quiet valgrind gives no summaries.
     $ENV{TEST_NGINX_PREFIX_CMD}
         = "valgrind --trace-children=yes --log-file=$logs/%p --leak-check=full --show-leak-kinds=definite "
         . "--errors-for-leak-kinds=definite --suppressions=$FindBin::Bin/../lib/nginx.supp";
@@ -27,7 +27,7 @@ use Http2;
 use constant LOOKS => (5_000, 10_000, 20_000);
 use constant CALLERS => 4;
 
-# What Flashduty, each time another one, answers; what the caller is told then.
+# Answers of Flashduty, a different one each time; the caller's answer then.
 my @ANSWERS = (
     [ REFUSES   => '502 refused', says(400, 'InvalidParameter', 'title_rule is missing') ],
     [ KNOWS_NOT => '502 refused', says(401, 'Unauthorized',     'no such key') ],
@@ -271,7 +271,7 @@ sub in_use {
     return "$sum{bytes} bytes in $sum{blocks} blocks, $descriptors descriptors";
 }
 
-# What is in use when nothing is under way any more.
+# Memory in use when nothing is under way any more.
 sub at_rest {
     my ($before, $now) = ('', in_use());
     eventually {

@@ -1,6 +1,6 @@
 package Contenders;
 
-# Who is measured, and the peer that stands in for Flashduty.
+# Contenders of the bench, and the peer that stands in for Flashduty.
 
 use strict;
 use warnings;

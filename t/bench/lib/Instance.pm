@@ -14,7 +14,7 @@ use Time::HiRes qw(sleep time);
 
 use constant PATIENCE => 20;
 
-# Where Debian's packages put nginx's modules, and what those need before them.
+# Folder of nginx's modules in Debian's packages, and the modules that those need before them.
 my $MODULES = '/usr/lib/nginx/modules';
 my %LOAD    = (
     lua  => [ "$MODULES/ndk_http_module.so", "$MODULES/ngx_http_lua_module.so" ],
@@ -22,7 +22,7 @@ my %LOAD    = (
     echo => ["$MODULES/ngx_http_echo_module.so"],
 );
 
-# Whoever is interrupted still ends what it has started.
+# An interrupted bench still ends the processes that it has started.
 $SIG{$_} = sub { exit 1 } for qw(HUP INT TERM);
 
 # core; load (names above, or paths); http, server: configuration with %%PORT%%

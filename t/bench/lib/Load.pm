@@ -15,8 +15,8 @@ our @EXPORT = qw(load);
 
 my $SCRIPT = abs_path(dirname(__FILE__) . '/../load.lua');
 
-# For so many seconds, the bodies in turn. Requests, and the median of their
-# latency.
+# Sends the bodies in turn for so many seconds. Returns the number of requests, and the median of
+# their latency.
 sub load {
     my ($instance, $connections, $seconds, @bodies) = @_;
 
