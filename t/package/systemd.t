@@ -39,7 +39,7 @@ sub main_pid { return $root->output('systemctl show -p MainPID --value nginx') +
 sub limits { return $root->output('cat /proc/$(systemctl show -p MainPID --value nginx)/limits') }
 
 # A container gets no more than the machine has.
-my ($hard) = qx{ulimit -Hn} =~ /^(\d+)$/m;
+my ($hard) = qx{sh -c 'ulimit -Hn'} =~ /^(\d+)$/m;
 my $files = defined $hard && $hard < 65536 ? $hard : 65536;
 like(limits(), qr/^Max open files +$files /m, 'with as many connections as it says');
 my ($status) = $root->run('nsenter -m -t $(systemctl show -p MainPID --value nginx) touch /etc/nginx/written');
