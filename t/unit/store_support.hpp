@@ -15,6 +15,7 @@
 
 using flashduty::Appended;
 using flashduty::DueEvent;
+using flashduty::EventStore;
 using flashduty::Held;
 using flashduty::NewEvent;
 using flashduty::Search;
@@ -37,8 +38,8 @@ inline constexpr UnixMs kNow = 1'700'000'000'000;
     assert_text(status_name((actual)), status_name(flashduty::StoreStatus::expected))
 
 inline const char* status_name(StoreStatus status) {
-    constexpr const char* kNames[] = {"ok",    "busy",    "full",   "read-only",
-                                      "newer", "corrupt", "failed", "stalled"};
+    constexpr const char* kNames[] = {"ok",      "busy",   "full",    "read-only", "newer",
+                                      "corrupt", "failed", "stalled", "away",      "unknown"};
     return kNames[static_cast<std::size_t>(status)];
 }
 
@@ -152,13 +153,17 @@ inline NewEvent new_event(std::string key, std::string status = "Warning",
 }
 
 /// Appends and gives what became of each; empty when that failed.
-inline std::vector<Appended> append(SqliteStore& store, const std::vector<NewEvent>& events) {
+inline std::vector<Appended> append(EventStore& store, const std::vector<NewEvent>& events) {
     std::vector<Appended> appended;
-    return store.append(events, appended) == StoreStatus::kOk ? appended : std::vector<Appended>{};
+    if (store.append(events, appended) == StoreStatus::kOk) {
+        return appended;
+    }
+    print_error("%s\n", std::string(store.error()).c_str());
+    return {};
 }
 
 /// The events that are looked for, of one target.
-inline std::vector<DueEvent> find(SqliteStore& store, const Search& search, UnixMs now_ms) {
+inline std::vector<DueEvent> find(EventStore& store, const Search& search, UnixMs now_ms) {
     std::vector<DueEvent> events;
     Held held;
     assert_status(store.find(search, now_ms, events, held), kOk);
@@ -175,7 +180,7 @@ inline Search search_for(Search::Kind kind, std::int64_t target_id, std::size_t 
     return search;
 }
 
-inline std::vector<DueEvent> due(SqliteStore& store, UnixMs now_ms, std::size_t most = 100,
+inline std::vector<DueEvent> due(EventStore& store, UnixMs now_ms, std::size_t most = 100,
                                  const Ids& busy = {}) {
     Ids targets;
     std::vector<DueEvent> events;
@@ -195,13 +200,13 @@ inline std::string keys_of(const std::vector<DueEvent>& events) {
     return keys;
 }
 
-inline std::string due_keys(SqliteStore& store, UnixMs now_ms, std::size_t most = 100,
+inline std::string due_keys(EventStore& store, UnixMs now_ms, std::size_t most = 100,
                             const Ids& busy = {}) {
     return keys_of(due(store, now_ms, most, busy));
 }
 
 /// The first event of that key, which must be due.
-inline DueEvent due_of(SqliteStore& store, std::string_view key, UnixMs now_ms = kNow) {
+inline DueEvent due_of(EventStore& store, std::string_view key, UnixMs now_ms = kNow) {
     for (const DueEvent& event : due(store, now_ms)) {
         if (event.alert_key == key) {
             return event;
@@ -212,7 +217,7 @@ inline DueEvent due_of(SqliteStore& store, std::string_view key, UnixMs now_ms =
     return {};
 }
 
-inline void settle(SqliteStore& store, const DueEvent& event, flashduty::Fate fate,
+inline void settle(EventStore& store, const DueEvent& event, flashduty::Fate fate,
                    UnixMs settled_ms = kNow, UnixMs due_ms = 0, std::string reason = {}) {
     Settlement settlement;
     settlement.event_id = event.event_id;
@@ -224,24 +229,24 @@ inline void settle(SqliteStore& store, const DueEvent& event, flashduty::Fate fa
     assert_status(store.settle({settlement}), kOk);
 }
 
-inline void deliver(SqliteStore& store, const DueEvent& event) {
+inline void deliver(EventStore& store, const DueEvent& event) {
     settle(store, event, flashduty::Fate::kDelivered);
 }
-inline void refuse(SqliteStore& store, const DueEvent& event, std::string reason = "refused") {
+inline void refuse(EventStore& store, const DueEvent& event, std::string reason = "refused") {
     settle(store, event, flashduty::Fate::kRefused, kNow, 0, std::move(reason));
 }
-inline void retry(SqliteStore& store, const DueEvent& event, UnixMs due_ms,
+inline void retry(EventStore& store, const DueEvent& event, UnixMs due_ms,
                   UnixMs settled_ms = kNow) {
     settle(store, event, flashduty::Fate::kWaits, settled_ms, due_ms, "HTTP 503");
 }
 
-inline StoreSize size_of(SqliteStore& store) {
+inline StoreSize size_of(EventStore& store) {
     StoreSize size;
     assert_status(store.size(size), kOk);
     return size;
 }
 
-inline Tended expire(SqliteStore& store, UnixMs now_ms, const Ids& busy = {}) {
+inline Tended expire(EventStore& store, UnixMs now_ms, const Ids& busy = {}) {
     Tended tended;
     assert_status(store.expire(now_ms, busy, tended), kOk);
     return tended;
