@@ -266,7 +266,8 @@ include packaging/packaging.mk
 # ---------------------------------------------------------------- what is missing
 
 PACKAGES_build = $(BUILD_PACKAGES)
-PACKAGES_test := libcmocka-dev perl ca-certificates sqlite3 libfaketime
+# Of PostgreSQL tests run a server of their own.
+PACKAGES_test := libcmocka-dev perl ca-certificates sqlite3 libfaketime postgresql
 PACKAGES_valgrind := valgrind
 # An npm that came with nodejs does as well as Debian's.
 PACKAGES_browser = chromium nodejs $(if $(shell command -v npm),,npm) fonts-roboto-unhinted \

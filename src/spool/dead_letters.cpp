@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "duration.hpp"
+
 namespace flashduty {
 
 namespace {
@@ -95,23 +97,6 @@ using Ids = std::vector<std::int64_t>;
 
 bool has(const Ids& ids, std::int64_t id) noexcept {
     return std::find(ids.begin(), ids.end(), id) != ids.end();
-}
-
-/// `24h`, `30d`: in the largest unit that gives a whole number, days from two on.
-std::string duration(std::int64_t ms) noexcept {
-    struct Unit {
-        std::int64_t ms;
-        std::int64_t least;
-        const char* name;
-    };
-    constexpr Unit kUnits[] = {
-        {86400000, 2, "d"}, {3600000, 1, "h"}, {60000, 1, "m"}, {1000, 1, "s"}};
-    for (const Unit& unit : kUnits) {
-        if (ms % unit.ms == 0 && ms / unit.ms >= unit.least) {
-            return std::to_string(ms / unit.ms) + unit.name;
-        }
-    }
-    return std::to_string(ms) + "ms";
 }
 
 /// Nothing that was refused ends with a reason that says less.

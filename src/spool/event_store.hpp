@@ -150,13 +150,16 @@ enum class StoreStatus {
     kCorrupt,   ///< no database, or a damaged one
     kFailed,    ///< any other error of the disk, a failed sync above all
     kStalled,   ///< others who use it too hold it, for as long as one queues for it
+    kAway,      ///< a database that is not reached
+    kUnknown,   ///< it may have been done: a database gave no answer in time, or one with a warning
 };
 
 class EventLedger;
 
 /// A place where events wait. One object serves one thread at a time; several processes may each
-/// have one for the same place. A call that does not give kOk has changed nothing, and error() says
-/// why; it may be repeated at any time, and finds its way back when the cause is gone.
+/// have one for the same place. A call that does not give kOk has changed nothing, unless it gives
+/// kUnknown, and error() says why; it may be repeated at any time, and finds its way back when the
+/// cause is gone.
 class EventStore {
   public:
     virtual ~EventStore() = default;

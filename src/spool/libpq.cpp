@@ -1,0 +1,92 @@
+#include "libpq.hpp"
+
+#include <dlfcn.h>
+
+namespace flashduty {
+
+namespace {
+
+/// As old a library as PostgreSQL still had fixes for when the first fleet ran.
+constexpr int kLeastVersion = 130000;
+
+struct Loaded {
+    Libpq functions{};
+    std::string error;
+};
+
+template <class Function>
+void find(void* library, const char* name, Function& function, std::string& error) noexcept {
+    // POSIX has a function's address come as one of data.
+    function = reinterpret_cast<Function>(::dlsym(library, name));
+    if (function == nullptr && error.empty()) {
+        error = std::string("libpq.so.5 has no ") + name;
+    }
+}
+
+void find_all(void* library, Libpq& pq, std::string& error) noexcept {
+#define FLASHDUTY_FIND(name) find(library, #name, pq.name, error)
+    FLASHDUTY_FIND(PQlibVersion);
+    FLASHDUTY_FIND(PQinitOpenSSL);
+    FLASHDUTY_FIND(PQconninfoParse);
+    FLASHDUTY_FIND(PQconninfoFree);
+    FLASHDUTY_FIND(PQfreemem);
+    FLASHDUTY_FIND(PQconnectStartParams);
+    FLASHDUTY_FIND(PQconnectPoll);
+    FLASHDUTY_FIND(PQstatus);
+    FLASHDUTY_FIND(PQfinish);
+    FLASHDUTY_FIND(PQsocket);
+    FLASHDUTY_FIND(PQerrorMessage);
+    FLASHDUTY_FIND(PQhost);
+    FLASHDUTY_FIND(PQserverVersion);
+    FLASHDUTY_FIND(PQsetnonblocking);
+    FLASHDUTY_FIND(PQsetNoticeReceiver);
+    FLASHDUTY_FIND(PQsendQueryParams);
+    FLASHDUTY_FIND(PQsendQuery);
+    FLASHDUTY_FIND(PQflush);
+    FLASHDUTY_FIND(PQconsumeInput);
+    FLASHDUTY_FIND(PQisBusy);
+    FLASHDUTY_FIND(PQgetResult);
+    FLASHDUTY_FIND(PQresultStatus);
+    FLASHDUTY_FIND(PQresultErrorField);
+    FLASHDUTY_FIND(PQclear);
+    FLASHDUTY_FIND(PQntuples);
+    FLASHDUTY_FIND(PQnfields);
+    FLASHDUTY_FIND(PQgetvalue);
+    FLASHDUTY_FIND(PQgetlength);
+    FLASHDUTY_FIND(PQgetisnull);
+#undef FLASHDUTY_FIND
+}
+
+Loaded* load() noexcept {
+    auto* loaded = new Loaded;
+    void* library = ::dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr) {
+        const char* reason = ::dlerror();
+        loaded->error = std::string("libpq.so.5 cannot be loaded: ") +
+                        (reason == nullptr ? "no reason given" : reason) +
+                        ", install Debian's libpq5 or PostgreSQL's libpq";
+        return loaded;
+    }
+    find_all(library, loaded->functions, loaded->error);
+    if (loaded->error.empty() && loaded->functions.PQlibVersion() < kLeastVersion) {
+        loaded->error = "libpq.so.5 is older than that of PostgreSQL 13";
+    }
+    if (loaded->error.empty()) {
+        // nginx has set up OpenSSL already.
+        loaded->functions.PQinitOpenSSL(0, 0);
+    }
+    return loaded;
+}
+
+}  // namespace
+
+const Libpq* load_libpq(std::string& error) noexcept {
+    static const Loaded* const loaded = load();
+    if (!loaded->error.empty()) {
+        error = loaded->error;
+        return nullptr;
+    }
+    return &loaded->functions;
+}
+
+}  // namespace flashduty

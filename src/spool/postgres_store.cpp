@@ -1,0 +1,560 @@
+#include "postgres_store.hpp"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "duration.hpp"
+#include "postgres_schema.hpp"
+#include "schema.hpp"
+
+namespace flashduty {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// An alert that has waited that long ranks one higher.
+constexpr UnixMs kPromotionMs = UnixMs{10} * 60 * 1000;
+/// That much is tended in one transaction.
+constexpr std::int64_t kStep = 200;
+/// A writer's row is used for so many batches: it would grow while an old snapshot is held.
+constexpr std::int64_t kBatchesOfWriter = 1000;
+/// From one look for what can be forgotten to the next.
+constexpr UnixMs kForgetMs = 10'000;
+/// Clocks that differ by less are one clock.
+constexpr std::int64_t kSameClockMs = 1000;
+/// A refused event for which there is no room among the dead letters is tried again after that.
+constexpr UnixMs kUntilRoomMs = 60'000;
+
+constexpr char kAppend[] =
+    "SELECT * FROM append($1, $2::bigint, $3::bigint, $4::text[], $5::text[], $6::text[],"
+    " $7::smallint[], $8::text[], $9::text[], $10::text[], $11::bigint[], $12::text[],"
+    " $13::text[], $14::bytea[])";
+constexpr char kTargets[] =
+    "WITH RECURSIVE t AS ("
+    " (SELECT target_id FROM alert WHERE first_id > 0 ORDER BY target_id LIMIT 1) UNION ALL"
+    " SELECT (SELECT a.target_id FROM alert a WHERE a.first_id > 0 AND a.target_id > t.target_id"
+    " ORDER BY a.target_id LIMIT 1) FROM t WHERE t.target_id IS NOT NULL)"
+    " SELECT target_id FROM t WHERE target_id IS NOT NULL";
+
+// The events of alerts that were found, in their order. $1 target, $2 most, $3 alerts that are not
+// to be found, $4 term.
+#define FLASHDUTY_EVENTS_OF(alerts)                                                            \
+    "SELECT e.event_id, a.alert_id, t.server, t.location, e.arguments, a.alert_key, e.status," \
+    " e.title, e.event, e.variables, e.accepted_ms, e.attempts,"                               \
+    " CASE a.due_ms WHEN 0 THEN 0 ELSE a.tried_ms END, a.due_ms"                               \
+    " FROM (SELECT *, row_number() OVER () AS place FROM (" alerts                             \
+    " LIMIT $2::bigint) f) a JOIN event e ON e.event_id = a.first_id"                          \
+    " JOIN target t ON t.target_id = $1::bigint"                                               \
+    " WHERE $4::bigint = 0 OR EXISTS (SELECT FROM term WHERE term = $4::bigint)"               \
+    " ORDER BY a.place"
+
+// So many of an index, in its order.
+#define FLASHDUTY_ALERTS(line, which, order)                               \
+    " (SELECT " line                                                       \
+    " AS line, alert_id, alert_key, first_id, since_ms, due_ms, tried_ms"  \
+    " FROM alert WHERE target_id = $1::bigint AND first_id > 0 AND " which \
+    " AND alert_id <> ALL ($3::bigint[]) ORDER BY " order " LIMIT $2::bigint)"
+
+// $5: an alert that has waited since then ranks one higher.
+#define FLASHDUTY_RANKS(order)                              \
+    FLASHDUTY_ALERTS("0", "due_ms = 0 AND rank = 0", order) \
+    " UNION ALL" FLASHDUTY_ALERTS("0", "due_ms = 0 AND rank = 1 AND since_ms <= $5::bigint",    \
+                                  order) " UNION ALL"                                           \
+    FLASHDUTY_ALERTS("1", "due_ms = 0 AND rank = 1 AND since_ms > $5::bigint", order)           \
+    " UNION ALL" FLASHDUTY_ALERTS("1", "due_ms = 0 AND rank = 2 AND since_ms <= $5::bigint",    \
+                                  order) " UNION ALL"                                           \
+    FLASHDUTY_ALERTS("2", "due_ms = 0 AND rank = 2 AND since_ms > $5::bigint", order)
+
+constexpr char kDue[] = FLASHDUTY_EVENTS_OF("SELECT * FROM (" FLASHDUTY_RANKS(
+    "since_ms, first_id") ") r ORDER BY line, since_ms, first_id");
+constexpr char kWorst[] = FLASHDUTY_EVENTS_OF("SELECT * FROM (" FLASHDUTY_RANKS(
+    "since_ms DESC, first_id DESC") ") r ORDER BY line, since_ms DESC, first_id DESC");
+constexpr char kNewest[] = FLASHDUTY_EVENTS_OF("SELECT * FROM (" FLASHDUTY_RANKS(
+    "since_ms DESC, first_id DESC") ") r ORDER BY since_ms DESC, first_id DESC");
+// $5: tried after that.
+constexpr char kTried[] = FLASHDUTY_EVENTS_OF(
+    "SELECT * FROM (" FLASHDUTY_ALERTS("0", "due_ms > 0 AND tried_ms > $5::bigint",
+                                       "tried_ms, first_id") ") r ORDER BY tried_ms, first_id");
+// $5 now, $6 and $7 between which nothing is held for real.
+constexpr char kHeld[] = FLASHDUTY_EVENTS_OF(
+    "SELECT * FROM ("
+    FLASHDUTY_ALERTS("0", "due_ms >= 1::bigint << 60 AND due_ms < 1::bigint << 61", "due_ms DESC")
+    " UNION ALL" FLASHDUTY_ALERTS("1", "due_ms > 0 AND due_ms <= $5::bigint", "due_ms")
+    " UNION ALL" FLASHDUTY_ALERTS("2", "due_ms BETWEEN $6::bigint AND $7::bigint", "due_ms")
+    ") r ORDER BY line, CASE line WHEN 0 THEN -due_ms ELSE due_ms END");
+// $5: up to then, as due_ms has it.
+constexpr char kRefused[] = FLASHDUTY_EVENTS_OF("SELECT * FROM (" FLASHDUTY_ALERTS(
+    "0", "due_ms BETWEEN 1::bigint << 61 AND $5::bigint", "due_ms") ") r ORDER BY due_ms");
+// $5 alerts.
+constexpr char kKeys[] = FLASHDUTY_EVENTS_OF(
+    "SELECT a.alert_id, a.alert_key, a.first_id, a.due_ms, a.tried_ms"
+    " FROM unnest($5::bigint[]) WITH ORDINALITY AS k (alert_id, n) JOIN alert a USING (alert_id)"
+    " WHERE a.first_id > 0 AND a.alert_id <> ALL ($3::bigint[]) ORDER BY k.n");
+// $5 alerts, $6 the event behind which.
+constexpr char kNext[] = FLASHDUTY_EVENTS_OF(
+    "SELECT a.alert_id, a.alert_key, n.event_id AS first_id, a.due_ms, a.tried_ms"
+    " FROM unnest($5::bigint[]) WITH ORDINALITY AS k (alert_id, n) JOIN alert a USING (alert_id)"
+    " CROSS JOIN LATERAL (SELECT event_id FROM event b WHERE b.alert_id = a.alert_id"
+    " AND b.event_id > $6::bigint ORDER BY b.attempts > 0, b.event_id LIMIT 1) n"
+    " WHERE a.alert_id <> ALL ($3::bigint[]) ORDER BY k.n");
+// $1 target, $2 from and $3 to when.
+constexpr char kLookAtHeld[] =
+    "SELECT coalesce((SELECT due_ms FROM alert WHERE target_id = $1::bigint AND first_id > 0"
+    " AND due_ms BETWEEN $2::bigint AND $3::bigint ORDER BY due_ms LIMIT 1), 0),"
+    " EXISTS (SELECT FROM alert WHERE target_id = $1::bigint AND first_id > 0"
+    " AND due_ms >= 1::bigint << 61)";
+
+constexpr char kSettle[] =
+    "SELECT * FROM settle($1::bigint, $2::bigint, $3::bigint, $4::bigint[], $5::smallint[],"
+    " $6::bigint[], $7::bigint[], $8::text[], $9::integer[])";
+constexpr char kSupersede[] =
+    "SELECT supersede_older($1::bigint, $2::text[], $3::text[], $4::text[], $5::bigint[])";
+constexpr char kTend[] =
+    "SELECT kind, event_id, target_id, alert_key, reason FROM tend($1::bigint, $2::bigint,"
+    " $3::bigint[], $4::bigint, $5::bigint, $6::bigint, $7, $8, $9, $10::integer)";
+constexpr char kForget[] = "SELECT forget($1::bigint, $2::bigint, $3::bigint, $4::integer)";
+constexpr char kSize[] =
+    "SELECT s.events, s.bytes + c.dead_bytes, c.dead,"
+    " coalesce((SELECT accepted_ms FROM event ORDER BY accepted_ms LIMIT 1), 0)"
+    " FROM waiting_sums() s, counter c";
+constexpr char kNow[] = "SELECT now_ms()";
+
+std::string random_name(const std::string& begin) noexcept {
+    std::random_device random;
+    std::string name = begin + "/";
+    for (int i = 0; i < 4; i++) {
+        name += std::to_string(random());
+    }
+    return name;
+}
+
+/// What SQLSTATEs mean to a store; the longest that fits.
+struct Meaning {
+    std::string_view state;
+    StoreStatus status;
+};
+constexpr Meaning kMeanings[] = {
+    {"FD001", StoreStatus::kFull},     {"53100", StoreStatus::kFull},
+    {"25006", StoreStatus::kReadOnly}, {"42501", StoreStatus::kReadOnly},
+    {"40", StoreStatus::kBusy},        {"55P03", StoreStatus::kBusy},
+    {"XX001", StoreStatus::kCorrupt},  {"XX002", StoreStatus::kCorrupt},
+};
+
+StoreStatus meaning_of(std::string_view state) noexcept {
+    for (const Meaning& meaning : kMeanings) {
+        if (state.substr(0, meaning.state.size()) == meaning.state) {
+            return meaning.status;
+        }
+    }
+    return StoreStatus::kFailed;
+}
+
+/// A column of all events.
+template <class Get>
+void add_column(PgValues& values, const std::vector<NewEvent>& events, Get get) noexcept {
+    values.begin();
+    for (const NewEvent& event : events) {
+        values.element(get(event));
+    }
+    values.end();
+}
+
+}  // namespace
+
+PostgresStore::PostgresStore(PostgresStoreOptions options) noexcept
+    : options_(std::move(options)), connection_(options_.server) {}
+
+// -------------------------------------------------------------------- running
+
+StoreStatus PostgresStore::judge(PgStatus status) noexcept {
+    if (status == PgStatus::kOk) {
+        return StoreStatus::kOk;
+    }
+    error_ = "PostgreSQL: " + connection_.error();
+    switch (status) {
+        case PgStatus::kRefused:
+            return meaning_of(connection_.sql_state());
+        case PgStatus::kAway:
+            return StoreStatus::kAway;
+        default:
+            return StoreStatus::kUnknown;
+    }
+}
+
+StoreStatus PostgresStore::measure_clock(PgDeadline deadline) noexcept {
+    if (options_.clock_offset_ms.has_value()) {
+        offset_ms_ = *options_.clock_offset_ms;
+        return StoreStatus::kOk;
+    }
+    PgRows rows;
+    const UnixMs before_ms = options_.clock.now_ms();
+    const StoreStatus status = judge(connection_.run(kNow, {}, rows, deadline));
+    if (status == StoreStatus::kOk) {
+        const std::int64_t ahead_ms = rows.number(0, 0) - (before_ms + options_.clock.now_ms()) / 2;
+        offset_ms_ = std::abs(ahead_ms) < kSameClockMs ? 0 : ahead_ms;
+    }
+    return status;
+}
+
+StoreStatus PostgresStore::connect(PgDeadline deadline) noexcept {
+    if (!connection_.connect(deadline)) {
+        error_ = "PostgreSQL: " + connection_.error();
+        return StoreStatus::kAway;
+    }
+    StoreStatus status = StoreStatus::kAway;
+    switch (bring_up_to_date(connection_, options_.server.schema, deadline)) {
+        case PostgresSchema::kKnown:
+            status = measure_clock(deadline);
+            break;
+        case PostgresSchema::kNewer:
+            error_ = "PostgreSQL: schema \"" + options_.server.schema +
+                     "\" is of a newer version of the gateway, which this one has to follow";
+            status = StoreStatus::kNewer;
+            break;
+        case PostgresSchema::kMissing:
+            error_ = "PostgreSQL: schema \"" + options_.server.schema +
+                     "\" lacks tables, and they may not be made: " + connection_.error();
+            status = StoreStatus::kReadOnly;
+            break;
+        case PostgresSchema::kUnknown:
+            error_ = "PostgreSQL: " + connection_.error();
+            break;
+    }
+    if (status != StoreStatus::kOk) {
+        connection_.close();
+        return status == StoreStatus::kUnknown ? StoreStatus::kAway : status;
+    }
+    return status;
+}
+
+StoreStatus PostgresStore::run(const char* sql, const PgValues& values, PgRows& rows,
+                               std::int64_t timeout_ms) noexcept {
+    if (!connection_.is_connected()) {
+        const StoreStatus status =
+            connect(Clock::now() + std::chrono::milliseconds(options_.connect_timeout_ms));
+        if (status != StoreStatus::kOk) {
+            return status;
+        }
+    }
+    const PgDeadline deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
+    StoreStatus status = judge(connection_.run(sql, values, rows, deadline));
+    if (status == StoreStatus::kBusy) {
+        // Of two that waited in a circle this one gave way.
+        status = judge(connection_.run(sql, values, rows, deadline));
+    }
+    return status;
+}
+
+// -------------------------------------------------------------------- appending
+
+BatchId PostgresStore::next_batch() noexcept {
+    if (batch_.writer.empty() || batch_.batch >= kBatchesOfWriter) {
+        batch_ = {random_name(options_.writer), 0};
+    }
+    return {batch_.writer, batch_.batch + 1};
+}
+
+StoreStatus PostgresStore::append(const std::vector<NewEvent>& events,
+                                  std::vector<Appended>& appended) noexcept {
+    const BatchId id = next_batch();
+    const StoreStatus status = append_again(id, events, appended);
+    batch_.batch = id.batch;
+    if (status == StoreStatus::kUnknown) {
+        // What was under way under that name may still come.
+        batch_.writer.clear();
+    }
+    return status;
+}
+
+StoreStatus PostgresStore::append_again(const BatchId& id, const std::vector<NewEvent>& events,
+                                        std::vector<Appended>& appended) noexcept {
+    appended.clear();
+    if (events.empty()) {
+        return StoreStatus::kOk;
+    }
+    if (!connection_.is_connected()) {
+        // Times are of PostgreSQL's clock, which is known with a connection only.
+        const StoreStatus status =
+            connect(Clock::now() + std::chrono::milliseconds(options_.connect_timeout_ms));
+        if (status != StoreStatus::kOk) {
+            return status;
+        }
+    }
+    PgValues values;
+    values.add(id.writer).add(id.batch).add(static_cast<std::int64_t>(options_.max_size_bytes));
+    const auto text = [&](std::string NewEvent::*member) {
+        add_column(values, events,
+                   [member](const NewEvent& event) { return std::string_view(event.*member); });
+    };
+    text(&NewEvent::server);
+    text(&NewEvent::location);
+    text(&NewEvent::alert_key);
+    add_column(values, events,
+               [](const NewEvent& event) { return severity_of(event.event_status); });
+    text(&NewEvent::event_status);
+    text(&NewEvent::title);
+    text(&NewEvent::arguments);
+    add_column(values, events,
+               [this](const NewEvent& event) { return to_server(event.accepted_ms); });
+    text(&NewEvent::event);
+    text(&NewEvent::variables);
+    values.begin();
+    for (const NewEvent& event : events) {
+        values.element_bytes(event.body);
+    }
+    values.end();
+    PgRows rows;
+    const StoreStatus status = run(kAppend, values, rows, options_.timeout_ms);
+    for (int i = 0; status == StoreStatus::kOk && i < rows.count(); i++) {
+        appended.push_back({rows.number(i, 0), rows.number(i, 1), rows.flag(i, 2)});
+    }
+    return status;
+}
+
+// -------------------------------------------------------------------- finding
+
+StoreStatus PostgresStore::targets(std::vector<std::int64_t>& target_ids) noexcept {
+    PgRows rows;
+    const StoreStatus status = run(kTargets, {}, rows, options_.work_timeout_ms);
+    if (status == StoreStatus::kOk) {
+        target_ids.clear();
+        for (int i = 0; i < rows.count(); i++) {
+            target_ids.push_back(rows.number(i, 0));
+        }
+    }
+    return status;
+}
+
+StoreStatus PostgresStore::fetch(const char* sql, const PgValues& values, std::int64_t target_id,
+                                 std::vector<DueEvent>& due) noexcept {
+    PgRows rows;
+    const StoreStatus status = run(sql, values, rows, options_.work_timeout_ms);
+    for (int i = 0; status == StoreStatus::kOk && i < rows.count(); i++) {
+        DueEvent event;
+        event.event_id = rows.number(i, 0);
+        event.alert_id = rows.number(i, 1);
+        event.target_id = target_id;
+        event.server = rows.text(i, 2);
+        event.location = rows.text(i, 3);
+        event.arguments = rows.text(i, 4);
+        event.alert_key = rows.text(i, 5);
+        event.event_status = rows.text(i, 6);
+        event.title = rows.text(i, 7);
+        event.event = rows.text(i, 8);
+        event.variables = rows.text(i, 9);
+        event.accepted_ms = from_server(rows.number(i, 10));
+        event.attempts = static_cast<std::uint32_t>(rows.number(i, 11));
+        event.tried_ms = rows.number(i, 12) == 0 ? 0 : from_server(rows.number(i, 12));
+        event.is_refused = rows.number(i, 13) >= kUntilYes && event.attempts > 0;
+        due.push_back(std::move(event));
+    }
+    return status;
+}
+
+/// What all looks begin with.
+PgValues PostgresStore::values_of(const Search& search) const noexcept {
+    PgValues values;
+    values.add(search.target_id).add(static_cast<std::int64_t>(search.most)).add(search.except);
+    values.add(term_);
+    return values;
+}
+
+StoreStatus PostgresStore::find_untried(const Search& search, const char* sql, UnixMs now_ms,
+                                        std::vector<DueEvent>& due) noexcept {
+    PgValues values = values_of(search);
+    values.add(to_server(now_ms) - kPromotionMs);
+    return fetch(sql, values, search.target_id, due);
+}
+
+StoreStatus PostgresStore::find_tried(const Search& search, std::vector<DueEvent>& due) noexcept {
+    const std::size_t before = due.size();
+    const auto after = [&](UnixMs tried_ms) {
+        PgValues values = values_of(search);
+        values.add(tried_ms == 0 ? tried_ms : to_server(tried_ms));
+        return fetch(kTried, values, search.target_id, due);
+    };
+    const StoreStatus status = after(search.tried_after_ms);
+    const bool is_over =
+        status != StoreStatus::kOk || due.size() > before || search.tried_after_ms == 0;
+    return is_over ? status : after(0);
+}
+
+StoreStatus PostgresStore::find_held(const Search& search, UnixMs now_ms,
+                                     std::vector<DueEvent>& due, Held& held) noexcept {
+    const UnixMs server_ms = to_server(now_ms);
+    PgValues values = values_of(search);
+    values.add(server_ms).add(server_ms + kLongestHoldMs + 1).add(kUntilBack - 1);
+    StoreStatus status = fetch(kHeld, values, search.target_id, due);
+    if (status != StoreStatus::kOk) {
+        return status;
+    }
+    PgRows rows;
+    values = PgValues().add(search.target_id).add(server_ms + 1).add(kUntilBack - 1);
+    status = run(kLookAtHeld, values, rows, options_.work_timeout_ms);
+    if (status == StoreStatus::kOk) {
+        const UnixMs next_ms = rows.number(0, 0);
+        held.next_ms =
+            next_ms == 0 ? 0 : from_server(std::min(next_ms, server_ms + kLongestHoldMs));
+        held.has_refused = rows.flag(0, 1);
+    }
+    return status;
+}
+
+StoreStatus PostgresStore::find(const Search& search, UnixMs now_ms, std::vector<DueEvent>& due,
+                                Held& held) noexcept {
+    const std::size_t before = due.size();
+    const auto or_else = [&](StoreStatus status, auto find_other) {
+        const bool is_in_vain =
+            search.or_else && status == StoreStatus::kOk && due.size() == before;
+        return is_in_vain ? find_other() : status;
+    };
+    const auto tried = [&] { return find_tried(search, due); };
+    const auto newest = [&] { return find_untried(search, kNewest, now_ms, due); };
+    PgValues values = values_of(search);
+    StoreStatus status = StoreStatus::kOk;
+    switch (search.kind) {
+        case Search::Kind::kDue:
+            return find_untried(search, kDue, now_ms, due);
+        case Search::Kind::kWorst:
+            return or_else(find_untried(search, kWorst, now_ms, due), tried);
+        case Search::Kind::kNewest:
+            return or_else(newest(), tried);
+        case Search::Kind::kTried:
+            return or_else(tried(), newest);
+        case Search::Kind::kHeld:
+            status = find_held(search, now_ms, due, held);
+            break;
+        case Search::Kind::kRefused:
+            values.add(kUntilYes + to_server(search.until_ms));
+            return fetch(kRefused, values, search.target_id, due);
+        case Search::Kind::kKeys:
+            return fetch(kKeys, values.add(search.keys), search.target_id, due);
+        case Search::Kind::kNext:
+            values.add(search.keys).add(search.after_event_id);
+            return fetch(kNext, values, search.target_id, due);
+    }
+    if (status != StoreStatus::kOk) {
+        due.resize(before);
+    }
+    return status;
+}
+
+// -------------------------------------------------------------------- settling
+
+StoreStatus PostgresStore::settle(const std::vector<Settlement>& settlements) noexcept {
+    PgValues values;
+    values.add(term_).add(dead_bytes()).add(kUntilRoomMs);
+    const auto column = [&](auto get) {
+        values.begin();
+        for (const Settlement& settlement : settlements) {
+            values.element(get(settlement));
+        }
+        values.end();
+    };
+    column([](const Settlement& one) { return one.event_id; });
+    column([](const Settlement& one) {
+        return static_cast<std::int64_t>(std::min(one.fate, Fate::kRefused));
+    });
+    column([this](const Settlement& one) { return to_server(one.settled_ms); });
+    column([this](const Settlement& one) {
+        return one.due_ms == 0 ? one.due_ms : to_server(one.due_ms);
+    });
+    column([](const Settlement& one) { return std::string_view(one.reason); });
+    column([](const Settlement& one) { return static_cast<std::int64_t>(one.http_status); });
+    PgRows rows;
+    const StoreStatus status = run(kSettle, values, rows, options_.work_timeout_ms);
+    postponed_.clear();
+    for (int i = 0; status == StoreStatus::kOk && i < rows.count(); i++) {
+        postponed_.push_back(rows.number(i, 0));
+    }
+    return status;
+}
+
+StoreStatus PostgresStore::supersede(const std::vector<DeliveredKey>& keys) noexcept {
+    PgValues values;
+    values.add(term_);
+    const auto column = [&](auto get) {
+        values.begin();
+        for (const DeliveredKey& key : keys) {
+            values.element(get(key));
+        }
+        values.end();
+    };
+    column([](const DeliveredKey& key) { return std::string_view(key.server); });
+    column([](const DeliveredKey& key) { return std::string_view(key.location); });
+    column([](const DeliveredKey& key) { return std::string_view(key.alert_key); });
+    column([this](const DeliveredKey& key) { return to_server(key.accepted_ms); });
+    PgRows rows;
+    return run(kSupersede, values, rows, options_.work_timeout_ms);
+}
+
+// -------------------------------------------------------------------- tending
+
+StoreStatus PostgresStore::forget(UnixMs now_ms, bool& has_more) noexcept {
+    if (now_ms >= forgot_ms_ && now_ms < forgot_ms_ + kForgetMs) {
+        return StoreStatus::kOk;
+    }
+    const UnixMs server_ms = to_server(now_ms);
+    PgValues values;
+    values.add(term_);
+    values.add(server_ms - options_.max_age_ms - options_.dead_age_ms);
+    values.add(server_ms - options_.remember_ms).add(kStep);
+    PgRows rows;
+    const StoreStatus status = run(kForget, values, rows, options_.work_timeout_ms);
+    if (status == StoreStatus::kOk) {
+        has_more = has_more || rows.flag(0, 0);
+        forgot_ms_ = rows.flag(0, 0) ? 0 : now_ms;
+    }
+    return status;
+}
+
+StoreStatus PostgresStore::expire(UnixMs now_ms, const std::vector<std::int64_t>& busy,
+                                  Tended& tended) noexcept {
+    tended = {};
+    PgValues values;
+    values.add(term_).add(to_server(now_ms)).add(busy).add(options_.max_age_ms);
+    values.add(options_.dead_age_ms).add(dead_bytes());
+    values.add("not delivered within " + duration(options_.max_age_ms));
+    values.add("dead for " + duration(options_.dead_age_ms));
+    values.add(std::string_view("dead letters take more than half of max_size")).add(kStep);
+    PgRows rows;
+    const StoreStatus status = run(kTend, values, rows, options_.work_timeout_ms);
+    for (int i = 0; status == StoreStatus::kOk && i < rows.count(); i++) {
+        const std::string_view kind = rows.text(i, 0);
+        const std::int64_t target_id = rows.number(i, 2);
+        DeadLetter letter = {rows.number(i, 1), std::string(rows.text(i, 3)),
+                             std::string(rows.text(i, 4))};
+        if (kind == "d") {
+            tended.dead.push_back(std::move(letter));
+        } else if (kind == "x") {
+            tended.deleted.push_back(std::move(letter));
+        } else if (kind == "m") {
+            tended.has_more = true;
+        } else {
+            tended.requeued++;
+            std::vector<std::int64_t>& targets = tended.requeued_targets;
+            if (std::find(targets.begin(), targets.end(), target_id) == targets.end()) {
+                targets.push_back(target_id);
+            }
+        }
+    }
+    return status == StoreStatus::kOk ? forget(now_ms, tended.has_more) : status;
+}
+
+StoreStatus PostgresStore::size(StoreSize& size) noexcept {
+    PgRows rows;
+    const StoreStatus status = run(kSize, {}, rows, options_.work_timeout_ms);
+    if (status == StoreStatus::kOk) {
+        const UnixMs oldest_ms = rows.number(0, 3);
+        size = {};
+        size.waiting = static_cast<std::uint64_t>(rows.number(0, 0));
+        size.used_bytes = static_cast<std::uint64_t>(rows.number(0, 1));
+        size.dead = static_cast<std::uint64_t>(rows.number(0, 2));
+        size.oldest_ms = oldest_ms == 0 ? 0 : from_server(oldest_ms);
+    }
+    return status;
+}
+
+}  // namespace flashduty

@@ -1,0 +1,87 @@
+// Where the tests of every store find one of PostgreSQL.
+#pragma once
+
+#include "postgres_store.hpp"
+#include "postgres_support.hpp"
+#include "store_support.hpp"
+
+/// A schema in the server of the tests, emptied for each.
+class PostgresPlace {
+  public:
+    /// Changes with each transaction that writes.
+    static constexpr char kVersion[] =
+        "SELECT (SELECT string_agg(xmin::text, ' ' ORDER BY event_id) FROM dead),"
+        " (SELECT string_agg(xmin::text, ' ' ORDER BY event_id) FROM event),"
+        " (SELECT string_agg(xmin::text, ' ' ORDER BY alert_id) FROM alert),"
+        " (SELECT string_agg(xmin::text, ' ' ORDER BY writer) FROM writer),"
+        " (SELECT xmin FROM counter)";
+    static constexpr char kTidy[] = "SELECT";
+    /// As of SqlitePlace.
+    static constexpr char kLeft[] =
+        "SELECT s.events, c.dead, c.dead_bytes, (SELECT count(*) FROM alert WHERE first_id > 0),"
+        " (SELECT count(*) FROM event), (SELECT count(*) FROM superseded)"
+        " FROM counter c, waiting_sums() s";
+    /// Keys whose counts are not those of their events, and sums that are not.
+    static constexpr char kIsSound[] =
+        "SELECT (SELECT count(*) FROM alert a WHERE"
+        " a.critical <> (SELECT count(*) FROM event e"
+        " WHERE e.alert_id = a.alert_id AND severity = 0)"
+        " OR a.critical + a.warning + a.info + a.ok <>"
+        " (SELECT count(*) FROM event e WHERE e.alert_id = a.alert_id)"
+        " OR a.first_id <>"
+        " coalesce((SELECT min(event_id) FROM event e WHERE e.alert_id = a.alert_id), 0)),"
+        " s.events - (SELECT count(*) FROM event),"
+        " s.bytes - (SELECT coalesce(sum(bytes), 0) FROM event),"
+        " c.dead - (SELECT count(*) FROM dead),"
+        " c.dead_bytes - (SELECT coalesce(sum(bytes), 0) FROM dead),"
+        " (SELECT count(*) FROM attempt) FROM counter c, waiting_sums() s";
+    static constexpr char kSound[] = "0|0|0|0|0|0";
+    static constexpr std::uint64_t kSequences = 40;
+    static constexpr char kSchema[] = "place";
+
+    PostgresPlace() {
+        if (machine.boot_id.empty()) {
+            start_machine();
+        }
+        // What a test that has failed may have left.
+        (void)run("SET synchronous_commit = off");
+        (void)run("ALTER SYSTEM RESET synchronous_standby_names");
+        (void)run("SELECT pg_reload_conf()");
+        (void)run(
+            "TRUNCATE target, writer, alert, event, dead, attempt, superseded RESTART IDENTITY;"
+            " UPDATE counter SET events = 0, bytes = 0, dead = 0, dead_bytes = 0;"
+            " UPDATE term SET term = 1, edge_id = 0, agent_id = 0;"
+            " UPDATE beat SET term = 1, beat = -1");
+    }
+
+    struct {
+        std::uint64_t max_size_bytes = flashduty::PostgresStoreOptions{}.max_size_bytes;
+        std::int64_t max_age_ms = flashduty::PostgresStoreOptions{}.max_age_ms;
+        std::int64_t dead_age_ms = flashduty::PostgresStoreOptions{}.dead_age_ms;
+    } limits;
+
+    [[nodiscard]] flashduty::PostgresStoreOptions options() const {
+        flashduty::PostgresStoreOptions options;
+        options.server.conninfo = PostgresServer::instance().conninfo();
+        options.server.schema = kSchema;
+        options.max_size_bytes = limits.max_size_bytes;
+        options.max_age_ms = limits.max_age_ms;
+        options.dead_age_ms = limits.dead_age_ms;
+        options.clock = flashduty::SpoolClock(read_machine);
+        options.clock_offset_ms = 0;
+        // A busy machine is not what these tests are about.
+        options.timeout_ms = options.work_timeout_ms = options.connect_timeout_ms = 30'000;
+        return options;
+    }
+
+    EventStore& store() { return store_ == nullptr ? reopen() : *store_; }
+    EventStore& reopen() {
+        store_ = std::make_unique<flashduty::PostgresStore>(options());
+        return *store_;
+    }
+
+    std::string run(const std::string& sql) { return PostgresServer::instance().run(sql, kSchema); }
+
+  private:
+    std::unique_ptr<flashduty::PostgresStore> store_;
+};
