@@ -1,0 +1,68 @@
+#include "postgres_lease.hpp"
+
+namespace flashduty {
+
+LeaseAnswer PostgresLease::look(LeaseRow& row, PgDeadline deadline) noexcept {
+    constexpr char kLook[] = "SELECT term, beat, edge_id, agent_id FROM look_at_term()";
+    PgRows rows;
+    if (connection_.run(kLook, {}, rows, deadline) != PgStatus::kOk || rows.count() != 1) {
+        return LeaseAnswer::kUnknown;
+    }
+    row = {rows.number(0, 0), rows.number(0, 1), rows.number(0, 2), rows.number(0, 3)};
+    return LeaseAnswer::kDone;
+}
+
+LeaseAnswer PostgresLease::take(const LeaseRow& before, LeaseRow& row,
+                                PgDeadline deadline) noexcept {
+    constexpr char kTake[] =
+        "SELECT * FROM take_term($1::bigint, $2::bigint, $3::bigint, $4::bigint, $5)";
+    PgValues values;
+    values.add(before.term).add(before.beat).add(edge_id_).add(agent_id_).add(edge_);
+    PgRows rows;
+    if (connection_.run(kTake, values, rows, deadline) != PgStatus::kOk) {
+        return LeaseAnswer::kUnknown;
+    }
+    if (rows.count() == 0) {
+        return LeaseAnswer::kRefused;
+    }
+    row = {rows.number(0, 0), 0, edge_id_, agent_id_};
+    return LeaseAnswer::kDone;
+}
+
+LeaseAnswer PostgresLease::beat(const LeaseCall& call, const std::string& spent, LeaseRow& row,
+                                PgDeadline deadline) noexcept {
+    constexpr char kBeat[] = "SELECT * FROM beat_again($1::bigint, $2::bigint, $3::boolean, $4)";
+    const bool lets_go = call.kind == LeaseCall::Kind::kLetGo;
+    PgValues values;
+    values.add(call.row.term).add(agent_id_).add(std::string_view(lets_go ? "t" : "f")).add(spent);
+    PgRows rows;
+    if (connection_.run(kBeat, values, rows, deadline) != PgStatus::kOk) {
+        return LeaseAnswer::kUnknown;
+    }
+    if (rows.count() == 0) {
+        return LeaseAnswer::kRefused;
+    }
+    row = {call.row.term, rows.number(0, 0), edge_id_, agent_id_};
+    return LeaseAnswer::kDone;
+}
+
+LeaseAnswer PostgresLease::run(const LeaseCall& call, const std::string& spent, LeaseRow& row,
+                               PgDeadline deadline) noexcept {
+    if (!connection_.is_connected() && !connection_.connect(deadline)) {
+        return LeaseAnswer::kUnknown;
+    }
+    switch (call.kind) {
+        case LeaseCall::Kind::kLook:
+            return look(row, deadline);
+        case LeaseCall::Kind::kTake:
+            return take(call.row, row, deadline);
+        case LeaseCall::Kind::kBeat:
+        case LeaseCall::Kind::kLetGo:
+            return beat(call, spent, row, deadline);
+        case LeaseCall::Kind::kNone:
+            break;
+    }
+    return LeaseAnswer::kUnknown;
+}
+
+}  // namespace flashduty
