@@ -59,7 +59,7 @@ bool ends_with(std::string_view text, std::string_view end) noexcept {
            equals_ignoring_case(text.substr(text.size() - end.size()), end);
 }
 
-/// The port of a scheme, for those who leave it out.
+/// Port of a scheme, for hosts that leave it out.
 std::string_view usual_port(std::string_view scheme) noexcept {
     return equals_ignoring_case(scheme, "https") ? "443" : "80";
 }
@@ -103,7 +103,7 @@ bool is_same_origin(const ApiCaller& caller) noexcept {
     constexpr std::string_view kSlashes = "://";
     const std::size_t at = caller.origin.find(kSlashes);
     if (at == std::string_view::npos) {
-        return false;  // "null" of a page without one
+        return false;  // "null" of a page without an origin
     }
     const std::string_view usual = usual_port(caller.origin.substr(0, at));
     const HostPort from = split(caller.origin.substr(at + kSlashes.size()));

@@ -17,7 +17,7 @@ std::string json(Write write) noexcept {
     return text;
 }
 
-/// A text of any bytes as JsonSink takes one: a copy only where it is needed.
+/// Makes a text of any bytes valid for JsonSink; copies it only where needed.
 class SoundText {
   public:
     explicit SoundText(std::string_view text) noexcept : text_(text) {
@@ -42,7 +42,7 @@ void number(JsonSink& out, std::string_view name, std::int64_t value) noexcept {
     out.raw(std::to_string(value));
 }
 
-/// Seconds since 1970, or null.
+/// Writes seconds since 1970, or null.
 void time(JsonSink& out, std::string_view name, UnixMs ms) noexcept {
     char text[32] = "null";
     if (ms != 0) {
@@ -79,7 +79,7 @@ constexpr DeadStateName kDeadStates[] = {
 };
 static_assert(has_each_in_order(kDeadStates, &DeadStateName::state));
 
-/// A listed event with its texts made sound.
+/// A listed event with its texts repaired.
 struct Listed {
     explicit Listed(const ListedEvent& from, Pile of) noexcept
         : event(from), pile(of), key(from.alert_key), title(from.title), reason(from.reason) {}
@@ -116,7 +116,7 @@ void write_listed(JsonSink& out, const Listed& listed) noexcept {
     }
 }
 
-/// The event is JSON as it stands; another program may have written what is none.
+/// Writes the event unchanged if it is an object; another program may have written anything.
 void write_event_and_body(JsonSink& out, std::string_view event, const SoundText& body) noexcept {
     out.name("event");
     if (!event.empty() && event.front() == '{' && event.back() == '}') {

@@ -1,4 +1,4 @@
-// What flashduty_api answers, as JSON.
+// Answers of flashduty_api, as JSON.
 #pragma once
 
 #include <cstdint>
@@ -23,22 +23,22 @@ void append_json(std::string& to, Write write) noexcept {
     to.resize(before + sink.size_bytes());
 }
 
-/// What is known of a target beside what its store knows.
+/// Facts about a target beside its store's.
 struct TargetFigures {
     std::string_view state;  ///< `up`, `away`, `paused` or `gone`
     std::string_view reason;
-    UnixMs since_ms = 0;       ///< 0: not known
-    UnixMs next_probe_ms = 0;  ///< 0: there is none
+    UnixMs since_ms = 0;       ///< 0: unknown
+    UnixMs next_probe_ms = 0;  ///< 0: no probe
 };
 struct ShownTarget {
     ListedTarget target;
     TargetFigures figures;
 };
 
-/// Why something is not done: `{"reason":"..."}`.
+/// Reason why something is not done: `{"reason":"..."}`.
 [[nodiscard]] std::string write_api_reason(std::string_view reason) noexcept;
 
-/// `may_write`: whether the location takes changes.
+/// `may_write`: true when the location takes changes.
 [[nodiscard]] std::string write_api_targets(const std::vector<ShownTarget>& targets,
                                             bool may_write) noexcept;
 
@@ -46,19 +46,19 @@ struct ShownTarget {
 
 [[nodiscard]] std::string write_api_event(const WholeEvent& event, Pile pile) noexcept;
 
-/// A line for each.
+/// Writes a line for each event.
 [[nodiscard]] std::string write_api_lines(const WholePage& page, Pile pile) noexcept;
 
-/// What a change has come to, all of its batches together.
+/// Result of a change, all of its batches together.
 struct ApiDone {
     std::uint64_t done = 0;
     std::uint64_t busy = 0;
     std::uint64_t superseded = 0;
-    bool is_whole = true;  ///< false: it was ended before its end
+    bool is_whole = true;  ///< false: it stopped before its end
 };
 [[nodiscard]] std::string write_api_done(const ApiDone& done) noexcept;
 
-/// What a push of the test has come to, beside what a caller of flashduty_push is told of one.
+/// Result of a test's push, beside the answer that a caller of flashduty_push gets.
 struct ApiTested {
     std::string_view outcome;
     std::string_view reason;

@@ -27,7 +27,7 @@ static_assert(has_each_in_order(kActions, &ActionRow::action));
 
 // ---------------------------------------------------------------- arguments
 
-/// Which arguments a request takes, and which of them it must have.
+/// Arguments that a request takes, and those that it must have.
 enum Argument : unsigned {
     kNone = 0,
     kLimit = 1 << 0,
@@ -53,7 +53,7 @@ constexpr ArgumentName kArgumentNames[] = {
     {"state", kState}, {"for", kFor},     {"to", kTo},         {"uri", kUri}, {"server", kServer},
 };
 
-/// A whole number that is greater than 0; 0 when it is none.
+/// Whole number greater than 0; 0 for any other text.
 std::int64_t read_number(std::string_view text) noexcept {
     constexpr std::size_t kMostDigits = 18;
     std::int64_t number = 0;
@@ -69,7 +69,7 @@ std::int64_t read_number(std::string_view text) noexcept {
     return number;
 }
 
-/// `90`, `15m`, `1h30m`, in seconds as nginx reads a time; 0 when it is none.
+/// `90`, `15m`, `1h30m`, in seconds as nginx reads a time; 0 for any other text.
 std::int64_t read_time_s(std::string_view text) noexcept {
     struct Unit {
         char name;
@@ -104,7 +104,7 @@ int hex(char c) noexcept {
     return is_digit(c) ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-/// False for what is no such text.
+/// Unescapes an argument; false when an escape in it is invalid.
 bool unescape(std::string_view text, std::string& to) noexcept {
     to.clear();
     for (std::size_t i = 0; i < text.size(); i++) {
@@ -125,7 +125,7 @@ bool unescape(std::string_view text, std::string& to) noexcept {
     return true;
 }
 
-/// Takes one argument; why not, else empty.
+/// Sets one argument; returns the reason if it is refused, else an empty text.
 std::string set(ApiRequest& request, Argument argument, const std::string& value) noexcept {
     const auto number = [&](std::int64_t& to) -> std::string {
         to = read_number(value);
@@ -146,7 +146,7 @@ std::string set(ApiRequest& request, Argument argument, const std::string& value
             return limit <= kMost ? why : "is at most " + std::to_string(kMost);
         }
         case kAfter:
-            // What a first page begins with.
+            // Start of a first page.
             return value == "0" ? "" : number(request.after);
         case kTarget:
             return number(request.filter.target_id);
@@ -175,7 +175,7 @@ std::string set(ApiRequest& request, Argument argument, const std::string& value
 
 // ---------------------------------------------------------------- routes
 
-/// The parts of a path: `#` stands for a number.
+/// Parts of a path: `#` stands for a number.
 struct Route {
     ApiMethod method;
     std::string_view path;
@@ -216,7 +216,7 @@ std::string_view take_until(std::string_view& text, char separator) noexcept {
     return part;
 }
 
-/// Whether `path` is one of a route's; `id` is the number in it.
+/// True when `path` fits the route's `pattern`; `id` is the number in it.
 bool leads_to(std::string_view pattern, std::string_view path, std::int64_t& id) noexcept {
     if (!path.empty() && path.back() == '/') {
         return false;
@@ -257,8 +257,8 @@ std::string_view name_of(unsigned argument) noexcept {
     return {};
 }
 
-/// An argument that is not known may be a filter with a slip in its name, and what is meant by it
-/// not everything.
+/// Refuses unknown arguments: one may be a filter with a slip in its name, whose operator does not
+/// mean everything.
 ApiParse read_arguments(const Route& route, std::int64_t id, std::string_view arguments) noexcept {
     ApiParse parse;
     ApiRequest& request = parse.request;

@@ -1,4 +1,4 @@
-// What an operator asks of flashduty_api: gateway.md, "The operator's hand", as a table.
+// Requests to flashduty_api: README, "The operator's hand", as a table.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,7 @@ enum class ApiAction {
     kCount,
 };
 
-/// False for what only reads.
+/// False for requests that only read.
 [[nodiscard]] bool is_change(ApiAction action) noexcept;
 
 enum class ApiMethod { kGet, kPost, kDelete, kOther };
@@ -35,28 +35,28 @@ enum class ApiMethod { kGet, kPost, kDelete, kOther };
 struct ApiRequest {
     ApiAction action = ApiAction::kTargets;
     Pile pile = Pile::kWaiting;
-    std::int64_t id = 0;  ///< of the event or target that the path names; 0: it names none
+    std::int64_t id = 0;  ///< event or target that the path names; 0: none
     EventFilter filter;
     std::int64_t after = 0;  ///< events with greater ids only
     std::size_t limit = kUsualListed;
     std::int64_t pause_s = 0;
-    std::string uri;     ///< of `to` or `uri`
-    std::string server;  ///< of `server`: which of the server blocks that have that uri
+    std::string uri;     ///< value of `to` or `uri`
+    std::string server;  ///< value of `server`: one of the server blocks that have that uri
 
     static constexpr std::size_t kUsualListed = 50;
     static constexpr std::size_t kMostListed = 500;
 };
 
-/// What became of reading one.
+/// Result of reading a request.
 struct ApiParse {
-    unsigned status = 200;   ///< else why there is none: 400, 404 or 405
+    unsigned status = 200;   ///< else the refusal: 400, 404 or 405
     std::string reason;      ///< one sentence for the operator
-    std::string_view allow;  ///< with 405: the methods that there are
+    std::string_view allow;  ///< with 405: methods of the path
     ApiRequest request;
 };
 
-/// `path` is what stands behind the location, such as `waiting/17/discard`; `arguments` what stands
-/// behind `?`, as it came.
+/// `path` is the part behind the location, such as `waiting/17/discard`; `arguments` is the part
+/// behind `?`, unchanged.
 [[nodiscard]] ApiParse parse_api_request(ApiMethod method, std::string_view path,
                                          std::string_view arguments) noexcept;
 

@@ -18,7 +18,7 @@ std::string_view header_of(ngx_http_request_t* r, std::string_view name) noexcep
     return find_header(r->headers_in.headers, name, [](std::string_view) { return true; });
 }
 
-/// A refusal that needs nobody to work for it.
+/// Refuses a request at once, without work by anybody.
 ngx_int_t refuse(ngx_http_request_t* r, unsigned status, std::string_view reason) noexcept {
     const std::string body = write_api_reason(reason);
     ngx_str_t text = to_ngx(body);
@@ -59,7 +59,8 @@ bool is_name_of_server(ngx_http_request_t* r, std::string_view host) noexcept {
         [r, host](const ngx_http_server_name_t& name) { return is_name(r, host, name); });
 }
 
-/// A page of another site that has a name of its own lead here comes with that name.
+/// True when the Host is one of the gateway's own: a page of another site whose name leads here
+/// comes with that name.
 bool uses_own_name(ngx_http_request_t* r) noexcept {
     const std::string_view host = to_view(r->headers_in.server);
     return is_own_address(host) || is_name_of_server(r, host);
@@ -87,8 +88,8 @@ ApiMethod method_of(ngx_http_request_t* r) noexcept {
     }
 }
 
-/// What stands behind the location; what no route has where its name is only the beginning of
-/// another one.
+/// Path behind the location. For a name of which the location's is only the beginning: a path that
+/// no route has.
 std::string_view path_of(ngx_http_request_t* r) noexcept {
     const auto* core = static_cast<ngx_http_core_loc_conf_t*>(
         ngx_http_get_module_loc_conf(r, ngx_http_core_module));

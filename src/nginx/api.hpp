@@ -1,4 +1,4 @@
-// `flashduty_api`: what those who run the gateway ask of it, see gateway.md, "The operator's hand".
+// `flashduty_api`: requests of operators, see README, "The operator's hand".
 #pragma once
 
 #include "base/ngx.hpp"
@@ -7,7 +7,7 @@ namespace flashduty {
 
 ngx_int_t api_handler(ngx_http_request_t* r);
 
-/// The answer to a caller that shows no token.
+/// Answers a caller that shows no token.
 [[nodiscard]] ngx_int_t turn_away_from_api(ngx_http_request_t* r) noexcept;
 
 }  // namespace flashduty

@@ -1,4 +1,4 @@
-// What operators change: ordered of the deliverer, a batch after the other.
+// Changes by operators: ordered from the deliverer, one batch after the other.
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -28,7 +28,7 @@ struct KindRow {
     ApiAction action;
     Order::Kind order;
     EventChange::Kind change;
-    bool is_of_target;  ///< the number in its path is a target's
+    bool is_of_target;  ///< number in its path is a target's
 };
 
 constexpr KindRow kKinds[] = {
@@ -48,13 +48,13 @@ const KindRow& row_of(ApiAction action) noexcept {
 
 // ---------------------------------------------------------------- an order and its answers
 
-/// Has one change done to its end, for as long as its caller stays.
+/// Runs one change to its end, for as long as its caller stays.
 struct Run {
     ApiCallPtr call;
     Doer doer;
     Order order;
     ApiDone total;
-    EventsChanged last;  ///< of the last batch
+    EventsChanged last;  ///< result of the last batch
 };
 using RunPtr = std::shared_ptr<Run>;
 
@@ -82,7 +82,7 @@ std::string text_of(const ApiDone& total) {
            (total.is_whole ? "" : ", ended before its end");
 }
 
-/// What is to be said of one event that was not changed; empty when it was.
+/// Reason why one event was not changed; empty when it was.
 std::string_view why_not(const ApiRequest& asked, const ApiDone& total) noexcept {
     const bool is_of_one_event = asked.id != 0 && asked.action != ApiAction::kMove;
     if (!is_of_one_event || total.done != 0) {
@@ -147,7 +147,7 @@ RunPtr run_of(const ApiCallPtr& call) noexcept {
     return run;
 }
 
-/// Gives an order for a target once it is known that there is such a one.
+/// Gives an order for a target once it is known that the target exists.
 class TargetOrder final : public ApiReading {
   public:
     using ApiReading::ApiReading;
@@ -175,7 +175,7 @@ class TargetOrder final : public ApiReading {
         give(run);
     }
 
-    /// Where a move leads; false when that is nowhere, which is answered.
+    /// Sets the target of a move; false, and answered, when it leads nowhere.
     bool direct(Run& run, const ListedTarget& from) noexcept {
         PushPlace place;
         std::string why;

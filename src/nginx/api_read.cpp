@@ -1,4 +1,4 @@
-// What operators look at.
+// Readings for operators.
 #include <algorithm>
 #include <vector>
 
@@ -20,7 +20,7 @@ namespace {
 
 // ---------------------------------------------------------------- targets
 
-/// What the figures of all workers know of a target.
+/// State of a target by the counters of all workers.
 struct KnownTarget {
     std::string name;  ///< of its server and location
     bool is_up;
@@ -47,8 +47,8 @@ std::vector<KnownTarget> known_targets(ngx_http_request_t* r) noexcept {
     return known;
 }
 
-/// The targets that somebody may want to hear of, of those that ever had an event: what has one, of
-/// which something is known, or where the configuration pushes.
+/// Lists the targets that matter, of all that ever had an event: those that have one, those with a
+/// known state, and those that the configuration pushes to.
 class TargetsReading final : public ApiReading {
   public:
     explicit TargetsReading(const ApiCallPtr& call) noexcept
@@ -152,7 +152,7 @@ class EventReading final : public ApiReading {
 
 void send_more(ngx_http_request_t* r);
 
-/// One page of an export after the other, each when the caller has taken the one before it.
+/// Reads an export page by page, each when the caller has taken the one before it.
 class ExportReading final : public ApiReading {
   public:
     ExportReading(const ApiCallPtr& call, std::int64_t after) noexcept
@@ -168,7 +168,7 @@ class ExportReading final : public ApiReading {
         return status;
     }
 
-    /// What was sent cannot be taken back: a caller sees that it is cut.
+    /// A part that was sent cannot be taken back: the caller sees that the answer is cut.
     void on_read(StoreStatus status, const std::string& error) noexcept override {
         ngx_http_request_t* r = call().request;
         if (status == StoreStatus::kOk || r == nullptr || !r->header_sent) {
@@ -240,7 +240,7 @@ class ExportReading final : public ApiReading {
     std::int64_t next_ = 0;
 };
 
-/// Goes on with an export when its caller has taken what was sent.
+/// Continues an export when its caller has taken the part that was sent.
 void send_more(ngx_http_request_t* r) {
     const ApiCallPtr call = find_api_call(r);
     ngx_connection_t* c = r->connection;
@@ -300,7 +300,7 @@ void write_configuration(JsonSink& out, const MainConf& conf) noexcept {
         is_first = false;
         out.open_object();
         out.member("server", server_of(*conf.servers, server));
-        // Arguments may hold what is nobody else's business.
+        // Leaves out arguments, which may hold what is nobody else's business.
         out.member("uri", uri.substr(0, uri.find('?')));
         out.close_object();
     });
@@ -308,7 +308,7 @@ void write_configuration(JsonSink& out, const MainConf& conf) noexcept {
     out.close_object();
 }
 
-/// The figures, the last alerts without their texts.
+/// Counters, and the last alerts without their texts.
 std::string_view figures_of(ngx_http_request_t* r, Arena& arena) noexcept {
     StatusView view = view_status(
         arena, stats(), {main_conf(r).spool != nullptr, kVersion, NGINX_VERSION, status_now_ms()});
@@ -329,7 +329,7 @@ std::string_view figures_of(ngx_http_request_t* r, Arena& arena) noexcept {
     return write_status_json(arena, view);
 }
 
-/// What somebody needs who helps: versions, configuration, figures; no secret, no alert's text.
+/// Report for people who help: versions, configuration, counters; no secret, no alert's text.
 std::string support_of(ngx_http_request_t* r) noexcept {
     PoolArena arena(r->pool);
     const std::string_view versions = write_json(arena, [](JsonSink& out) {
@@ -353,7 +353,7 @@ class SupportReading final : public ApiReading {
     explicit SupportReading(const ApiCallPtr& call) noexcept
         : ApiReading(call), begin_(support_of(call->request)) {}
 
-    /// A spool that cannot be used is what somebody may need help with.
+    /// An unusable spool is no error here: it may be what somebody needs help with.
     void on_read(StoreStatus, const std::string& error) noexcept override {
         error_ = error;
         answer();

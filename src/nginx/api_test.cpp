@@ -1,5 +1,5 @@
-// The test: an event that opens nothing, pushed by a location as an alert would be, to see whether
-// the way to Flashduty is free.
+// Test: an event that opens nothing, pushed by a location as an alert would be, to see whether the
+// way to Flashduty is free.
 #include <algorithm>
 #include <vector>
 
@@ -22,7 +22,7 @@ namespace {
 constexpr std::string_view kKey = "flashduty-gateway-test";
 constexpr std::string_view kTitle = "Test of the Flashduty gateway";
 
-/// A push that is under way for a call.
+/// A push under way for a call.
 struct Test {
     ApiCallPtr call;
     Doer doer;
@@ -48,7 +48,7 @@ class NobodyHears final : public Orderer {
     void on_done(const OrderDone&) noexcept override {}
 };
 
-/// A yes is a yes for what was refused there, too.
+/// Tells the deliverer of a yes: it counts for events that were refused there, too.
 void tell_deliverer(const PushPlace& place, std::uint64_t where) noexcept {
     Order order;
     order.kind = Order::Kind::kHearYes;
@@ -76,7 +76,7 @@ void on_judged(Delivery& delivery) noexcept {
     answer(test, outcome_of(delivery.push.verdict), tested);
 }
 
-/// An `Ok` for an alert that there is not.
+/// Makes an `Ok` for an alert that does not exist.
 bool fill_event(Delivery& delivery) noexcept {
     delivery.event.title_rule = kTitle;
     delivery.event.event_status = "Ok";
@@ -121,7 +121,7 @@ void push(Test&& from) noexcept {
     run_silent_request(r);
 }
 
-/// Where to push; answers when that is nowhere.
+/// Finds the place of the push; answers when there is none.
 bool find_test_place(const ApiCall& call, const std::vector<ListedTarget>& targets,
                      PushPlace& place, unsigned& status, std::string& why) noexcept {
     if (call.asked.id == 0) {
@@ -137,7 +137,7 @@ bool find_test_place(const ApiCall& call, const std::vector<ListedTarget>& targe
         return false;
     }
     place = {target->server, target->location};
-    // A literal uri of that target has arguments that belong to its pushes.
+    // A literal uri of that target has the arguments of its pushes.
     const MainConf& conf = main_conf(call.request);
     for_each_literal_push(conf, [&](const ngx_http_core_srv_conf_t* server, std::string_view uri) {
         if (server_of(*conf.servers, server) == target->server &&
@@ -173,7 +173,7 @@ class TestReading final : public ApiReading {
         return ledger.list_targets(targets_);
     }
 
-    /// A spool that cannot be read keeps nobody from testing what the configuration names.
+    /// A spool that cannot be read stops nobody from testing the configuration's places.
     void on_read(StoreStatus status, const std::string& error) noexcept override {
         const bool is_read = status == StoreStatus::kOk;
         if (!is_read && call().asked.id != 0) {

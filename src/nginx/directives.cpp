@@ -42,7 +42,7 @@ ngx_http_core_srv_conf_t& server_conf(ngx_conf_t* cf) noexcept {
         ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
 }
 
-/// One more of a list, which is made with its first; nullptr when out of memory.
+/// Appends to a list, which is made with its first entry; nullptr when out of memory.
 template <class Value>
 Value* append(ngx_conf_t* cf, ngx_array_t*& list) noexcept {
     if (list == nullptr) {

@@ -19,7 +19,7 @@ char* merge_location_conf(ngx_conf_t* cf, void* parent, void* child) noexcept;
 /// Keeps the names of server blocks with a `flashduty_api`; false when out of memory.
 [[nodiscard]] bool keep_server_names(ngx_conf_t* cf) noexcept;
 
-/// Whether each `api=` names a location of `flashduty_api`; logs one that does not.
+/// True when each `api=` names a location of `flashduty_api`; logs one that does not.
 [[nodiscard]] bool check_api_users(ngx_conf_t* cf) noexcept;
 
 }  // namespace flashduty

@@ -99,7 +99,7 @@ bool has(const Ids& ids, std::int64_t id) noexcept {
     return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
-/// Nothing that was refused ends with a reason that says less.
+/// Keeps the reason of a refusal: being too old says less.
 std::string reason_of_age(const std::string& too_old, std::string_view last_error,
                           std::string_view refusal) noexcept {
     if (!refusal.empty()) {

@@ -56,7 +56,7 @@ struct Chores {
 void tend(Connection& connection, const KeptClock& clock, const Chores& chores, UnixMs now_ms,
           Tended& tended) noexcept;
 
-/// What became of a dead letter that is to be sent again.
+/// Result of sending a dead letter again.
 enum class Resent {
     kNone,        ///< there is no such
     kWaits,       ///< it waits again
@@ -73,7 +73,7 @@ enum class Resent {
 /// False when there was none.
 bool delete_dead(Connection& connection, std::int64_t event_id) noexcept;
 
-/// The alert_id of a key; a new one when nothing of it waits. Its first event is to follow.
+/// alert_id of a key; a new one when none of its events waits. The caller adds its first event.
 [[nodiscard]] std::int64_t alert_of(Connection& connection, std::int64_t target_id,
                                     std::string_view alert_key, bool& is_new) noexcept;
 

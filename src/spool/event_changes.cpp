@@ -13,7 +13,7 @@ namespace {
 using Ids = std::vector<std::int64_t>;
 using std::chrono::steady_clock;
 
-/// So long at most a batch changes events, its commit not counted.
+/// Longest time that a batch changes events, its commit not counted.
 constexpr std::chrono::milliseconds kLongestChange{20};
 
 constexpr char kDiscarded[] = "discarded by the operator";
@@ -73,7 +73,7 @@ void add_once(Ids& ids, std::int64_t id) noexcept {
     }
 }
 
-/// The keys that are on their way.
+/// Keys of events that are on their way.
 Ids alerts_of(Connection& connection, const Ids& event_ids) noexcept {
     Ids alert_ids;
     for (const std::int64_t event_id : event_ids) {
@@ -148,7 +148,7 @@ bool delete_one(Connection& connection, std::int64_t event_id, EventsChanged& ch
 // ---------------------------------------------------------------- moves
 
 struct Key {
-    std::int64_t id;  ///< of an alert, or of a dead letter
+    std::int64_t id;  ///< id of an alert, or of a dead letter
     std::string alert_key;
 };
 
@@ -160,7 +160,7 @@ std::vector<Key> keys_of(Query rows) noexcept {
     return keys;
 }
 
-/// One move: from a target to another one.
+/// A move from one target to another.
 class Mover {
   public:
     Mover(Connection& connection, std::int64_t from, std::int64_t to, Ids busy_keys,
@@ -172,7 +172,7 @@ class Mover {
           changed_(changed),
           until_(steady_clock::now() + kLongestChange) {}
 
-    /// Some of the keys that wait, up to the alert_id `newest`; false when none of them can be
+    /// Moves some of the waiting keys, up to the alert_id `newest`; false when none of them can be
     /// moved any more.
     bool move_waiting(std::int64_t newest) noexcept {
         const std::uint64_t before = changed_.done;
@@ -215,7 +215,8 @@ class Mover {
         return static_cast<std::uint64_t>(connection_.number(kCountEvents, alert_id));
     }
 
-    /// What the triggers on event keep up of an alert, they do not for an UPDATE.
+    /// Moves a key, and keeps its alert up to date: the triggers on event do not do so for an
+    /// UPDATE.
     void move_key(std::int64_t alert_id, std::int64_t there, std::uint64_t most) noexcept {
         auto moved = static_cast<std::int64_t>(count(alert_id));
         {
@@ -285,7 +286,7 @@ std::size_t change_events(Connection& connection, EventChange::Kind kind, const 
     return looked_at;
 }
 
-/// `after` is the newest alert_id that is moved, and -1 from when only dead letters are left.
+/// `after` is the newest alert_id that is moved, and -1 once only dead letters are left.
 void move_events(Connection& connection, const EventChange& change, const Ids& busy,
                  EventsChanged& changed) noexcept {
     const std::int64_t from = change.filter.target_id;

@@ -1,5 +1,5 @@
-// What lies in a store, for those who run it: to be looked at page by page, and changed a batch at
-// a time. No call holds a lock or a snapshot for more than about 20 ms, however much lies there.
+// Ledger of a store, for operators: read page by page, and changed a batch at a time. No call holds
+// a lock or a snapshot for more than about 20 ms, however much lies there.
 #pragma once
 
 #include <cstddef>
@@ -12,10 +12,10 @@
 
 namespace flashduty {
 
-/// What waits, and what will not be sent any more.
+/// Events that wait, or dead letters.
 enum class Pile { kWaiting, kDead };
 
-/// What has to be true of an event that is meant.
+/// Conditions for the events that are meant.
 struct EventFilter {
     std::int64_t target_id = 0;  ///< 0: any
     std::string key;             ///< all of the alert key; empty: any
@@ -26,27 +26,27 @@ struct EventFilter {
     }
 };
 
-/// Longer ones do not fit into a message to the deliverer.
+/// Longest text of a filter: longer ones do not fit into a message to the deliverer.
 inline constexpr std::size_t kMaxFilterBytes = 1024;
 
-/// A page of a list looks at no more rows, and for no longer.
+/// Most rows that a page of a list looks at, and for how long.
 inline constexpr std::size_t kMostLookedAt = 2000;
 inline constexpr std::int64_t kLongestLookMs = 12;
 
-/// What an event that waits is waiting for.
+/// Reason why an event waits.
 enum class WaitsFor {
-    kTurn,    ///< nothing else
-    kTime,    ///< its next try
-    kTarget,  ///< its target is away
-    kYes,     ///< it was refused, and nothing else was delivered there to compare
-    kElder,   ///< an event of its key stands before it
+    kTurn,    ///< its turn, nothing else
+    kTime,    ///< time of its next try
+    kTarget,  ///< return of its target, which is away
+    kYes,     ///< a yes: it was refused, with nothing else delivered there to compare
+    kElder,   ///< an older event of its key
     kCount,
 };
 
-/// What became of a dead letter since.
+/// State of a dead letter.
 enum class DeadState {
     kDead,
-    kMarked,      ///< it is to be sent again
+    kMarked,      ///< will be sent again
     kSuperseded,  ///< a newer event of its key was delivered: it is never sent again
     kCount,
 };
@@ -60,7 +60,7 @@ struct ListedEvent {
     std::int64_t target_id = 0;
     UnixMs accepted_ms = 0;
     std::uint32_t attempts = 0;
-    std::string reason;  ///< of the last try, or of its death; empty: not tried
+    std::string reason;  ///< reason of the last try, or of its death; empty: not tried
     WaitsFor waits_for = WaitsFor::kTurn;
     UnixMs next_try_ms = 0;     ///< with kTime
     std::int64_t elder_id = 0;  ///< with kElder: the first event of its key
@@ -75,18 +75,18 @@ struct ListedTry {
     std::string reason;
 };
 
-/// One event with all that there is of it.
+/// An event with everything that is stored of it.
 struct WholeEvent {
     ListedEvent listed;
-    std::string event;             ///< what is pushed, JSON
-    std::string body;              ///< what BlueKing sent
-    std::vector<ListedTry> tries;  ///< the last ones, the newest first
+    std::string event;             ///< JSON to be pushed
+    std::string body;              ///< BlueKing's body
+    std::vector<ListedTry> tries;  ///< last tries, newest first
 };
 
-/// A part of a list.
+/// Part of a list.
 struct EventPage {
     std::vector<ListedEvent> events;
-    std::int64_t next = 0;  ///< the `after` of the next one; 0: there is no more
+    std::int64_t next = 0;  ///< `after` of the next page; 0: there is none
 };
 struct WholePage {
     std::vector<WholeEvent> events;  ///< without their tries
@@ -99,51 +99,51 @@ struct ListedTarget {
     std::string location;
     std::uint64_t waiting = 0;
     std::uint64_t dead = 0;
-    UnixMs paused_until_ms = 0;  ///< of the wall clock; 0: it is not paused
+    UnixMs paused_until_ms = 0;  ///< by the wall clock; 0: not paused
 };
 
-/// What a store says of itself.
+/// Facts about a store.
 struct StoreFacts {
-    std::string kind;  ///< which software keeps it, and its version
+    std::string kind;  ///< software that keeps it, and its version
     std::int64_t schema = 0;
     StoreSize size;
 };
 
-/// A change of one event, or of a batch of those that a filter means.
+/// A change of one event, or of a batch of those that a filter selects.
 struct EventChange {
     enum class Kind : std::uint8_t {
         kResend,
         kDiscard,
         kDelete,
-        kMove,  ///< of all of a target, to another one
+        kMove,  ///< moves all of a target's events to another one
         kCount,
     };
 
     Kind kind = Kind::kResend;
-    std::int64_t event_id = 0;  ///< 0: of those that `filter` means
+    std::int64_t event_id = 0;  ///< 0: the events that `filter` selects
     EventFilter filter;
-    std::int64_t after = 0;  ///< where the batch begins
-    std::string server;      ///< with kMove: where to
+    std::int64_t after = 0;  ///< start of the batch
+    std::string server;      ///< with kMove: the new target
     std::string location;
 };
 
-/// A batch is never larger.
+/// Largest batch.
 inline constexpr std::size_t kMaxChanged = 256;
 
 struct EventsChanged {
     std::uint64_t done = 0;
-    std::uint64_t busy = 0;           ///< they are being pushed and were not touched
-    std::uint64_t superseded = 0;     ///< with kResend: they are never sent again
-    bool is_found = true;             ///< false: there is no such event, or target
-    std::int64_t next = 0;            ///< the `after` of the next batch; 0: all is done
+    std::uint64_t busy = 0;           ///< under way, so not touched
+    std::uint64_t superseded = 0;     ///< with kResend: never sent again
+    bool is_found = true;             ///< false: no such event, or target
+    std::int64_t next = 0;            ///< `after` of the next batch; 0: all is done
     std::vector<DeadLetter> dead;     ///< for the log
     std::vector<DeadLetter> deleted;  ///< for the log
     std::vector<std::int64_t> gone;   ///< events that do not wait any more where they did
     std::vector<std::int64_t> wakes;  ///< targets for which something may wait now, each once
 };
 
-/// As an EventStore, of which it is a part: one thread at a time, and a call that does not give
-/// kOk has changed nothing.
+/// Part of an EventStore, with its rules: one thread at a time, and a call that does not return kOk
+/// has changed nothing.
 class EventLedger {
   public:
     EventLedger() = default;
@@ -160,11 +160,11 @@ class EventLedger {
     [[nodiscard]] virtual StoreStatus list(Pile pile, const EventFilter& filter, std::int64_t after,
                                            std::size_t limit, EventPage& page) noexcept = 0;
 
-    /// `is_found` is false when there is none.
+    /// `is_found` is false when there is no such event.
     [[nodiscard]] virtual StoreStatus show(Pile pile, std::int64_t event_id, WholeEvent& event,
                                            bool& is_found) noexcept = 0;
 
-    /// As list(), about `most_bytes` of them, whatever they are.
+    /// Reads whole events like list(), about `most_bytes` of them, of any size.
     [[nodiscard]] virtual StoreStatus read_whole(Pile pile, std::int64_t after,
                                                  std::size_t most_bytes,
                                                  WholePage& page) noexcept = 0;
@@ -178,19 +178,19 @@ class EventLedger {
                                              const std::vector<std::int64_t>& busy,
                                              EventsChanged& changed) noexcept = 0;
 
-    /// Nothing is pushed there before, as the clock of who asks has it; 0: it is not paused any
-    /// more. `is_found` is false when there is no such target.
+    /// Pauses pushes to a target until `until_ms`, by the caller's clock; 0 ends the pause.
+    /// `is_found` is false when there is no such target.
     [[nodiscard]] virtual StoreStatus pause(std::int64_t target_id, UnixMs until_ms,
                                             bool& is_found) noexcept = 0;
 
     struct Paused {
         std::int64_t target_id = 0;
-        UnixMs until_ms = 0;  ///< as the clock of who asks has it
+        UnixMs until_ms = 0;  ///< by the caller's clock
     };
     [[nodiscard]] virtual StoreStatus paused(UnixMs now_ms,
                                              std::vector<Paused>& paused) noexcept = 0;
 
-    /// As EventStore::error().
+    /// Reason of the last failure, like EventStore::error().
     [[nodiscard]] virtual std::string_view error() const noexcept = 0;
 };
 

@@ -13,7 +13,8 @@ constexpr char kTargets[] =
     "SELECT target_id, server, location, waiting, dead, paused_ms FROM target"
     " ORDER BY waiting + dead = 0, target_id DESC LIMIT 2000";
 
-// What both lists begin with, in one order, and what only one of them has behind it.
+// Columns that both lists begin with, in the same order, and those that only one of them has behind
+// these.
 #define WAITING_COLUMNS                                                             \
     "SELECT e.event_id, a.target_id, a.alert_key, e.status, e.title, e.arrived_ms," \
     " e.accepted_ms, e.attempts, e.last_error, a.first_id, a.due_ms"
@@ -25,7 +26,7 @@ constexpr char kTargets[] =
     " FROM dead d LEFT JOIN superseded s ON s.target_id = d.target_id" \
     " AND s.alert_key = d.alert_key"
 
-/// The column behind all of them.
+/// Number of the column behind all of them.
 constexpr int kEventColumn[] = {11, 12};
 
 struct Statements {
@@ -118,7 +119,7 @@ bool contains(std::string_view text, std::string_view part) noexcept {
                        [](char a, char b) { return lower(a) == lower(b); }) != text.end();
 }
 
-/// Read from the row, that nothing is copied of what is not meant.
+/// Checks the filter on the row itself, so that nothing is copied of other events.
 bool is_meant(const EventFilter& filter, const Query& row) noexcept {
     return (filter.target_id == 0 || row.number(1) == filter.target_id) &&
            (filter.key.empty() || row.text(2) == filter.key) &&
@@ -177,7 +178,7 @@ Ids ids_of(Query rows) noexcept {
     return ids;
 }
 
-/// The first events of a key, in the order of their ids.
+/// First events of a key, in the order of their ids.
 Ids find_key(Connection& connection, Pile pile, const EventFilter& filter, std::int64_t after,
              std::size_t limit) noexcept {
     const Ids targets =

@@ -1,4 +1,4 @@
-// What lies in the database, for those who run it: see EventLedger.
+// Lists of the events in the database, for operators: see EventLedger.
 #pragma once
 
 #include "event_ledger.hpp"
@@ -14,7 +14,7 @@ void list_targets(Connection& connection, const KeptClock& clock,
                                     const EventFilter& filter, std::int64_t after,
                                     std::size_t limit) noexcept;
 
-/// False when there is none.
+/// False when there is no such event.
 [[nodiscard]] bool show_event(Connection& connection, const KeptClock& clock, Pile pile,
                               std::int64_t event_id, WholeEvent& event) noexcept;
 

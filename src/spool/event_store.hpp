@@ -149,17 +149,17 @@ enum class StoreStatus {
     kNewer,     ///< a newer version of the gateway has made it
     kCorrupt,   ///< no database, or a damaged one
     kFailed,    ///< any other error of the disk, a failed sync above all
-    kStalled,   ///< others who use it too hold it, for as long as one queues for it
-    kAway,      ///< a database that is not reached
-    kUnknown,   ///< it may have been done: a database gave no answer in time, or one with a warning
+    kStalled,   ///< its other users hold it for longer than one may queue
+    kAway,      ///< the database cannot be reached
+    kUnknown,   ///< may have been done: the database gave no answer in time, or one with a warning
 };
 
 class EventLedger;
 
-/// A place where events wait. One object serves one thread at a time; several processes may each
-/// have one for the same place. A call that does not give kOk has changed nothing, unless it gives
-/// kUnknown, and error() says why; it may be repeated at any time, and finds its way back when the
-/// cause is gone.
+/// Place where events wait. One object serves one thread at a time; several processes may each have
+/// one for the same place. A call that does not return kOk has changed nothing, unless it returns
+/// kUnknown, and error() says why; it may be repeated at any time, and recovers when the cause is
+/// gone.
 class EventStore {
   public:
     virtual ~EventStore() = default;
@@ -182,7 +182,7 @@ class EventStore {
     [[nodiscard]] virtual StoreStatus settle(
         const std::vector<Settlement>& settlements) noexcept = 0;
 
-    /// Supersedes the dead letters that these keys have, as a delivered event of theirs does.
+    /// Supersedes the dead letters of these keys, as a delivered event of theirs does.
     [[nodiscard]] virtual StoreStatus supersede(const std::vector<DeliveredKey>& keys) noexcept = 0;
 
     /// Makes dead letters of events that are too old and not among `busy` (event_ids); deletes dead
@@ -204,7 +204,7 @@ class EventStore {
     /// sentence for the log; mostly empty.
     [[nodiscard]] virtual std::string take_notice() noexcept = 0;
 
-    /// The same place for those who run it, under this object's rules; nullptr: it has no such.
+    /// Ledger of the same place for operators, under this object's rules; nullptr: it has none.
     [[nodiscard]] virtual EventLedger* ledger() noexcept { return nullptr; }
 };
 

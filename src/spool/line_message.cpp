@@ -165,7 +165,7 @@ std::string write_order(const Order& order) {
     return message;
 }
 
-/// What is cut would mean more than was ordered.
+/// False for a filter that was cut: it would mean more than was ordered.
 bool read_order(std::string_view message, Order& order) {
     EventChange& change = order.change;
     return take_tag(message, kOrderTag) && take(message, order.number) &&

@@ -366,7 +366,7 @@ StoreStatus SqliteStore::change(const EventChange& change, UnixMs now_ms,
     std::vector<std::int64_t> ids = {change.event_id};
     std::int64_t next = 0;
     if (change.event_id == 0 && !is_move) {
-        // What only is looked through holds up nobody who writes.
+        // Reads first, since that holds up nobody who writes.
         const Pile pile = change.kind == EventChange::Kind::kDiscard ? Pile::kWaiting : Pile::kDead;
         EventPage page;
         const StoreStatus status = list(pile, change.filter, change.after, kMaxChanged, page);

@@ -532,7 +532,7 @@ void publish_targets(Stats& stats, const TargetFact* targets, std::size_t count,
 bool may_test(Stats& stats, StatusMs now_ms) noexcept {
     constexpr StatusMs kBetweenMs = 1000;
     StatusMs last_ms = stats.tested_ms.load(kRelaxed);
-    // One of a clock that has been put back since holds nothing up.
+    // A time of a clock that has been put back since holds nothing up.
     return (now_ms - last_ms >= kBetweenMs || last_ms > now_ms) &&
            stats.tested_ms.compare_exchange_strong(last_ms, now_ms, kRelaxed);
 }

@@ -147,7 +147,7 @@ inline constexpr std::uint64_t kNewDelivererMs = 10 * kSecondMs;
 void publish_targets(Stats& stats, const TargetFact* targets, std::size_t count, StatusMs begun_ms,
                      StatusMs now_ms) noexcept;
 
-/// Whether a test may be pushed now, over all workers one a second; it counts as pushed then.
+/// True when a test may be pushed now, one a second over all workers; it counts as pushed then.
 [[nodiscard]] bool may_test(Stats& stats, StatusMs now_ms) noexcept;
 
 }  // namespace flashduty

@@ -11,7 +11,7 @@ namespace flashduty {
 /// taken it.
 void push_live(Delivery& delivery, const DeliveredHook& on_delivered = {}) noexcept;
 
-/// What the verdict on a push is to a caller without a spool.
+/// Outcome of a push's verdict for a caller without a spool.
 [[nodiscard]] Outcome outcome_of(Verdict verdict) noexcept;
 
 }  // namespace flashduty

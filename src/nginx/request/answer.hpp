@@ -31,7 +31,7 @@ inline constexpr std::string_view kOutOfMemory = "out of memory";
 /// request.
 void settle(Delivery& delivery, Outcome outcome, std::string_view reason) noexcept;
 
-/// What a caller is told of an outcome.
+/// Name and status of an outcome in the answer.
 struct OutcomeText {
     std::string_view name;
     ngx_uint_t status;

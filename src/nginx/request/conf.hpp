@@ -54,7 +54,7 @@ struct MainConf {
     bool has_status;   ///< some location shows the metrics
     bool has_rate;
     Rate rate;
-    ngx_array_t* apis;           ///< of ApiPlace: the locations; nullptr: there are none
+    ngx_array_t* apis;           ///< of ApiPlace: the API's locations; nullptr: none
     ngx_array_t* api_users;      ///< of ApiPlace: what `api=` of a flashduty_status names
     const SpoolConf* spool;      ///< nullptr: there is none
     ngx_array_t* push_uris;      ///< of PushUri; nullptr: no location pushes
@@ -67,8 +67,8 @@ struct LocationConf {
     bool is_preview;
     StatusFormat status = StatusFormat::kNone;  ///< format that the location shows
     ngx_str_t status_api = ngx_null_string;     ///< the location that its page uses; empty: none
-    bool is_api;                                ///< it takes what operators ask
-    bool may_change;                            ///< it lets them change something
+    bool is_api;                                ///< it takes requests of operators
+    bool may_change;                            ///< it takes changes, too
     ngx_http_complex_value_t* push_uri;         ///< nullptr unless the location pushes
     mutable std::uint64_t target_key;           ///< of a push_uri that never changes; 0: unknown
     ngx_http_complex_value_t* title;

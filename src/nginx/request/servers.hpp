@@ -14,7 +14,7 @@ namespace flashduty {
 /// Name of the request's server block: one of its listens, and its server_name.
 [[nodiscard]] std::string_view server_of(ngx_http_request_t* r) noexcept;
 
-/// The same of a server block.
+/// Name of a server block.
 [[nodiscard]] std::string_view server_of(const ngx_array_t& servers,
                                          const ngx_http_core_srv_conf_t* conf) noexcept;
 

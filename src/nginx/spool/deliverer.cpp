@@ -26,7 +26,7 @@ constexpr unsigned kMostFailures = 5;
 
 constexpr char kPaused[] = "its target is paused by the operator";
 
-/// Whoever has not asked for so long is not waiting any more.
+/// Time after which a caller that has not asked again counts as gone.
 constexpr UnixMs kForgetMs = 60 * 1000;
 
 std::uint64_t seed() noexcept {
@@ -137,7 +137,7 @@ struct Deliverer::Job {
     std::vector<std::int64_t> targets;
     StoreStatus looked_for_pauses = StoreStatus::kBusy;
     std::vector<EventLedger::Paused> paused;
-    std::vector<Found> answers;  ///< for each ask that was answered
+    std::vector<Found> answers;  ///< one for each ask that was answered
     std::string error;
     std::string notice;
 };
@@ -235,7 +235,7 @@ void Deliverer::on_woken(Line& line, std::string_view message) noexcept {
     run();
 }
 
-/// What needs no thread is done at once.
+/// Takes an order; one that needs no thread is carried out at once.
 void Deliverer::on_order(Line& line, Order&& order) noexcept {
     OrderJob job;
     job.line = &line;

@@ -7,13 +7,13 @@ namespace flashduty {
 
 namespace {
 
-/// A deliverer that lives has an answer long before: a batch takes less than a second even where a
-/// disk is slow.
+/// Time for the deliverer to answer. One that lives answers long before: a batch takes less than a
+/// second even on a slow disk.
 constexpr ngx_msec_t kPatienceMs = 10 * 1000;
 
 }  // namespace
 
-/// An order that is not answered yet.
+/// An order without an answer yet.
 struct Desk::Waiting {
     Desk* desk;
     std::uint64_t number;
@@ -49,7 +49,7 @@ void Desk::post() noexcept {
     }
 }
 
-/// In a thread.
+/// Runs in a thread.
 void Desk::work() noexcept {
     EventLedger* ledger = store_->ledger();
     status_ = ledger == nullptr ? StoreStatus::kFailed : readings_.front()->read(*ledger);

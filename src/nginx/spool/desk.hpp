@@ -1,5 +1,5 @@
-// Where a worker's operators are served: what they want to see is read by a thread with a store of
-// its own, one after the other, what they want changed is ordered of the deliverer.
+// Desk of a worker for its operators: a thread with a store of its own reads for them, one request
+// after the other; changes are ordered from the deliverer.
 #pragma once
 
 #include <deque>
@@ -13,18 +13,18 @@
 
 namespace flashduty {
 
-/// Something to be read.
+/// A reading from the store.
 class Reading {
   public:
     virtual ~Reading() = default;
 
-    /// In a thread.
+    /// Runs in a thread.
     [[nodiscard]] virtual StoreStatus read(EventLedger& ledger) noexcept = 0;
-    /// In the worker, after that; `error` says why it could not be done.
+    /// Called in the worker, after that; `error` says why it could not be read.
     virtual void on_read(StoreStatus status, const std::string& error) noexcept = 0;
 };
 
-/// Who hears what became of an order.
+/// Gets the result of an order.
 class Orderer {
   public:
     virtual ~Orderer() = default;
@@ -43,11 +43,11 @@ class Desk {
 
     void read(std::unique_ptr<Reading> reading) noexcept;
 
-    /// Gives an order its number; the message that carries it is to be sent.
+    /// Gives an order its number; the caller sends the message that carries it.
     [[nodiscard]] std::string take_order(Order order, std::unique_ptr<Orderer> orderer) noexcept;
-    /// What the deliverer says.
+    /// Takes the deliverer's answer.
     void hear(const OrderDone& done) noexcept;
-    /// Nobody will answer any more.
+    /// Called when nobody will answer any more.
     void on_line_end() noexcept;
 
   private:
@@ -60,7 +60,7 @@ class Desk {
 
     std::unique_ptr<EventStore> store_;
     ngx_thread_pool_t* threads_;
-    std::deque<std::unique_ptr<Reading>> readings_;  ///< the first is out when the job is
+    std::deque<std::unique_ptr<Reading>> readings_;  ///< the first one is out when the job is
     ThreadJob job_;
     StoreStatus status_ = StoreStatus::kOk;
     std::string error_;

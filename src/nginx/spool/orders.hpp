@@ -1,5 +1,5 @@
-// What operators order of the deliverer: one order after the other, each in a thread together with
-// what else there is to do.
+// Orders of operators to the deliverer: one after the other, each in a thread together with the
+// other work.
 #pragma once
 
 #include <deque>
@@ -14,12 +14,12 @@ namespace flashduty {
 
 class Line;
 
-/// Targets to which nothing is pushed for a time. Kept in the store, so that a deliverer knows of
-/// those of the one before it.
+/// Targets to which nothing is pushed for a time. Kept in the store, so that a deliverer knows the
+/// pauses of its predecessor.
 class Pauses {
   public:
     void set(const std::vector<EventLedger::Paused>& paused) noexcept;
-    /// 0: not any more.
+    /// `until_ms` 0 ends a pause.
     void set(std::int64_t target_id, UnixMs until_ms) noexcept;
     [[nodiscard]] bool has(std::int64_t target_id, UnixMs now_ms) const noexcept;
 
@@ -29,7 +29,7 @@ class Pauses {
 
 /// An order that a thread carries out.
 struct OrderJob {
-    Line* line;  ///< who is to be answered; nullptr: nobody any more
+    Line* line;  ///< line of the answer; nullptr: nobody waits for it any more
     Order order;
     UnixMs now_ms = 0;
     std::vector<std::int64_t> busy;  ///< event_ids
@@ -38,11 +38,11 @@ struct OrderJob {
     std::string error;
     EventsChanged changed;
 
-    /// In the thread.
+    /// Runs in the thread.
     void work(EventLedger* ledger) noexcept;
-    /// What is to be answered.
+    /// Answer to the order.
     [[nodiscard]] OrderDone done() const noexcept;
-    /// With Order::Kind::kPause: until when.
+    /// End of the pause, with Order::Kind::kPause.
     [[nodiscard]] UnixMs until_ms() const noexcept { return now_ms + order.pause_ms; }
 };
 

@@ -202,7 +202,7 @@ class SpoolWorker {
         line_.reset();
         stranger_.stop();
         desk_.on_line_end();
-        // Not at once: a deliverer without a connection to spare ends each line that comes in.
+        // Waits first: a deliverer without a connection to spare ends each line that comes in.
         election_.start(kElectionMs);
     }
 
