@@ -164,8 +164,8 @@ class EventStore {
   public:
     virtual ~EventStore() = default;
 
-    /// Writes all events down in one commit, in their order. With kOk they are on disk, synced. Of
-    /// none it says whether one could be, which it finds out by writing something else.
+    /// Writes all events down in one commit, in their order. With kOk they are on disk, synced.
+    /// Without any events it tells whether one could be written, by writing something else.
     [[nodiscard]] virtual StoreStatus append(const std::vector<NewEvent>& events,
                                              std::vector<Appended>& appended) noexcept = 0;
 

@@ -6,7 +6,7 @@ namespace flashduty {
 
 namespace {
 
-/// As old a library as PostgreSQL still had fixes for when the first fleet ran.
+/// Oldest library that still got fixes from PostgreSQL when the first fleet ran.
 constexpr int kLeastVersion = 130000;
 
 struct Loaded {
@@ -16,7 +16,7 @@ struct Loaded {
 
 template <class Function>
 void find(void* library, const char* name, Function& function, std::string& error) noexcept {
-    // POSIX has a function's address come as one of data.
+    // POSIX gives a function's address as one of data.
     function = reinterpret_cast<Function>(::dlsym(library, name));
     if (function == nullptr && error.empty()) {
         error = std::string("libpq.so.5 has no ") + name;
@@ -72,7 +72,7 @@ Loaded* load() noexcept {
         loaded->error = "libpq.so.5 is older than that of PostgreSQL 13";
     }
     if (loaded->error.empty()) {
-        // nginx has set up OpenSSL already.
+        // No OpenSSL set-up by libpq: nginx has done it already.
         loaded->functions.PQinitOpenSSL(0, 0);
     }
     return loaded;

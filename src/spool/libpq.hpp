@@ -1,5 +1,5 @@
-// PostgreSQL's client library as far as this folder uses it, loaded when it is first asked for: who
-// has no fleet needs none, neither to build nor to run.
+// PostgreSQL's client library, as far as this folder uses it, loaded when first asked for: without
+// a fleet none is needed, neither to build nor to run.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@ namespace flashduty {
 struct PqConnection;
 struct PqResult;
 
-/// What libpq's functions give, by their values there: they are part of its ABI.
+/// Results of libpq's functions, by their values there: they are part of its ABI.
 enum class PqStatus : int { kOk = 0, kBad = 1 };
 enum class PqPolling : int { kFailed = 0, kReading = 1, kWriting = 2, kOk = 3 };
 enum class PqOutcome : int { kCommandOk = 1, kTuplesOk = 2 };
@@ -19,8 +19,8 @@ inline constexpr int kPqSqlState = 'C';
 inline constexpr int kPqPrimaryMessage = 'M';
 inline constexpr int kPqSeverity = 'V';
 
-/// An option of a connection, as PQconninfoParse() gives them: an array that ends with a nullptr
-/// for the keyword.
+/// Option of a connection, as PQconninfoParse() gives them: an array that ends with a nullptr for
+/// the keyword.
 struct PqOption {
     char* keyword;
     char* envvar;

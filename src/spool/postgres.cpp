@@ -12,7 +12,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Parameters that are given unless the operator has.
+/// Parameters that are set unless the operator has set them.
 struct Usual {
     const char* keyword;
     const char* value;
@@ -22,8 +22,8 @@ constexpr Usual kUsual[] = {
     {"keepalives_interval", "1"},           {"keepalives_count", "2"}, {"tcp_user_timeout", "4000"},
 };
 
-// What the server keeps to for as long as the connection lasts. A leader that vanishes inside a
-// transaction is noticed by the keepalives alone.
+// Settings of the server for as long as the connection lasts. Only the keepalives notice a leader
+// that vanishes inside a transaction.
 constexpr char kSetUp[] =
     "SELECT set_config(s.name, v.value, false) FROM (VALUES ('search_path', $1),"
     " ('client_min_messages', 'warning'), ('default_transaction_isolation', 'read committed'),"
@@ -35,7 +35,7 @@ constexpr char kSetUp[] =
     " AS v (name, value) JOIN pg_catalog.pg_settings s USING (name)";
 constexpr char kEncoding[] = "SELECT pg_catalog.current_setting('server_encoding')";
 
-/// One line, without its end.
+/// First line of a message, without its end.
 std::string line_of(const char* message) noexcept {
     std::string line = message == nullptr ? "" : message;
     while (!line.empty() && (line.back() == '\n' || line.back() == ' ')) {
@@ -57,7 +57,7 @@ std::vector<std::string> split(const std::string& list) noexcept {
     return parts;
 }
 
-/// A list with another of its elements first.
+/// A list that begins with another of its elements.
 std::string rotated(const std::string& list, std::size_t first) noexcept {
     std::vector<std::string> parts = split(list);
     const auto at = static_cast<std::ptrdiff_t>(first % parts.size());
@@ -73,7 +73,7 @@ bool is_one_of_hosts(std::string_view keyword) noexcept {
     return keyword == "host" || keyword == "hostaddr" || keyword == "port";
 }
 
-/// Parameters of a connection: one value for each keyword, the last.
+/// Parameters of a connection: one value for each keyword, the last one given.
 class Parameters {
   public:
     void set(const char* keyword, std::string value) noexcept {
@@ -274,7 +274,7 @@ bool PgConnection::wait(short events, PgDeadline deadline) noexcept {
         return false;
     }
     struct pollfd descriptor = {socket, events, 0};
-    // Whether it was interrupted, or there is something to do: the caller looks.
+    // Interrupted, or ready: the caller looks which.
     return ::poll(&descriptor, 1, static_cast<int>(std::min<long long>(left, 60'000))) != 0;
 }
 
@@ -340,7 +340,8 @@ PgStatus PgConnection::give_up(std::string reason) noexcept {
     return PgStatus::kUnknown;
 }
 
-/// Until all of it has left; what comes meanwhile has to be taken, or both sides would wait.
+/// Sends until everything has left; data that arrives meanwhile has to be taken, or both sides
+/// would wait.
 bool PgConnection::send(PgDeadline deadline) noexcept {
     for (int left = pq_->PQflush(connection_); left != 0; left = pq_->PQflush(connection_)) {
         if (left < 0 || !wait(POLLIN | POLLOUT, deadline) ||
@@ -361,7 +362,7 @@ PgStatus PgConnection::judge(PgRows rows, PqResult* result, PgRows& to) noexcept
     const char* severity = pq_->PQresultErrorField(result, kPqSeverity);
     sql_state_ = state == nullptr ? "" : state;
     error_ = line_of(pq_->PQresultErrorField(result, kPqPrimaryMessage));
-    // A connection that ends may have ended while a commit was waited for.
+    // A connection that ends may have ended during the wait for a commit.
     const bool is_told = severity != nullptr && std::string_view(severity) == "ERROR";
     return is_told ? PgStatus::kRefused : PgStatus::kUnknown;
 }
@@ -403,7 +404,7 @@ PgStatus PgConnection::run(const char* sql, const PgValues& values, PgRows& rows
         return give_up("it could not be sent in time");
     }
     const PgStatus status = receive(rows, deadline);
-    // A wait for a standby that was cancelled ends like any other, but for a warning.
+    // A cancelled wait for a standby ends like any other, but for a warning.
     return status == PgStatus::kOk && !notice_.empty() ? give_up(notice_) : status;
 }
 

@@ -1,6 +1,5 @@
-// A connection to PostgreSQL on which nothing takes longer than it may: libpq's waiting is done
-// here, by poll(), with a deadline of ours. The server's own limits do not bound the wait for a
-// standby.
+// Connection to PostgreSQL on which nothing takes longer than it may: libpq's waiting is done here,
+// by poll(), with a deadline of ours. The server's own limits do not bound the wait for a standby.
 #pragma once
 
 #include <chrono>
@@ -15,15 +14,15 @@ namespace flashduty {
 
 using PgDeadline = std::chrono::steady_clock::time_point;
 
-/// What became of a statement.
+/// Result of a statement.
 enum class PgStatus : std::uint8_t {
-    kOk,       ///< it was done, and nothing was said against that
-    kRefused,  ///< the server said no, and nothing has changed: see sql_state()
-    kUnknown,  ///< no answer in time, or one with a warning: it may have been done
-    kAway,     ///< there is no connection: nothing was sent
+    kOk,       ///< done, without a warning
+    kRefused,  ///< refused by the server, and nothing has changed: see sql_state()
+    kUnknown,  ///< no answer in time, or one with a warning: may have been done
+    kAway,     ///< no connection: nothing was sent
 };
 
-/// What a statement gives. Owns its rows.
+/// Rows of a statement. Owns them.
 class PgRows {
   public:
     PgRows() = default;
@@ -49,7 +48,7 @@ class PgValues {
     PgValues& add(std::int64_t value) noexcept;
     PgValues& add(std::string_view value) noexcept;
     PgValues& add(const std::vector<std::int64_t>& values) noexcept;
-    /// One element at a time: begin(), any of element(), end().
+    /// Adds a list one element at a time: begin(), any of element(), end().
     PgValues& begin() noexcept;
     PgValues& element(std::int64_t value) noexcept;
     PgValues& element(std::string_view value) noexcept;
@@ -68,7 +67,7 @@ struct PgOptions {
     std::string conninfo;  ///< as libpq reads it; without a password
     std::string password;  ///< empty: none
     std::string schema = "flashduty";
-    std::string name = "flashduty";  ///< of the application, as the server shows it
+    std::string name = "flashduty";  ///< name of the application, as the server shows it
 };
 
 /// Serves one thread at a time, and must not be carried over a fork() once it was used.
@@ -79,22 +78,22 @@ class PgConnection {
     PgConnection(const PgConnection&) = delete;
     PgConnection& operator=(const PgConnection&) = delete;
 
-    /// False when that fails, or takes too long; a name that is looked up may take longer. With
-    /// several hosts each call begins with the one behind that of the last call.
+    /// Connects; false when that fails, or takes too long; the look-up of a name may take longer.
+    /// With several hosts each call begins with the one behind that of the last call.
     [[nodiscard]] bool connect(PgDeadline deadline) noexcept;
     [[nodiscard]] bool is_connected() const noexcept { return connection_ != nullptr; }
     void close() noexcept;
 
-    /// A statement alone is a transaction. Unless it ends with kOk or kRefused, the connection is
-    /// closed.
+    /// Runs a statement, which alone is a transaction. Unless it ends with kOk or kRefused, the
+    /// connection is closed.
     [[nodiscard]] PgStatus run(const char* sql, const PgValues& values, PgRows& rows,
                                PgDeadline deadline) noexcept;
-    /// Several statements without values, in one transaction. Gives the rows of the last.
+    /// Runs several statements without values, in one transaction. Gives the rows of the last one.
     [[nodiscard]] PgStatus script(const char* sql, PgRows& rows, PgDeadline deadline) noexcept;
 
-    /// Why the last call that failed did: one line.
+    /// Reason of the last failed call: one line.
     [[nodiscard]] const std::string& error() const noexcept { return error_; }
-    /// With kRefused: PostgreSQL's five characters.
+    /// PostgreSQL's five characters, with kRefused.
     [[nodiscard]] const std::string& sql_state() const noexcept { return sql_state_; }
     [[nodiscard]] int server_version() const noexcept;
     /// Raised with each connection.
@@ -118,7 +117,7 @@ class PgConnection {
     PqConnection* connection_ = nullptr;
     std::size_t first_host_ = 0;
     std::uint64_t generation_ = 0;
-    std::string notice_;  ///< of the statement that is run
+    std::string notice_;  ///< warning of the statement that is run
     std::string error_;
     std::string sql_state_;
 };

@@ -1,4 +1,4 @@
-// The row of a Lease in PostgreSQL.
+// Row of a Lease in PostgreSQL.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +10,10 @@
 
 namespace flashduty {
 
-/// Of one agent. Has a connection of its own: a beat queues behind nothing.
+/// Lease row of one agent. Has a connection of its own: a beat queues behind nothing.
 class PostgresLease {
   public:
-    /// `edge` is what the edge is called, for who looks at the table.
+    /// `edge` is the edge's name, for people who look at the table.
     PostgresLease(PgOptions options, std::string edge, std::int64_t edge_id,
                   std::int64_t agent_id) noexcept
         : connection_(std::move(options)),
@@ -21,15 +21,15 @@ class PostgresLease {
           edge_id_(edge_id),
           agent_id_(agent_id) {}
 
-    /// Does what Lease::call() asks for, and gives what Lease::answered() is to be told. The tables
-    /// have to be there. `spent` is for the next leader; `row` gets what is written now.
+    /// Makes the call of Lease::call(), and returns the answer for Lease::answered(). The tables
+    /// must exist. `spent` is for the next leader; `row` gets the row that is written.
     [[nodiscard]] LeaseAnswer run(const LeaseCall& call, const std::string& spent, LeaseRow& row,
                                   PgDeadline deadline) noexcept;
 
-    /// Raised with each connection: Lease::reconnected() is to be told.
+    /// Raised with each connection: call Lease::reconnected() then.
     [[nodiscard]] std::uint64_t generation() const noexcept { return connection_.generation(); }
 
-    /// Why the last call was kUnknown: one line.
+    /// Reason of the last kUnknown: one line.
     [[nodiscard]] const std::string& error() const noexcept { return connection_.error(); }
 
   private:

@@ -8,8 +8,8 @@ namespace {
 
 // Times are milliseconds since 1970 by the clock of PostgreSQL.
 //
-// Whoever changes alerts locks their rows in the order of target_id and alert_key before, so that
-// nobody waits in a circle. Counts that every append changed would have all of them wait for each
+// Every change of alerts locks their rows in the order of target_id and alert_key before, so that
+// nobody waits in a circle. Counts that every append changed would make all of them wait for each
 // other's commit: each writer has its own, and their sum is taken when it is asked for.
 //
 // Functions are VOLATILE, so that each of their statements sees what was committed before it.
@@ -737,7 +737,7 @@ PostgresSchema bring_up_to_date(PgConnection& connection, const std::string& sch
     if (found != PostgresSchema::kMissing) {
         return found;
     }
-    // One edge makes them, the others wait for it: 0x666c6475 is only a number that is ours.
+    // One edge makes the tables, the others wait for it: 0x666c6475 is only a number of ours.
     const std::string script =
         "BEGIN; SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_xact_lock(1718379637);"
         " CREATE SCHEMA IF NOT EXISTS \"" +
@@ -747,7 +747,7 @@ PostgresSchema bring_up_to_date(PgConnection& connection, const std::string& sch
     if (status != PgStatus::kRefused) {
         return status == PgStatus::kOk ? PostgresSchema::kKnown : PostgresSchema::kUnknown;
     }
-    // Another edge may have been faster, or the role may not.
+    // Another edge may have been faster, or the role may have no right to.
     const std::string reason = connection.error();
     (void)connection.script("ROLLBACK", rows, deadline);
     return look(connection, schema, deadline);

@@ -1,4 +1,4 @@
-// The tables of a fleet, which are open to who runs it: see postgres_schema.cpp.
+// Tables of a fleet, which operators may read: see postgres_schema.cpp.
 #pragma once
 
 #include "postgres.hpp"
@@ -7,11 +7,12 @@ namespace flashduty {
 
 inline constexpr int kPostgresSchemaVersion = 1;
 
-/// What a database turned out to be.
+/// Kind of a database.
 enum class PostgresSchema : std::uint8_t {
     kKnown,    ///< it has the newest tables, or has them now
     kNewer,    ///< only newer gateways can use it
-    kMissing,  ///< it has none, or old ones, and may not be given any: see PgConnection::error()
+    kMissing,  ///< it has no tables, or old ones, and may not be given any: see
+               ///< PgConnection::error()
     kUnknown,  ///< the connection has failed
 };
 
@@ -19,7 +20,7 @@ enum class PostgresSchema : std::uint8_t {
 [[nodiscard]] PostgresSchema bring_up_to_date(PgConnection& connection, const std::string& schema,
                                               PgDeadline deadline) noexcept;
 
-/// What psql is to run where the gateway's role must not make tables, without the schema's name.
+/// Script for psql where the gateway's role must not make tables, without the schema's name.
 [[nodiscard]] const char* postgres_schema_sql() noexcept;
 
 }  // namespace flashduty

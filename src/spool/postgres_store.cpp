@@ -14,17 +14,18 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// An alert that has waited that long ranks one higher.
+/// Wait after which an alert ranks one higher.
 constexpr UnixMs kPromotionMs = UnixMs{10} * 60 * 1000;
-/// That much is tended in one transaction.
+/// Most events tended in one transaction.
 constexpr std::int64_t kStep = 200;
-/// A writer's row is used for so many batches: it would grow while an old snapshot is held.
+/// Batches that use one writer's row: it would grow while an old snapshot is held.
 constexpr std::int64_t kBatchesOfWriter = 1000;
-/// From one look for what can be forgotten to the next.
+/// Interval of looks for rows that can be forgotten.
 constexpr UnixMs kForgetMs = 10'000;
-/// Clocks that differ by less are one clock.
+/// Difference below which two clocks count as one.
 constexpr std::int64_t kSameClockMs = 1000;
-/// A refused event for which there is no room among the dead letters is tried again after that.
+/// Wait of a refused event for which there is no room among the dead letters, before it is tried
+/// again.
 constexpr UnixMs kUntilRoomMs = 60'000;
 
 constexpr char kAppend[] =
@@ -38,8 +39,8 @@ constexpr char kTargets[] =
     " ORDER BY a.target_id LIMIT 1) FROM t WHERE t.target_id IS NOT NULL)"
     " SELECT target_id FROM t WHERE target_id IS NOT NULL";
 
-// The events of alerts that were found, in their order. $1 target, $2 most, $3 alerts that are not
-// to be found, $4 term.
+// Events of the alerts that were found, in their order. $1 target, $2 most, $3 alerts to leave out,
+// $4 term.
 #define FLASHDUTY_EVENTS_OF(alerts)                                                            \
     "SELECT e.event_id, a.alert_id, t.server, t.location, e.arguments, a.alert_key, e.status," \
     " e.title, e.event, e.variables, e.accepted_ms, e.attempts,"                               \
@@ -50,14 +51,14 @@ constexpr char kTargets[] =
     " WHERE $4::bigint = 0 OR EXISTS (SELECT FROM term WHERE term = $4::bigint)"               \
     " ORDER BY a.place"
 
-// So many of an index, in its order.
+// First alerts of an index, in its order.
 #define FLASHDUTY_ALERTS(line, which, order)                               \
     " (SELECT " line                                                       \
     " AS line, alert_id, alert_key, first_id, since_ms, due_ms, tried_ms"  \
     " FROM alert WHERE target_id = $1::bigint AND first_id > 0 AND " which \
     " AND alert_id <> ALL ($3::bigint[]) ORDER BY " order " LIMIT $2::bigint)"
 
-// $5: an alert that has waited since then ranks one higher.
+// $5: alerts that have waited since then rank one higher.
 #define FLASHDUTY_RANKS(order)                              \
     FLASHDUTY_ALERTS("0", "due_ms = 0 AND rank = 0", order) \
     " UNION ALL" FLASHDUTY_ALERTS("0", "due_ms = 0 AND rank = 1 AND since_ms <= $5::bigint",    \
@@ -77,14 +78,14 @@ constexpr char kNewest[] = FLASHDUTY_EVENTS_OF("SELECT * FROM (" FLASHDUTY_RANKS
 constexpr char kTried[] = FLASHDUTY_EVENTS_OF(
     "SELECT * FROM (" FLASHDUTY_ALERTS("0", "due_ms > 0 AND tried_ms > $5::bigint",
                                        "tried_ms, first_id") ") r ORDER BY tried_ms, first_id");
-// $5 now, $6 and $7 between which nothing is held for real.
+// $5 now, $6 and $7 the range in which nothing is really held.
 constexpr char kHeld[] = FLASHDUTY_EVENTS_OF(
     "SELECT * FROM ("
     FLASHDUTY_ALERTS("0", "due_ms >= 1::bigint << 60 AND due_ms < 1::bigint << 61", "due_ms DESC")
     " UNION ALL" FLASHDUTY_ALERTS("1", "due_ms > 0 AND due_ms <= $5::bigint", "due_ms")
     " UNION ALL" FLASHDUTY_ALERTS("2", "due_ms BETWEEN $6::bigint AND $7::bigint", "due_ms")
     ") r ORDER BY line, CASE line WHEN 0 THEN -due_ms ELSE due_ms END");
-// $5: up to then, as due_ms has it.
+// $5: upper limit, as in due_ms.
 constexpr char kRefused[] = FLASHDUTY_EVENTS_OF("SELECT * FROM (" FLASHDUTY_ALERTS(
     "0", "due_ms BETWEEN 1::bigint << 61 AND $5::bigint", "due_ms") ") r ORDER BY due_ms");
 // $5 alerts.
@@ -99,7 +100,7 @@ constexpr char kNext[] = FLASHDUTY_EVENTS_OF(
     " CROSS JOIN LATERAL (SELECT event_id FROM event b WHERE b.alert_id = a.alert_id"
     " AND b.event_id > $6::bigint ORDER BY b.attempts > 0, b.event_id LIMIT 1) n"
     " WHERE a.alert_id <> ALL ($3::bigint[]) ORDER BY k.n");
-// $1 target, $2 from and $3 to when.
+// $1 target, $2 start and $3 end of the range.
 constexpr char kLookAtHeld[] =
     "SELECT coalesce((SELECT due_ms FROM alert WHERE target_id = $1::bigint AND first_id > 0"
     " AND due_ms BETWEEN $2::bigint AND $3::bigint ORDER BY due_ms LIMIT 1), 0),"
@@ -130,7 +131,7 @@ std::string random_name(const std::string& begin) noexcept {
     return name;
 }
 
-/// What SQLSTATEs mean to a store; the longest that fits.
+/// Meanings of SQLSTATEs for a store; the longest match counts.
 struct Meaning {
     std::string_view state;
     StoreStatus status;
@@ -151,7 +152,7 @@ StoreStatus meaning_of(std::string_view state) noexcept {
     return StoreStatus::kFailed;
 }
 
-/// A column of all events.
+/// Column of all events.
 template <class Get>
 void add_column(PgValues& values, const std::vector<NewEvent>& events, Get get) noexcept {
     values.begin();
@@ -241,7 +242,7 @@ StoreStatus PostgresStore::run(const char* sql, const PgValues& values, PgRows& 
     const PgDeadline deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
     StoreStatus status = judge(connection_.run(sql, values, rows, deadline));
     if (status == StoreStatus::kBusy) {
-        // Of two that waited in a circle this one gave way.
+        // This one of two that waited in a circle gave way: it tries again.
         status = judge(connection_.run(sql, values, rows, deadline));
     }
     return status;
@@ -262,7 +263,7 @@ StoreStatus PostgresStore::append(const std::vector<NewEvent>& events,
     const StoreStatus status = append_again(id, events, appended);
     batch_.batch = id.batch;
     if (status == StoreStatus::kUnknown) {
-        // What was under way under that name may still come.
+        // A new name: a batch that was under way under the old one may still arrive.
         batch_.writer.clear();
     }
     return status;
@@ -275,7 +276,7 @@ StoreStatus PostgresStore::append_again(const BatchId& id, const std::vector<New
         return StoreStatus::kOk;
     }
     if (!connection_.is_connected()) {
-        // Times are of PostgreSQL's clock, which is known with a connection only.
+        // Connects first: times are of PostgreSQL's clock, which is only known with a connection.
         const StoreStatus status =
             connect(Clock::now() + std::chrono::milliseconds(options_.connect_timeout_ms));
         if (status != StoreStatus::kOk) {
@@ -353,7 +354,7 @@ StoreStatus PostgresStore::fetch(const char* sql, const PgValues& values, std::i
     return status;
 }
 
-/// What all looks begin with.
+/// Values that all searches begin with.
 PgValues PostgresStore::values_of(const Search& search) const noexcept {
     PgValues values;
     values.add(search.target_id).add(static_cast<std::int64_t>(search.most)).add(search.except);

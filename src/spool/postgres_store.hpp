@@ -1,9 +1,9 @@
-// Events of a fleet that wait in PostgreSQL: see postgres_schema.cpp for what is in it.
+// Events of a fleet that wait in PostgreSQL: see postgres_schema.cpp for its tables.
 //
-// What counts as written down is an answer without a warning: PostgreSQL answers a commit whose
-// wait for a standby was cancelled like any other, but for that. Of a batch without such an answer
-// nobody knows whether it is there. It may be appended again by anybody under its BatchId, which
-// adds it at most once and says for certain that it is safe.
+// Only an answer without a warning counts as written down: PostgreSQL answers a commit whose wait
+// for a standby was cancelled like any other, but for that. Nobody knows whether a batch without
+// such an answer is there. Anybody may append it again under its BatchId, which adds it at most
+// once and says for certain that it is safe.
 #pragma once
 
 #include <cstdint>
@@ -23,19 +23,20 @@ struct PostgresStoreOptions {
     std::uint64_t max_size_bytes = std::uint64_t{1} << 30;
     std::int64_t max_age_ms = std::int64_t{24} * 60 * 60 * 1000;
     std::int64_t dead_age_ms = std::int64_t{30} * 24 * 60 * 60 * 1000;
-    std::int64_t timeout_ms = 500;         ///< of an append
-    std::int64_t work_timeout_ms = 5'000;  ///< of anything else
+    std::int64_t timeout_ms = 500;         ///< for an append
+    std::int64_t work_timeout_ms = 5'000;  ///< for everything else
     std::int64_t connect_timeout_ms = 2'000;
-    /// For how long a key is remembered of which nothing waits any more.
+    /// Time for which a key without waiting events is remembered.
     std::int64_t remember_ms = 10 * 60 * 1000;
-    SpoolClock clock{};  ///< of all times that the store is given and gives
-    /// What PostgreSQL's clock is ahead of that one; measured with each connection unless given.
+    SpoolClock clock{};  ///< clock of all times that the store is given and gives
+    /// Time by which PostgreSQL's clock is ahead of that one; measured with each connection unless
+    /// given.
     std::optional<std::int64_t> clock_offset_ms;
-    /// Begins the names of writers: one of an edge's spool is never another one's.
+    /// Start of the writers' names, unique for each edge's spool.
     std::string writer = "edge";
 };
 
-/// Names a batch for good.
+/// Lasting name of a batch.
 struct BatchId {
     std::string writer;
     std::int64_t batch = 0;
@@ -62,17 +63,17 @@ class PostgresStore final : public EventStore {
     [[nodiscard]] std::string_view error() const noexcept override { return error_; }
     [[nodiscard]] std::string take_notice() noexcept override { return std::exchange(notice_, {}); }
 
-    /// Under which name the next append() writes, so that it can be repeated.
+    /// Name under which the next append() writes, so that it can be repeated.
     [[nodiscard]] BatchId next_batch() noexcept;
-    /// As append(), of a batch that may be there already: with kOk it is, and `appended` is empty
-    /// if it was.
+    /// Appends a batch that may be there already: with kOk it is, and `appended` is empty if it
+    /// was.
     [[nodiscard]] StoreStatus append_again(const BatchId& id, const std::vector<NewEvent>& events,
                                            std::vector<Appended>& appended) noexcept;
 
-    /// From now on only what belongs to that term is found and changed; 0: there is no leader.
+    /// Limits searches and changes to this term from now on; 0: there is no leader.
     void set_term(std::int64_t term) noexcept { term_ = term; }
 
-    /// What PostgreSQL's clock is ahead; 0 while that is no second.
+    /// Time by which PostgreSQL's clock is ahead; 0 below a second.
     [[nodiscard]] std::int64_t clock_offset_ms() const noexcept { return offset_ms_; }
 
   private:
@@ -91,7 +92,7 @@ class PostgresStore final : public EventStore {
                                         std::vector<DueEvent>& due, Held& held) noexcept;
     [[nodiscard]] StoreStatus forget(UnixMs now_ms, bool& has_more) noexcept;
 
-    /// All that dead letters may take.
+    /// Most bytes of dead letters.
     [[nodiscard]] std::int64_t dead_bytes() const noexcept {
         return static_cast<std::int64_t>(options_.max_size_bytes / 2);
     }
