@@ -1,4 +1,4 @@
-# What an operator changes by flashduty_api: send again, discard, delete, try, pause, move.
+# Changes of an operator by flashduty_api: send again, discard, delete, try, pause, move.
 
 use strict;
 use warnings;

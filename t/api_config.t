@@ -1,4 +1,4 @@
-# What `nginx -t` says of flashduty_api, and of the page that uses one.
+# Output of `nginx -t` about flashduty_api, and the page that uses one.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# What an operator sees by flashduty_api: targets, what waits, what is dead, one of
-# them, and all of them.
+# Views of an operator by flashduty_api: targets, waiting events, dead letters, one of them, and all
+# of them.
 
 use strict;
 use warnings;
@@ -25,7 +25,7 @@ is_deeply($t->get('targets'), { write => JSON::PP::false, targets => [] }, 'noth
 is_deeply($t->get('waiting'), { events => [], next => undef }, 'nothing waits');
 is_deeply($t->get('dead'),    { events => [], next => undef }, 'nothing is dead');
 
-# What waits.
+# Waiting events.
 $t->flashduty->answer(says(503, 'ServiceUnavailable', 'in maintenance'));
 my $since = time;
 post("key-$_") for 1 .. 3;
@@ -82,7 +82,7 @@ is(decode_json($lines[3]{body})->{type}, 'RECOVERY_NOTICE', 'with its body');
 is($t->ask('HEAD', 'export?state=waiting')->status, 200, 'HEAD');
 is($t->ask('HEAD', 'waiting')->body, '', 'has no body');
 
-# What is dead.
+# Dead letters.
 $t->flashduty->answer(taken());
 ok($t->runs_empty, 'Flashduty is back');
 is($t->ask('GET', "waiting/$first->{id}")->status, 404, 'what has left is not found');
@@ -97,7 +97,7 @@ is(decode_json($t->get("dead/$dead->{id}")->{body})->{event}{id}, 'bad', 'and sh
 like($t->ask('GET', 'export?state=dead')->body, qr/\A\{"id":$dead->{id},[^\n]*\}\n\z/, 'and exported');
 is($t->target('/flashduty')->{dead}, 1, 'its target has one');
 
-# Where somebody helps.
+# Report for support.
 my $support = $t->get('support');
 is($support->{spool}{schema}, 2, 'the bundle says which schema there is');
 like($support->{versions}{nginx}, qr/^\d+\./, 'and which nginx');

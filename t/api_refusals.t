@@ -1,4 +1,4 @@
-# Who is not let in by flashduty_api, and what it does not understand.
+# Callers that flashduty_api does not let in, and requests that it does not understand.
 
 use strict;
 use warnings;
@@ -50,7 +50,7 @@ for my $host ('evil.example', 'wild.example', 'localhost.evil.example', '127.0.0
     like($answer->reason, qr/the host is no name of this server block/, 'with a sentence');
 }
 
-# Where a page comes from.
+# Origins of a page.
 my $port = $t->port;
 my @TRY  = ('POST', 'try');
 is($t->ask(@TRY)->status, 200, 'a caller that is no browser may change something') or diag $t->ask(@TRY)->body;
@@ -83,7 +83,7 @@ is(Client->connect($t->port)->request('GET', '/secret/waiting', undef, Authoriza
     200, 'and takes one');
 is($plain->('GET', '/denied/waiting')->status, 403, 'a location that is denied');
 
-# What is not understood.
+# Requests that are not understood.
 my $answer = $t->ask('GET', 'nothing');
 is($answer->status, 404, 'nothing there');
 like($answer->reason, qr/there is nothing here/, 'with a sentence');

@@ -1,4 +1,4 @@
-# The test of the way to Flashduty: pushed at once, never spooled, and what came of it.
+# The test of the way to Flashduty: pushed at once, never spooled, and its result.
 
 use strict;
 use warnings;
@@ -66,7 +66,7 @@ is($t->ask('POST', 'test?uri=/flashduty')->status, 429, 'one a second');
 ok($t->logs(qr/\[notice\] .*flashduty api: POST \/api\/test\?uri=\/flashduty by user "" from 127\.0\.0\.1: test of "\/flashduty" of server "[^"]+" delivered$/m), 'the log has a line');
 is($t->get('waiting')->{next}, undef, 'nothing waits');
 
-# What comes of it, in the terms of the answers.
+# Results of the test, in the terms of the answers.
 my @ROWS = (
     [ 'a wrong key',        says(401, 'Unauthorized', 'no such key'),     '502 refused', qr/no such key/,       401, 'Unauthorized' ],
     [ 'a refused event',    says(400, 'InvalidParameter', 'bad title'),   '502 refused', qr/bad title/,         400, 'InvalidParameter' ],

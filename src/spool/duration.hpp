@@ -1,4 +1,4 @@
-// How long something may wait, as a reason says it.
+// Durations in reasons.
 #pragma once
 
 #include <cstdint>

@@ -40,7 +40,7 @@ std::string_view script_text(Arena& arena, std::string_view path) noexcept {
         const auto byte = static_cast<unsigned char>(c);
         const bool is_plain = is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z') ||
                               c == '/' || c == '-' || c == '_' || c == '.';
-        // As a URL has it: what else may stand in the name of a location.
+        // Escapes as in a URL: the name of a location may have other characters.
         const char escaped[] = {'%', kDigits[byte >> 4], kDigits[byte & 0xF]};
         text =
             concat(arena, text, is_plain ? std::string_view(&c, 1) : std::string_view(escaped, 3));

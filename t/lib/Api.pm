@@ -10,8 +10,8 @@ use parent 'Spool';
 use Client;
 use Gateway;
 
-# As Spool's. Also: write (on, unless a test is about that); api (further directives of its
-# location); locations (further ones of its server).
+# Takes the arguments of Spool. Also: write (on, unless a test is about that); api (further
+# directives of its location); locations (further ones of its server).
 sub new {
     my ($class, %config) = @_;
 
@@ -72,7 +72,7 @@ sub target {
     return $target || {};
 }
 
-# Whether the log comes to have a line of that kind.
+# Waits until the log has a line like that.
 sub logs {
     my ($self, $line) = @_;
     return eventually { $self->error_log =~ $line };

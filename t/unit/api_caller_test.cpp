@@ -1,5 +1,5 @@
-// Which callers of flashduty_api are let in: by the name they use, and where a browser says that
-// they come from.
+// Callers of flashduty_api that are let in: by the name they use, and the origin that a browser
+// tells.
 #include "api_caller.hpp"
 
 #include "support.hpp"

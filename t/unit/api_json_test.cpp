@@ -1,4 +1,4 @@
-// What flashduty_api answers.
+// Answers of flashduty_api.
 #include "api_json.hpp"
 
 #include "support.hpp"

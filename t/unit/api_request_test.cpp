@@ -1,4 +1,4 @@
-// What a request to flashduty_api asks for, by its method, path and arguments.
+// Requests to flashduty_api, by their method, path and arguments.
 #include "api_request.hpp"
 
 #include "support.hpp"
@@ -16,7 +16,7 @@ constexpr const char* kActions[] = {"targets", "list",    "show",   "export", "s
                                     "resend",  "discard", "delete", "try",    "pause",
                                     "resume",  "move",    "test"};
 
-/// What was read, as one text.
+/// Result of reading, as one text.
 std::string text_of(const ApiParse& parse) {
     if (parse.status != 200) {
         return std::to_string(parse.status) + (parse.allow.empty() ? "" : " ") +

@@ -1,4 +1,4 @@
-// What those who run a store see of it, and what they change.
+// Ledger of a store: lists for operators, and their changes.
 #include "event_ledger.hpp"
 
 #include "store_support.hpp"

@@ -1,4 +1,4 @@
-// What an operator's order is on its way to the deliverer, and the answer on its way back.
+// Messages of an operator's order on its way to the deliverer, and of the answer on its way back.
 #include "line_message.hpp"
 #include "support.hpp"
 

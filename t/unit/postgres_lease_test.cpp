@@ -1,4 +1,4 @@
-// Who leads, by a row in PostgreSQL: two agents of two edges in a time that the tests make pass.
+// Leading by a row in PostgreSQL: two agents of two edges in a time that the tests make pass.
 #include "postgres_lease.hpp"
 
 #include <atomic>
@@ -26,7 +26,7 @@ struct Agent {
         : lease({}, edge_id, agent_id),
           postgres(place.options().server, "edge " + std::to_string(edge_id), edge_id, agent_id) {}
 
-    /// One call, from its start to its end.
+    /// Makes one call, from its start to its end.
     LeaseAnswer step(SteadyMs now_ms) {
         const LeaseCall call = lease.call(now_ms);
         if (call.kind == Kind::kNone) {
@@ -77,7 +77,7 @@ void one_that_falls_silent_is_followed_and_stays_silent(void**) {
     }
     assert_true(b.lease.is_valid(now_ms));
     assert_false(a.lease.is_valid(now_ms));
-    // It wakes up.
+    // The old leader wakes up.
     assert_answer(a.step(now_ms), LeaseAnswer::kRefused);
     assert_false(a.lease.has_term());
     assert_answer(a.step(now_ms), LeaseAnswer::kDone);
@@ -133,7 +133,7 @@ void a_settlement_under_way_is_waited_for_and_a_later_one_changes_nothing(void**
     append(leader, {new_event("a"), new_event("b")});
     const std::vector<DueEvent> events = due(leader, kNow);
     assert_int_equal(events.size(), 2);
-    // As a settlement that has begun.
+    // A settlement has begun.
     place.run("BEGIN; SELECT begin_change(" + std::to_string(a.lease.term()) + ")");
     SteadyMs now_ms = 0;
     for (; b.lease.call(now_ms).kind == Kind::kLook; now_ms = b.lease.next_call_ms()) {

@@ -1,4 +1,4 @@
-// Where the tests of every store find one of PostgreSQL.
+// Place of a PostgreSQL store for the tests of every store.
 #pragma once
 
 #include "postgres_store.hpp"
@@ -43,7 +43,7 @@ class PostgresPlace {
         if (machine.boot_id.empty()) {
             start_machine();
         }
-        // What a test that has failed may have left.
+        // Removes what a failed test may have left.
         (void)run("SET synchronous_commit = off");
         (void)run("ALTER SYSTEM RESET synchronous_standby_names");
         (void)run("SELECT pg_reload_conf()");

@@ -1,4 +1,5 @@
-// Events that wait in PostgreSQL: all that every store does, and what a database adds to that.
+// Events that wait in PostgreSQL: everything that every store does, and what is particular to a
+// database.
 #include "postgres_store.hpp"
 
 #include <arpa/inet.h>
@@ -47,7 +48,7 @@ class StandbyAway {
 
   private:
     void set(const std::string& names) {
-        // What is set is only read: no commit is waited for here.
+        // No commit is waited for here: the settings are only read.
         place_.run("SET synchronous_commit = off");
         assert_text(place_.run("ALTER SYSTEM SET synchronous_standby_names = '" + names + "'"), "");
         assert_text(place_.run("SELECT pg_reload_conf()"), "t");
@@ -71,7 +72,7 @@ void a_batch_that_is_appended_again_is_there_once(void**) {
     std::vector<Appended> appended;
     assert_status(store->append(events, appended), kOk);
     assert_int_equal(appended.size(), 2);
-    // Whoever it is that does.
+    // Anybody may append it again.
     assert_status(another(place)->append_again(id, events, appended), kOk);
     assert_true(appended.empty());
     assert_int_equal(size_of(place.store()).waiting, 2);
@@ -94,9 +95,9 @@ void a_commit_without_a_standby_is_not_known_until_it_is_repeated(void**) {
     {
         StandbyAway away(place);
         assert_status(store.append(events, appended), kUnknown);
-        // It has a name that nobody uses again.
+        // A new writer's name is never used again.
         assert_true(store.next_batch().writer != id.writer);
-        // That it is there already is not said before it is safe, either.
+        // A batch that is there already is not confirmed before it is safe, either.
         assert_status(store.append_again(id, events, appended), kUnknown);
     }
     assert_status(another(place)->append_again(id, events, appended), kOk);
@@ -179,7 +180,7 @@ void an_isolation_that_would_lose_counts_is_not_taken(void**) {
         place.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT begin_change(0)");
     place.run("ROLLBACK");
     assert_text(answer, "error: the transaction is not READ COMMITTED");
-    // What the role asks for is not what this store does.
+    // The role asks for settings that this store does not follow.
     assert_text(
         server().run("ALTER ROLE flashduty SET default_transaction_isolation = serializable;"
                      " ALTER ROLE flashduty SET synchronous_commit = off"),
@@ -206,7 +207,7 @@ void a_server_that_is_away_is_found_again(void**) {
     wait_for(place, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'flashduty'",
              "0");
     std::vector<Appended> appended;
-    // What was sent into nothing may have been heard.
+    // A statement that was sent into nothing may have been heard.
     const StoreStatus status = found->append({new_event("a")}, appended);
     assert_true(status == StoreStatus::kUnknown || status == StoreStatus::kOk);
     assert_int_equal(append(*found, {new_event("a")}).size(), 1);
@@ -265,7 +266,7 @@ void a_schema_of_a_newer_gateway_is_left_alone(void**) {
     const auto store = another(place);
     assert_status(store->size(size), kNewer);
     assert_true(store->error().find("newer") != std::string_view::npos);
-    // One that was only added to is used.
+    // A database with additions only is used.
     assert_text(place.run("UPDATE meta SET value = 1 WHERE name = 'oldest_user'"), "");
     assert_status(store->size(size), kOk);
     assert_text(place.run("UPDATE meta SET value = 1"), "");
@@ -343,7 +344,7 @@ void many_append_and_one_settles_without_a_wrong_count(void**) {
             running--;
         });
     }
-    // What leaves of a key leaves in the order of its ids.
+    // Events of a key leave in the order of their ids.
     std::map<std::string, std::int64_t> last;
     std::size_t delivered = 0;
     const auto leader = another(place);
@@ -383,7 +384,7 @@ void keys_and_writers_are_forgotten_when_they_are_of_no_use(void**) {
     (void)expire(place.store(), kNow + kMinute);
     assert_text(place.run("SELECT count(*) FROM writer"), "0");
     assert_text(place.run(PostgresPlace::kIsSound), PostgresPlace::kSound);
-    // One that appends again is counted again.
+    // A writer that appends again is counted again.
     append(place.store(), {new_event("a")});
     assert_text(place.run(PostgresPlace::kIsSound), PostgresPlace::kSound);
 }

@@ -143,7 +143,7 @@ class PostgresServer {
             (user_ != 0 && (::setgid(group_) != 0 || ::setuid(user_) != 0))) {
             ::_exit(126);
         }
-        // It does not outlive a test that has crashed.
+        // The server does not outlive a test that has crashed.
         ::prctl(PR_SET_PDEATHSIG, SIGINT);
         ::close(0);
         ::unsetenv("LD_PRELOAD");

@@ -652,7 +652,7 @@ void time_alone_is_a_reason_to_look_only_when_something_comes_of_it(void**) {
 
 // -------------------------------------------------------------------- outages
 
-/// Is away for that time, and answers at once that it is.
+/// A peer that is away for that time, and says so at once.
 Peer away_between(UnixMs from_ms, UnixMs to_ms, std::int64_t target_id = 0) {
     return [=](const Event& event, UnixMs now_ms) {
         const bool is_away =

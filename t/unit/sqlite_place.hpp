@@ -1,4 +1,4 @@
-// Where the tests of every store find one of SQLite.
+// Place of a SQLite store for the tests of every store.
 #pragma once
 
 #include "store_support.hpp"
@@ -34,7 +34,7 @@ class SqlitePlace {
         return *store_;
     }
 
-    /// What an operator does: rows with `\n`, columns with `|` between them.
+    /// Runs SQL as an operator does: rows with `\n`, columns with `|` between them.
     std::string run(const std::string& sql) {
         if (shell_ == nullptr) {
             shell_ = std::make_unique<Shell>(folder_.spool());
@@ -43,7 +43,7 @@ class SqlitePlace {
     }
 
   private:
-    // Where a sync costs nothing, if there is such a place.
+    // A folder where a sync costs nothing, if there is one.
     TempFolder folder_{::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"};
     SqliteStoreOptions options_ = options_of(folder_);
     std::unique_ptr<EventStore> store_;

@@ -468,7 +468,7 @@ std::uint64_t setting(const char* name, std::uint64_t usual) {
     return text == nullptr ? usual : std::strtoull(text, nullptr, 10);
 }
 
-/// What is left of a sequence goes as an operator would take it out.
+/// Empties the store at the end of a sequence as an operator would.
 template <class Place>
 void empty(Place& place) {
     assert_text(place.run("DELETE FROM event; DELETE FROM dead"), "");

@@ -22,10 +22,11 @@ void stop_spool(ngx_cycle_t* cycle);
 /// cannot be done.
 void spool(Delivery& delivery) noexcept;
 
-/// Has something read of it in a thread. There is a spool.
+/// Reads from the spool in a thread. There must be a spool.
 void read_spool(std::unique_ptr<Reading> reading) noexcept;
 
-/// Has the deliverer do something; false when it cannot be reached at the moment. There is a spool.
+/// Gives the deliverer an order; false when it cannot be reached at the moment. There must be a
+/// spool.
 [[nodiscard]] bool order_of_deliverer(const Order& order,
                                       std::unique_ptr<Orderer> orderer) noexcept;
 
