@@ -1,5 +1,5 @@
 # The example with the upstream block on newer versions of nginx: with "resolve" it starts without
-# DNS, follows it and keeps connections all the same.
+# DNS, follows it and still keeps connections.
 
 use strict;
 use warnings;

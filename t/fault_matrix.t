@@ -84,7 +84,7 @@ my @FAULTS = (
     [ 'sends a chunk beyond all bounds', raw($CHUNKED, 'f' x 20 . "\r\n$YES\r\n$END"),  200, $FAILED, 1, 1 ],
     [ 'sends more than its chunk',      raw($CHUNKED, "2\r\n$YES\r\n$END"),             200, $FAILED, 1, 1 ],
 
-    # A yes all the same.
+    # Still a yes.
     [ 'says yes without reading',       raw($SIZED, $YES, unread => 1),                 200, $DELIVERED, 1, 1 ],
     [ 'says yes without reading and resets', raw($SIZED, $YES, unread => 1, @RESET),    200, $DELIVERED, 1, 1 ],
     [ 'says yes and closes',            taken(then => 'close'),                         200, $DELIVERED, 1, 1 ],

@@ -1,4 +1,4 @@
-# The file that says who delivers cannot be opened: events are taken in all the same, the error log
+# The file that says who delivers cannot be opened: events are still taken in, the error log
 # says why nobody delivers them, and delivery begins by itself once it can.
 
 use strict;

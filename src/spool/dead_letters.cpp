@@ -177,7 +177,7 @@ void take_from_1(Connection& connection, const KeptClock& clock, const Chores& c
     }
 }
 
-/// Under its old id and so in its old place.
+/// Makes a dead letter wait again, under its old id and so in its old place.
 void bring_back(Connection& connection, std::int64_t event_id, std::int64_t alert_id,
                 UnixMs now_ms) noexcept {
     connection.run(kReviveBody, event_id);
@@ -186,7 +186,7 @@ void bring_back(Connection& connection, std::int64_t event_id, std::int64_t aler
     connection.run(kDueAtOnce, alert_id);
 }
 
-/// Lets one that was marked wait again, unless it is superseded.
+/// Lets a marked dead letter wait again, unless it is superseded.
 void revive(Connection& connection, std::int64_t event_id, UnixMs now_ms, Tended& tended) noexcept {
     std::int64_t target_id = 0, alert_id = 0;
     {

@@ -70,7 +70,7 @@ enum class Resent {
                             const std::vector<std::int64_t>& busy,
                             std::int64_t& target_id) noexcept;
 
-/// False when there was none.
+/// Deletes a dead letter; false when there is none.
 bool delete_dead(Connection& connection, std::int64_t event_id) noexcept;
 
 /// alert_id of a key; a new one when none of its events waits. The caller adds its first event.

@@ -59,27 +59,27 @@ struct Introduction {
 /// False when `message` is no verdict.
 [[nodiscard]] bool read_verdict(std::string_view message, PushVerdict& verdict);
 
-/// To the deliverer: what an operator wants done. One that is not answered was lost, or the
-/// deliverer is of a version that does not know it.
+/// To the deliverer: an operator's order. An order without an answer was lost, or the deliverer is
+/// of a version that does not know it.
 struct Order {
     enum class Kind : std::uint8_t {
-        kChange,   ///< of events, or of a batch of them
-        kTry,      ///< a probe now of `target_id`, 0: of all targets
-        kPause,    ///< nothing is pushed to `target_id` for `pause_ms`
-        kResume,   ///< until now
+        kChange,   ///< changes an event, or a batch of them
+        kTry,      ///< probes `target_id` now; 0: all targets
+        kPause,    ///< pauses pushes to `target_id` for `pause_ms`
+        kResume,   ///< ends a pause
         kHearYes,  ///< a test was delivered to `change.server` and `change.location`
         kCount,
     };
 
-    std::uint64_t number = 0;  ///< of this line, for the answer
+    std::uint64_t number = 0;  ///< unique on this line, repeated in the answer
     Kind kind = Kind::kChange;
     EventChange change;
     std::int64_t target_id = 0;
     std::int64_t pause_ms = 0;
-    std::uint64_t place = 0;  ///< with kHearYes: where the test has ended
+    std::uint64_t place = 0;  ///< with kHearYes: place where the test ended
 };
 
-/// From the deliverer: what became of an order.
+/// From the deliverer: the result of an order.
 struct OrderDone {
     std::uint64_t number = 0;
     bool is_done = true;  ///< false: `reason` says why not, and it may be given again

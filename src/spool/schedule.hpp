@@ -91,12 +91,11 @@ class Schedule {
     /// Notes that an event has come in whose key is untried.
     void arrived(std::int64_t target_id, UnixMs now_ms) noexcept;
 
-    /// An operator wants to know whether it is back: what waits there may leave now, whatever was
-    /// to be waited for.
+    /// Tries a target for an operator: its events may leave now, whatever they waited for.
     void probe_now(std::int64_t target_id, UnixMs now_ms) noexcept;
 
-    /// False when what has arrived for that target waits for certain: it is away and cannot be
-    /// probed within a second, or its budget is spent.
+    /// False when arrivals for this target wait for certain: it is away and cannot be probed within
+    /// a second, or its budget is spent.
     [[nodiscard]] bool may_leave(std::int64_t target_id, UnixMs now_ms) const noexcept;
 
     /// Notes a delivery there that was no event of the store: a test.

@@ -193,7 +193,7 @@ template <class Word>
 struct Figures {
     Word layout;  ///< see adopt()
     Word started_ms;
-    Word tested_ms;  ///< when an operator's test was last pushed
+    Word tested_ms;  ///< last push of an operator's test
 
     Word received;
     Word answers[kAnsweredKinds];

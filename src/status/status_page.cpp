@@ -24,7 +24,7 @@ std::string_view hashes(Arena& arena, std::string_view page, std::string_view be
     return all;
 }
 
-/// Takes what stands before `mark`, and that away.
+/// Takes the text before `mark` from the start of `text`, and removes `mark`.
 std::string_view take_until(std::string_view& text, std::string_view mark) noexcept {
     const std::size_t at = text.find(mark);
     const std::string_view before = text.substr(0, at);

@@ -32,7 +32,7 @@ struct Overwritten {
     std::string bytes;
 };
 
-/// `base` first, as SQLite wants it; the real file lies behind it.
+/// `base` first, as SQLite needs it; the real file lies behind it.
 struct File {
     sqlite3_file base;
     std::string* name;

@@ -71,7 +71,7 @@ void max_size_counts_the_wal_and_makes_room_in_it(void**) {
     reader.run("COMMIT");
     assert_status(store.append({event}, appended), kOk);
     assert_true(size_of(store).used_bytes < options.max_size_bytes / 2);
-    // Without a reader that goes on for ever.
+    // Without a reader that goes on forever.
     for (int i = 0; i < 200; i++) {
         assert_status(store.append({event}, appended), kOk);
         deliver(store, due_of(store, "a"));

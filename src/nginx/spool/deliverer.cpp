@@ -199,7 +199,7 @@ void Deliverer::on_line_end(Line& line) noexcept {
                                  [&line](const OrderJob& job) { return job.line == &line; }),
                   orders_.end());
     if (work_ != nullptr && work_->order != nullptr && work_->order->line == &line) {
-        work_->order->line = nullptr;  // no thread looks at that
+        work_->order->line = nullptr;  // threads do not read it
     }
     for (auto at = listening_.begin(); at != listening_.end();) {
         at = at->second.line == &line ? listening_.erase(at) : std::next(at);
@@ -495,7 +495,7 @@ void Deliverer::take_settled(Job& job) noexcept {
     }
 }
 
-/// An answer to a caller that has gone is no use to anybody.
+/// Takes an order's result. Nothing is sent when its worker's line has gone.
 void Deliverer::take_order(Job& job) noexcept {
     if (job.order == nullptr) {
         return;
@@ -523,7 +523,7 @@ void Deliverer::take_order(Job& job) noexcept {
         pauses_.set(order.order.target_id, 0);
         schedule_.probe_now(order.order.target_id, order.now_ms);
     }
-    next_tending_ms_ = std::min(next_tending_ms_, order.now_ms);  // the figures are others
+    next_tending_ms_ = std::min(next_tending_ms_, order.now_ms);  // counts have changed
     if (order.line != nullptr) {
         order.line->send(write_order_done(order.done()));
     }

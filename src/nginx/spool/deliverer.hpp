@@ -138,7 +138,7 @@ class Deliverer {
     std::unordered_map<std::int64_t, TargetText> target_texts_;  ///< by target_id
     std::deque<OrderJob> orders_;
     Pauses pauses_;
-    bool knows_pauses_ = false;  ///< those of the deliverer before it, too
+    bool knows_pauses_ = false;  ///< also those of the previous deliverer
     std::vector<Pushed> pushed_;
     std::unique_ptr<Job> work_;  ///< belongs to the thread while the job is out
     ThreadJob job_;
