@@ -1,7 +1,7 @@
 // SHA-256, by libcrypto.
 #pragma once
 
-#include <openssl/types.h>
+#include <openssl/ossl_typ.h>  // types.h, from OpenSSL 3 on
 
 #include <array>
 #include <cstddef>

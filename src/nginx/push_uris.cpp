@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/location.hpp"
 #include "directives.hpp"
 #include "request/conf.hpp"
 
@@ -9,7 +10,7 @@ namespace flashduty {
 
 namespace {
 
-using Location = ngx_http_core_loc_conf_t;
+using CoreConf = ngx_http_core_loc_conf_t;
 
 enum class Match { kNone, kPrefix, kExact };
 
@@ -49,7 +50,7 @@ bool matches(const Location& location, std::string_view uri) noexcept {
 #endif
 
 /// Finds the location of `uri` within `outer` as nginx does: exact, by a regex, by a prefix.
-Match find_location(const Location& outer, std::string_view uri, const Location*& found) noexcept {
+Match find_location(const CoreConf& outer, std::string_view uri, const Location*& found) noexcept {
     const Match match = find_in_tree(outer.static_locations, uri, found);
     bool has_regex = match != Match::kExact;
     if (match == Match::kPrefix) {
@@ -57,7 +58,7 @@ Match find_location(const Location& outer, std::string_view uri, const Location*
 #if (NGX_PCRE)
         has_regex = prefix.noregex == 0;
 #endif
-        if (find_location(prefix, uri, found) == Match::kExact) {
+        if (find_location(core_conf_of(prefix), uri, found) == Match::kExact) {
             return Match::kExact;
         }
     }
@@ -66,7 +67,7 @@ Match find_location(const Location& outer, std::string_view uri, const Location*
     for (; at != nullptr && *at != nullptr; at++) {
         if (matches(**at, uri)) {
             found = *at;
-            (void)find_location(**at, uri, found);
+            (void)find_location(core_conf_of(**at), uri, found);
             return Match::kExact;
         }
     }
@@ -85,7 +86,8 @@ std::string_view literal_path(const LocationConf& conf) noexcept {
 }
 
 const LocationConf& conf_of(const Location& location) noexcept {
-    return *static_cast<LocationConf*>(location.loc_conf[ngx_http_flashduty_module.ctx_index]);
+    return *static_cast<LocationConf*>(
+        core_conf_of(location).loc_conf[ngx_http_flashduty_module.ctx_index]);
 }
 
 bool check(ngx_conf_t* cf, const PushUri& push) noexcept {
@@ -94,7 +96,7 @@ bool check(ngx_conf_t* cf, const PushUri& push) noexcept {
         return true;
     }
     const auto* server =
-        static_cast<Location*>(push.server->ctx->loc_conf[ngx_http_core_module.ctx_index]);
+        static_cast<CoreConf*>(push.server->ctx->loc_conf[ngx_http_core_module.ctx_index]);
     const Location* location = nullptr;
     (void)find_location(*server, path, location);
     ngx_str_t uri = to_ngx(path);

@@ -5,6 +5,7 @@
 #include "../../core/secret.hpp"
 #include "../../core/text.hpp"
 #include "../base/headers.hpp"
+#include "../base/location.hpp"
 #include "../request/conf.hpp"
 #include "../request/delivery.hpp"
 #include "../request/recorder.hpp"
@@ -236,11 +237,12 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) {
 bool has_handler(ngx_http_request_t* r, std::string_view name) noexcept {
     const auto* server = static_cast<ngx_http_core_srv_conf_t*>(
         ngx_http_get_module_srv_conf(r, ngx_http_core_module));
-    ngx_http_core_loc_conf_t** location = server->named_locations;
+    Location** location = server->named_locations;
     while (location != nullptr && *location != nullptr && to_view((*location)->name) != name) {
         location++;
     }
-    return location != nullptr && *location != nullptr && (*location)->handler != nullptr;
+    return location != nullptr && *location != nullptr &&
+           core_conf_of(**location).handler != nullptr;
 }
 
 /// True for `error_page 418 = @name; return 418;` where @name pushes on. Any other error_page would
