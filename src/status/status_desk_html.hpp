@@ -1,4 +1,4 @@
-// What the page has more where a location of flashduty_api is named: lists of what waits and of dead
+// Part of the page where a location of flashduty_api is named: lists of waiting events and of dead
 // letters, and buttons. Stands within the page's own parts, whose names it uses.
 #pragma once
 

@@ -51,7 +51,7 @@ my $runtime = decode_json(read_file("$FOLDER/bundle/config.json"));
 is("$runtime->{process}{user}{uid}:$runtime->{process}{user}{gid}", '33:33', 'it does not run as root');
 is(join(' ', @{ $runtime->{process}{args} }), '/usr/sbin/nginx', 'it runs nginx');
 
-# What stands in the image listens at fixed ports; here at free ones.
+# The image's configuration listens at fixed ports; here at free ones.
 my %port = map { $_ => Gateway::held_port()->sockport } qw(alerts figures);
 my $root = "$FOLDER/bundle/rootfs";
 for my $file ("$root/etc/nginx/nginx.conf", "$root/usr/local/bin/flashduty-health") {
@@ -81,11 +81,11 @@ server {
 EOC
 chmod 0400, "$FOLDER/conf/integration.key";
 must('chown', '-R', '33:33', "$FOLDER/conf");
-# As Kubernetes hands out a volume with fsGroup.
+# Owner as Kubernetes sets it for a volume with fsGroup.
 must('chown', '0:33', "$FOLDER/spool");
 chmod 02770, "$FOLDER/spool" or die "cannot chmod $FOLDER/spool: $!\n";
 
-# As Kubernetes would run it, on the machine's own network.
+# Runs as Kubernetes would run it, on the machine's own network.
 $runtime->{root}{readonly}              = JSON::PP::true;
 $runtime->{process}{terminal}           = JSON::PP::false;
 $runtime->{process}{noNewPrivileges}    = JSON::PP::true;

@@ -34,10 +34,10 @@ constexpr std::size_t kMostDelivered = 10000;
 constexpr ngx_msec_t kTellingMs = 1000;
 constexpr std::size_t kMostTold = 1000;
 
-/// How often a worker that is told to leave still tries.
+/// Tries of a worker that is told to leave.
 constexpr int kLastTellings = 5;
 
-/// How often a spool that has taken nothing is tried.
+/// Interval of trying a spool that has taken nothing.
 constexpr ngx_msec_t kTrialMs = 1000;
 
 constexpr std::string_view kWritten = "the event is on disk and will be delivered";
@@ -135,7 +135,7 @@ struct Acceptor::Batch {
     std::vector<Entry> entries;
     std::vector<NewEvent> events;  ///< events of the entries whose body could be read
     std::vector<DeliveredKey> delivered;
-    std::vector<Appended> appended;  ///< of those
+    std::vector<Appended> appended;  ///< results of `events`
     StoreStatus status = StoreStatus::kOk;
     std::string error;
     std::string notice;
@@ -235,7 +235,7 @@ std::size_t Acceptor::batch_size() const noexcept {
     return count;
 }
 
-/// That it can be used again is to be seen without an event that finds out.
+/// Finds out without an event that the spool can be used again.
 void Acceptor::try_spool() noexcept {
     if (job_.is_out()) {
         trial_.start(kTrialMs);
@@ -248,7 +248,8 @@ void Acceptor::try_spool() noexcept {
     }
 }
 
-/// What went past the spool since. It goes alone: no caller waits for that.
+/// Tells the spool which keys were delivered past it, in a batch of their own: no caller waits for
+/// that.
 void Acceptor::tell() noexcept {
     is_telling_due_ = job_.is_out();
     if (is_telling_due_ || delivered_.empty()) {
@@ -267,7 +268,7 @@ void Acceptor::tell() noexcept {
     }
 }
 
-/// What the spool has not taken is told again.
+/// Takes back the keys that the spool has not taken, to tell it again.
 void Acceptor::take_told(Batch& batch) noexcept {
     if (batch.status == StoreStatus::kOk) {
         batch.delivered.clear();

@@ -75,10 +75,10 @@ class Acceptor {
     SpoolClock clock_;
     ThreadJob job_;
     std::vector<Entry> queue_;
-    std::vector<DeliveredKey> delivered_;  ///< past the spool, not written down yet
+    std::vector<DeliveredKey> delivered_;  ///< delivered past the spool, not written down yet
     Timer trial_;                          ///< while the spool takes nothing
-    Timer telling_;                        ///< the spool of those
-    bool is_telling_due_ = false;          ///< as soon as the job is back
+    Timer telling_;                        ///< tells the spool about those
+    bool is_telling_due_ = false;          ///< tell as soon as the job is back
     int last_tellings_ = 0;
     std::unique_ptr<Batch> batch_;  ///< belongs to the thread while the job is out
     std::unordered_map<std::int64_t, std::unique_ptr<Waiter>> waiters_;  ///< by event_id
