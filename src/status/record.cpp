@@ -415,6 +415,23 @@ void note_nowhere(Stats& stats, const TargetName& name, std::string_view reason,
 
 // ---------------------------------------------------------------- the spool
 
+void begin_spool(Stats& stats, std::string_view path) noexcept {
+    const std::uint64_t place = mix(0, path) | 1;
+    const std::uint64_t before = stats.spool.place.exchange(place, kRelaxed);
+    if (before == place) {
+        return;
+    }
+    for (StatsWord* word : {&stats.spool.trouble, &stats.spool.trouble_since_ms,
+                            &stats.spool.trouble_seen_ms, &stats.spool.waiting, &stats.spool.dead,
+                            &stats.spool.used_bytes, &stats.spool.oldest_ms}) {
+        word->store(0, kRelaxed);
+    }
+}
+
+bool is_spool_at(const Stats& stats, std::string_view path) noexcept {
+    return stats.spool.place.load(kRelaxed) == (mix(0, path) | 1);
+}
+
 bool begin_trouble(Stats& stats, SpoolUser user, std::string_view brief, std::string_view reason,
                    StatusMs now_ms) noexcept {
     const auto bit = static_cast<std::uint64_t>(user);

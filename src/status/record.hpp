@@ -108,6 +108,17 @@ inline void count_commit(Stats& stats) noexcept {
     stats.spool.commits.fetch_add(1, std::memory_order_relaxed);
 }
 
+/// Figures of a spool at another path are forgotten, its trouble above all.
+void begin_spool(Stats& stats, std::string_view path) noexcept;
+
+[[nodiscard]] inline bool has_trouble(const Stats& stats, SpoolUser user) noexcept {
+    return (stats.spool.trouble.load(std::memory_order_relaxed) &
+            static_cast<std::uint64_t>(user)) != 0;
+}
+
+/// True while the figures are those of the spool at that path.
+[[nodiscard]] bool is_spool_at(const Stats& stats, std::string_view path) noexcept;
+
 /// Begins a user's trouble with the spool. True for the first user.
 /// `brief` is a short form of the reason, to stand beside another one: `the spool's disk is full`.
 [[nodiscard]] bool begin_trouble(Stats& stats, SpoolUser user, std::string_view brief,

@@ -160,6 +160,7 @@ struct SpoolFigures {
     Word oldest_ms;  ///< arrival of the oldest waiting event; 0: none waits
     Word commits;
     Word tended_ms;  ///< last sign of the deliverer
+    Word place;      ///< stands for its path
     Word trouble;
     Word trouble_since_ms;
     Word trouble_seen_ms;  ///< last time somebody could not use it

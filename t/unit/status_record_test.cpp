@@ -385,6 +385,20 @@ void a_long_name_is_cut(void**) {
     assert_text(name.substr(name.size() - 3), "…");
 }
 
+void trouble_with_a_spool_at_another_path_is_forgotten(void**) {
+    Board board;
+    begin_spool(board.stats, "/a/spool.db");
+    publish_spool(board.stats, {7, 3, 4096, kNow - 1500}, kNow);
+    assert_true(trouble_begins(board.stats, SpoolUser::kAcceptor, "locked", kNow));
+    begin_spool(board.stats, "/a/spool.db");
+    assert_true(has_trouble(board.stats, SpoolUser::kAcceptor));
+    assert_true(is_spool_at(board.stats, "/a/spool.db"));
+    begin_spool(board.stats, "/b/spool.db");
+    assert_false(has_trouble(board.stats, SpoolUser::kAcceptor));
+    assert_false(is_spool_at(board.stats, "/a/spool.db"));
+    assert_holds(board.json(), R"("spool":{"enabled":false,"waiting":0,"dead":0,"bytes":0,)");
+}
+
 // ---------------------------------------------------------------- all at once
 
 void nothing_is_lost_between_workers(void**) {
@@ -475,6 +489,7 @@ int main() {
         cmocka_unit_test(refusals_are_counted_until_one_is_taken),
         cmocka_unit_test(the_deliverer_says_which_targets_there_are),
         cmocka_unit_test(a_long_name_is_cut),
+        cmocka_unit_test(trouble_with_a_spool_at_another_path_is_forgotten),
         cmocka_unit_test(nothing_is_lost_between_workers),
         cmocka_unit_test(the_same_layout_is_kept_and_another_is_not),
     };

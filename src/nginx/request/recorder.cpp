@@ -188,6 +188,11 @@ void record_nowhere(const Delivery& delivery, std::string_view reason) noexcept 
 
 void note_spool(SpoolUser user, StoreStatus status, const std::string& error) noexcept {
     const StatusMs now_ms = status_now_ms();
+    const auto* conf = static_cast<MainConf*>(
+        ngx_http_cycle_get_module_main_conf(ngx_cycle, ngx_http_flashduty_module));
+    if (!is_spool_at(stats(), to_view(conf->spool->path))) {
+        return;  // this worker is of an older configuration
+    }
     if (status != StoreStatus::kOk) {
         if (begin_trouble(stats(), user, brief_of(status, error), error, now_ms)) {
             ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,

@@ -147,6 +147,9 @@ Acceptor::Acceptor(std::unique_ptr<EventStore> store, ngx_thread_pool_t* threads
     job_.set<&Acceptor::write_down, &Acceptor::on_written>(*this);
     telling_.set<&Acceptor::tell>(*this, false);
     trial_.set<&Acceptor::try_spool>(*this, true);
+    if (has_trouble(stats(), SpoolUser::kAcceptor)) {
+        trial_.start(kTrialMs);  // of a worker that may be gone
+    }
 }
 
 Acceptor::~Acceptor() = default;

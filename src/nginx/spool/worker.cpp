@@ -298,6 +298,7 @@ ngx_int_t start_spool(ngx_cycle_t* cycle) {
     const auto* conf = static_cast<MainConf*>(
         ngx_http_cycle_get_module_main_conf(cycle, ngx_http_flashduty_module));
     if (is_worker && conf != nullptr && conf->spool != nullptr) {
+        begin_spool(stats(), to_view(conf->spool->path));
         worker = new SpoolWorker(*conf);
     }
     return NGX_OK;
