@@ -130,7 +130,14 @@ std::string_view mask(Arena& arena, std::string_view text, std::string_view secr
     char* to = nullptr;
     char* end = nullptr;
     std::string_view shown = text;
+    const auto may_begin = [first = secret[0]](char c) { return c == first || c == '%'; };
     while (!text.empty()) {
+        const std::size_t before_any = find_if(text, may_begin);
+        if (before_any != 0) {
+            end = to == nullptr ? end : std::copy(text.begin(), text.begin() + before_any, end);
+            text.remove_prefix(before_any);
+            continue;
+        }
         std::string_view rest = text;
         const Match match = take_secret(rest, secret);
         const bool is_secret = match == Match::kWhole || (is_cut && match == Match::kEndOfText);
