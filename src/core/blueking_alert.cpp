@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 #include <ctime>
+#include <limits>
 
+#include "bytes.hpp"
 #include "text.hpp"
 
 namespace flashduty {
@@ -56,8 +59,8 @@ struct Entry {
     const JsonValue* value;
 };
 
-/// Finds entries by their key. Few are looked at one by one, many through an order made at the
-/// first look, so that a body of nothing but dimensions costs no more per byte than another.
+/// Finds entries by their key. Few are looked at one by one, many through a table made at the first
+/// look, so that a body of nothing but dimensions costs no more per byte than another.
 class KeyIndex {
   public:
     /// Borrows `entries`, which are in their order.
@@ -66,32 +69,61 @@ class KeyIndex {
 
     /// First entry with that key; nullptr when there is none.
     [[nodiscard]] const Entry* find(std::string_view key) noexcept {
-        const Entry* end = entries_ + count_;
         if (count_ <= kFew) {
-            const Entry* at =
-                std::find_if(entries_, end, [key](const Entry& entry) { return entry.key == key; });
+            const Entry* at = entries_;
+            const Entry* const end = entries_ + count_;
+            while (at != end && !is_same(at->key, key)) {
+                at++;
+            }
             return at == end ? nullptr : at;
         }
-        if (sorted_ == nullptr && !sort()) {
+        if (slots_ == nullptr && !fill()) {
             return nullptr;
         }
-        const Entry* at = std::lower_bound(
-            sorted_, sorted_ + count_, key,
-            [](const Entry& entry, std::string_view wanted) { return entry.key < wanted; });
-        return at != sorted_ + count_ && at->key == key ? at : nullptr;
+        const Slot slot = slots_[slot_of(key)];
+        return slot == 0 ? nullptr : entries_ + slot - 1;
     }
 
   private:
-    bool sort() noexcept {
-        sorted_ = arena_.make_array<Entry>(count_);
-        if (sorted_ == nullptr) {
-            return false;
+    /// The place of an entry and one; 0: none.
+    using Slot = std::uint16_t;
+
+    bool fill() noexcept {
+        static_assert(kMaxFieldValues < std::numeric_limits<Slot>::max());
+        while (slot_count_ < 2 * count_) {
+            slot_count_ *= 2;
         }
-        std::copy(entries_, entries_ + count_, sorted_);
-        std::sort(sorted_, sorted_ + count_, [](const Entry& a, const Entry& b) {
-            return a.key != b.key ? a.key < b.key : a.order < b.order;
-        });
-        return true;
+        slots_ = arena_.make_array<Slot>(slot_count_);
+        for (std::size_t i = 0; slots_ != nullptr && i < count_; i++) {
+            Slot& slot = slots_[slot_of(entries_[i].key)];
+            slot = slot == 0 ? static_cast<Slot>(i + 1) : slot;
+        }
+        return slots_ != nullptr;
+    }
+
+    /// Where `key` stands in the table, or would.
+    [[nodiscard]] std::size_t slot_of(std::string_view key) const noexcept {
+        std::size_t at = hash(key) & (slot_count_ - 1);
+        while (slots_[at] != 0 && !is_same(entries_[slots_[at] - 1].key, key)) {
+            at = (at + 1) & (slot_count_ - 1);
+        }
+        return at;
+    }
+
+    [[nodiscard]] static std::size_t hash(std::string_view key) noexcept {
+        constexpr std::uint64_t kFactor = 0x9E3779B97F4A7C15;
+        std::uint64_t hash = key.size();
+        while (key.size() >= sizeof(hash)) {
+            std::uint64_t word = 0;
+            std::memcpy(&word, key.data(), sizeof(word));
+            hash = (hash ^ word) * kFactor;
+            hash ^= hash >> 32;
+            key.remove_prefix(sizeof(word));
+        }
+        for (const char c : key) {
+            hash = (hash ^ static_cast<unsigned char>(c)) * kFactor;
+        }
+        return static_cast<std::size_t>(hash ^ hash >> 32);
     }
 
     static constexpr std::size_t kFew = 16;
@@ -99,7 +131,8 @@ class KeyIndex {
     Arena& arena_;
     const Entry* entries_;
     std::size_t count_;
-    Entry* sorted_ = nullptr;
+    Slot* slots_ = nullptr;
+    std::size_t slot_count_ = 2 * kFew;
 };
 
 /// A list that is filled once.
@@ -125,10 +158,15 @@ Entries room_for(Arena& arena, const JsonValue* container) noexcept {
 // ---------------------------------------------------------------- times
 
 bool has_time_form(std::string_view text) noexcept {
-    constexpr std::string_view kForm = "dddd-dd-dd dd:dd:dd";
-    return text.size() == kForm.size() &&
-           std::equal(text.begin(), text.end(), kForm.begin(),
-                      [](char c, char form) { return form == 'd' ? is_digit(c) : c == form; });
+    constexpr std::string_view kForm = "0000-00-00 00:00:00";
+    constexpr std::size_t kLast = kForm.size() - EightBytes::kSize;
+    if (text.size() != kForm.size()) {
+        return false;
+    }
+    const auto has = [text, kForm](std::size_t at) {
+        return EightBytes(text.data() + at).have_form(EightBytes(kForm.data() + at));
+    };
+    return has(0) && has(EightBytes::kSize) && has(kLast);
 }
 
 std::string_view utc(Arena& arena, std::string_view text) noexcept {
@@ -403,7 +441,8 @@ std::string_view resource_of(const BlueKingAlert& alert) noexcept {
     for (std::size_t i = 0; i < alert.dimension_count; i++) {
         const Dimension& dimension = alert.dimensions[i];
         for (std::size_t rank = 0; rank < best; rank++) {
-            if (dimension.label_name == kResourceDimensions[rank] && !is_blank(dimension.text)) {
+            if (is_same(dimension.label_name, kResourceDimensions[rank]) &&
+                !is_blank(dimension.text)) {
                 best = rank;
                 resource = dimension.text;
             }
@@ -517,7 +556,10 @@ BlueKingAlert read_alert(Arena& arena, const BlueKingMessage& message) noexcept 
     BlueKingAlert alert;
     alert.is_alert_info = is_alert_info(message);
     for (const TextSource& source : kTexts) {
-        alert.*source.text = text_of(arena, pick(message, source, alert.is_alert_info));
+        const JsonValue* const value = pick(message, source, alert.is_alert_info);
+        if (value != nullptr) {
+            alert.*source.text = value->is_container() ? text_of(arena, value) : value->text;
+        }
     }
     for (const TextSource& source : kTimes) {
         alert.*source.text = time_of(arena, pick(message, source, alert.is_alert_info));

@@ -53,7 +53,7 @@ enum class Look {
 };
 
 /// One reading of a body, which keeps what is wanted of the message.
-class Pass final : public JsonHandler {
+class Pass {
   public:
     Pass(Arena& arena, std::size_t openings, MessageFinder::Ordinal target, Look look) noexcept
         : finder(openings),
@@ -66,39 +66,33 @@ class Pass final : public JsonHandler {
 
     MessageFinder finder;
     BlueKingMessage message;
-    JsonReader reader;
+    JsonReaderFor<Pass> reader;
     bool has_unseen = false;  ///< the finder was not told of everything
 
-    bool on_start_object() noexcept override { return start(JsonValue::Kind::kObject); }
-    bool on_start_array() noexcept override { return start(JsonValue::Kind::kArray); }
-    bool on_end_object() noexcept override { return end(); }
-    bool on_end_array() noexcept override { return end(); }
+    bool on_start_object() noexcept { return start(JsonValue::Kind::kObject); }
+    bool on_start_array() noexcept { return start(JsonValue::Kind::kArray); }
+    bool on_end_object() noexcept { return end(); }
+    bool on_end_array() noexcept { return end(); }
 
-    bool on_key(std::string_view raw) noexcept override {
-        const bool is_too_long = raw.size() > kMaxNameBytes;
-        const ReadString name = is_too_long         ? ReadString{}
-                                : reader.is_plain() ? ReadString{raw}
-                                                    : read_string_apart(arena_, raw);
+    bool on_key(std::string_view raw) noexcept {
+        if (!reader.is_plain() || raw.size() > kMaxNameBytes) {
+            return on_odd_key(raw);
+        }
         if (follows()) {
-            finder.key(name.text);
+            finder.key(raw);
         }
         if (extractor_.active()) {
-            if (is_too_long) {
-                extractor_.pass_over_member();
-            } else {
-                extractor_.key(name.text, name.memory == nullptr && reader.is_lasting());
-            }
-            reader.hear_scalars(look_ == Look::kIntoStrings || extractor_.wanted());
+            extractor_.key(raw, reader.is_lasting());
+            hear_value();
         }
-        arena_.release(name.memory, name.memory_bytes);
         return !arena_.failed();
     }
 
-    bool on_string(std::string_view raw) noexcept override {
+    bool on_string(std::string_view raw) noexcept {
         if (follows()) {
             finder.scalar();
-            if (opens() && finder.may_open() && may_hold_message(raw)) {
-                open(raw);
+            if (look_ == Look::kIntoStrings) {
+                open_if_held(raw);
             }
         }
         if (extractor_.active() && extractor_.wanted()) {
@@ -107,7 +101,7 @@ class Pass final : public JsonHandler {
         return !arena_.failed();
     }
 
-    bool on_number(std::string_view text) noexcept override {
+    bool on_number(std::string_view text) noexcept {
         if (text.size() > kMaxNumberBytes) {
             if (extractor_.active()) {
                 extractor_.pass_over_value();
@@ -121,32 +115,59 @@ class Pass final : public JsonHandler {
         return scalar(JsonValue::Kind::kNumber, copy ? arena_.copy(text) : text);
     }
 
-    bool on_boolean(bool value) noexcept override {
+    bool on_boolean(bool value) noexcept {
         return scalar(JsonValue::Kind::kBoolean, value ? "true" : "false");
     }
 
-    bool on_null() noexcept override { return scalar(JsonValue::Kind::kNull, {}); }
+    bool on_null() noexcept { return scalar(JsonValue::Kind::kNull, {}); }
 
   private:
+    [[gnu::noinline]] bool on_odd_key(std::string_view raw) noexcept {
+        const bool is_too_long = raw.size() > kMaxNameBytes;
+        const ReadString name =
+            is_too_long ? ReadString{} : read_string_apart(arena_, raw, reader.form());
+        if (follows()) {
+            finder.key(name.text);
+        }
+        if (extractor_.active()) {
+            if (is_too_long) {
+                extractor_.pass_over_member();
+            } else {
+                extractor_.key(name.text, name.memory != nullptr || reader.is_lasting());
+            }
+            hear_value();
+        }
+        if (!extractor_.active() || !extractor_.keeps_name()) {
+            arena_.release(name.memory, name.memory_bytes);
+        }
+        return !arena_.failed();
+    }
+
+    void hear_value() noexcept {
+        reader.hear_scalars(look_ == Look::kIntoStrings || extractor_.wanted());
+    }
+
     /// Whether it is still open where the message is.
     [[nodiscard]] bool follows() const noexcept { return !finder.body_is_message(); }
 
-    /// What the string that is told stands for.
-    std::string_view read(std::string_view raw,
-                          std::size_t enough_bytes = std::string_view::npos) noexcept {
-        return reader.is_plain() ? raw : read_string(arena_, raw, enough_bytes);
-    }
-
     void keep_string(std::string_view raw) noexcept {
-        const std::string_view text = read(raw, extractor_.enough_bytes());
+        const std::string_view text =
+            reader.is_plain()
+                ? raw
+                : read_string_apart(arena_, raw, reader.form(), extractor_.enough_bytes()).text;
         const bool is_kept = text.data() != raw.data() || reader.is_lasting();
         extractor_.scalar(JsonValue::Kind::kString, is_kept ? text : arena_.copy(text));
     }
 
-    /// Whether elements come next that somebody needs.
-    void hear_elements() noexcept {
-        reader.hear_scalars(look_ == Look::kIntoStrings || (follows() && finder.needs_scalars()) ||
-                            (extractor_.active() && extractor_.wants_elements()));
+    /// Whether what comes next in a container is needed by somebody; of an object that is a name.
+    void hear_next(bool is_in_object) noexcept {
+        reader.hear_scalars(look_ == Look::kIntoStrings ||
+                            (!is_in_object && are_elements_needed()));
+    }
+
+    [[nodiscard]] bool are_elements_needed() const noexcept {
+        return (follows() && finder.needs_scalars()) ||
+               (extractor_.active() && extractor_.wants_elements());
     }
 
     bool start(JsonValue::Kind kind) noexcept {
@@ -155,21 +176,19 @@ class Pass final : public JsonHandler {
         if (followed) {
             finder.start(is_object);
         }
-        bool is_skipped = false;
         if (extractor_.active()) {
-            is_skipped = !extractor_.start(kind) && (look_ == Look::kAtBody || !followed);
-            if (is_skipped) {
-                extractor_.end();
+            if (!extractor_.wants(kind) && (look_ == Look::kAtBody || !followed)) {
                 leave_unseen(followed);
+                hear_next(reader.was_in_object());
+                reader.skip_this();
+                return !arena_.failed();
             }
+            extractor_.start(kind);
         } else if (is_object && followed && finder.ordinal() == target_ && finder.message == 0) {
             drop_found();
             extractor_.begin();
         }
-        hear_elements();
-        if (is_skipped) {
-            reader.skip_this();
-        }
+        hear_next(is_object);
         return !arena_.failed();
     }
 
@@ -188,7 +207,7 @@ class Pass final : public JsonHandler {
         if (extractor_.active()) {
             extractor_.end();
         }
-        hear_elements();
+        hear_next(reader.is_in_object());
         return !arena_.failed();
     }
 
@@ -202,10 +221,12 @@ class Pass final : public JsonHandler {
         return !arena_.failed();
     }
 
-    /// Whether a string that is told now is opened.
-    [[nodiscard]] bool opens() const noexcept {
+    /// Opens a string that is told now where it may hold the message.
+    [[gnu::noinline]] void open_if_held(std::string_view raw) noexcept {
         const bool is_before_target = target_ == 0 || finder.string_ordinal() < target_;
-        return look_ == Look::kIntoStrings && is_before_target && finder.message == 0;
+        if (is_before_target && finder.message == 0 && finder.may_open() && may_hold_message(raw)) {
+            open(raw);
+        }
     }
 
     /// Looks for a message in a string that stands where a message may stand. A pass that opens

@@ -1,4 +1,4 @@
-// Looking at eight bytes of a text at once.
+// Looking at several bytes of a text at once.
 #pragma once
 
 #include <cstddef>
@@ -12,12 +12,30 @@
 
 namespace flashduty {
 
+/// Four bytes.
+class FourBytes {
+  public:
+    static constexpr std::size_t kSize = 4;
+
+    explicit FourBytes(const char* bytes) noexcept { std::memcpy(&word_, bytes, kSize); }
+    void copy(char* to) const noexcept { std::memcpy(to, &word_, kSize); }
+
+    [[nodiscard]] std::uint32_t word() const noexcept { return word_; }
+
+  private:
+    std::uint32_t word_;
+};
+
 /// Eight bytes, and questions about all of them.
 class EightBytes {
   public:
     static constexpr std::size_t kSize = 8;
 
+    EightBytes(FourBytes a, FourBytes b) noexcept
+        : word_(a.word() | static_cast<std::uint64_t>(b.word()) << 32) {}
+
     explicit EightBytes(const char* bytes) noexcept { std::memcpy(&word_, bytes, kSize); }
+    void copy(char* to) const noexcept { std::memcpy(to, &word_, kSize); }
 
     [[nodiscard]] bool are_ascii() const noexcept { return (word_ & kHighBits) == 0; }
     /// `limit` is at most 0x80.
@@ -27,6 +45,16 @@ class EightBytes {
     [[nodiscard]] bool have(char c) const noexcept {
         const std::uint64_t other = word_ ^ (kEach * static_cast<unsigned char>(c));
         return ((other - kEach) & ~other & kHighBits) != 0;
+    }
+
+    /// Whether each is a digit where `form` has a 0, and else the same as in `form`, which is
+    /// ASCII.
+    [[nodiscard]] bool have_form(EightBytes form) const noexcept {
+        const std::uint64_t above = word_ - form.word_;  // of digits, 0 to 9; no byte borrows then
+        const std::uint64_t zeros = form.word_ ^ (kEach * '0');
+        const std::uint64_t is_other = ((zeros + kEach * 0x7F) & kHighBits) >> 7;
+        const std::uint64_t most = kEach * 9 - is_other * 9;
+        return (above & kHighBits) == 0 && ((above + (kEach * 0x7F - most)) & kHighBits) == 0;
     }
 
     /// Whether one of them needs_escape().
@@ -50,6 +78,7 @@ class SixteenBytes {
 
     explicit SixteenBytes(const char* bytes) noexcept
         : bytes_(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes))) {}
+    void copy(char* to) const noexcept { _mm_storeu_si128(reinterpret_cast<__m128i*>(to), bytes_); }
 
     /// A bit for each byte that is a control character, `"` or `\`, of the first one the lowest.
     [[nodiscard]] unsigned not_plain() const noexcept {
@@ -78,17 +107,20 @@ class SixteenBytes {
 /// where something before that is not ASCII.
 inline const char* skip_plain(const char* at, const char* end, bool& is_ascii) noexcept {
 #if defined(__SSE2__)
+    unsigned not_ascii = 0;
     while (static_cast<std::size_t>(end - at) >= SixteenBytes::kSize) {
         const SixteenBytes bytes(at);
         const unsigned found = bytes.not_plain();
         if (found != 0) {
-            const unsigned before = ~found & (found - 1);
-            is_ascii &= (bytes.not_ascii() & before) == 0;
+            not_ascii |=
+                bytes.not_ascii() & (found ^ (found - 1));  // what is found is ASCII itself
+            is_ascii &= not_ascii == 0;
             return at + __builtin_ctz(found);
         }
-        is_ascii &= bytes.not_ascii() == 0;
+        not_ascii |= bytes.not_ascii();
         at += SixteenBytes::kSize;
     }
+    is_ascii &= not_ascii == 0;
 #else
     while (static_cast<std::size_t>(end - at) >= EightBytes::kSize) {
         const EightBytes bytes(at);
@@ -106,30 +138,35 @@ inline const char* skip_plain(const char* at, const char* end, bool& is_ascii) n
     return at;
 }
 
-/// True when nothing in `text` needs_escape().
-[[nodiscard]] inline bool is_plain(std::string_view text) noexcept {
-    if (text.size() < EightBytes::kSize) {
-        bool is = true;
-        for (const char c : text) {
-            is &= !needs_escape(c);
-        }
-        return is;
+/// Whether two texts are the same: for short ones, which a call would cost more than the look.
+[[nodiscard]] inline bool is_same(std::string_view a, std::string_view b) noexcept {
+    const std::size_t size = a.size();
+    if (size != b.size()) {
+        return false;
     }
-    const char* at = text.data();
-    const char* const last = at + text.size() - EightBytes::kSize;
-#if defined(__SSE2__)
-    for (; last - at >= static_cast<std::ptrdiff_t>(EightBytes::kSize); at += SixteenBytes::kSize) {
-        if (SixteenBytes(at).not_plain() != 0) {
-            return false;
+    if (size < EightBytes::kSize) {
+        if (size >= FourBytes::kSize) {
+            const std::size_t last = size - FourBytes::kSize;
+            return FourBytes(a.data()).word() == FourBytes(b.data()).word() &&
+                   FourBytes(a.data() + last).word() == FourBytes(b.data() + last).word();
         }
-    }
-#endif
-    for (; at < last; at += EightBytes::kSize) {
-        if (EightBytes(at).need_escape()) {
-            return false;
+        std::size_t i = 0;
+        while (i < size && a[i] == b[i]) {
+            i++;
         }
+        return i == size;
     }
-    return !EightBytes(last).need_escape();
+    const auto word = [](const char* at) {
+        std::uint64_t word;
+        std::memcpy(&word, at, sizeof(word));
+        return word;
+    };
+    const std::size_t last = size - EightBytes::kSize;
+    std::size_t i = 0;
+    while (i < last && word(a.data() + i) == word(b.data() + i)) {
+        i += EightBytes::kSize;
+    }
+    return i >= last && word(a.data() + last) == word(b.data() + last);
 }
 
 /// Copies `text` to `to` and gives what is behind: for texts of which most are short.
@@ -144,12 +181,56 @@ inline char* copy_short(std::string_view text, char* to) noexcept {
             std::memcpy(to + i, from + i, kBlock);
         }
         std::memcpy(to + size - kBlock, from + size - kBlock, kBlock);
+    } else if (size >= FourBytes::kSize) {
+        const FourBytes first(from), last(from + size - FourBytes::kSize);
+        first.copy(to);
+        last.copy(to + size - FourBytes::kSize);
     } else {
         for (std::size_t i = 0; i < size; i++) {
             to[i] = from[i];
         }
     }
     return to + size;
+}
+
+/// Copies `text` up to the first byte that needs_escape() to `to`, which has room for all of it,
+/// and gives how much that was.
+inline std::size_t copy_plain(std::string_view text, char* to) noexcept {
+    const char* const from = text.data();
+    const std::size_t size = text.size();
+    std::size_t i = 0;
+#if defined(__SSE2__)
+    for (; size - i >= SixteenBytes::kSize; i += SixteenBytes::kSize) {
+        const SixteenBytes bytes(from + i);
+        bytes.copy(to + i);
+        const unsigned found = bytes.not_plain();
+        if (found != 0) {
+            return i + static_cast<std::size_t>(__builtin_ctz(found));
+        }
+    }
+#endif
+    if (size >= EightBytes::kSize) {
+        const std::size_t last = size - EightBytes::kSize;
+        for (; i < last && !EightBytes(from + i).need_escape(); i += EightBytes::kSize) {
+            EightBytes(from + i).copy(to + i);
+        }
+        if (i >= last && !EightBytes(from + last).need_escape()) {
+            EightBytes(from + last).copy(to + last);
+            return size;
+        }
+    }
+    if (size >= FourBytes::kSize && size < EightBytes::kSize) {
+        const FourBytes first(from), last(from + size - FourBytes::kSize);
+        if (!EightBytes(first, last).need_escape()) {
+            first.copy(to);
+            last.copy(to + size - FourBytes::kSize);
+            return size;
+        }
+    }
+    for (; i < size && !needs_escape(from[i]); i++) {
+        to[i] = from[i];
+    }
+    return i;
 }
 
 }  // namespace flashduty

@@ -62,6 +62,23 @@ void write(const FlashdutyEvent& event, JsonSink& sink) noexcept {
     sink.close_object();
 }
 
+/// Not less than what write() writes.
+std::size_t most_bytes(const FlashdutyEvent& event) noexcept {
+    constexpr std::size_t kAround = std::string_view(",\"\":\"\"").size();
+    constexpr std::size_t kFixed =
+        std::string_view(
+            R"({"title_rule":"","event_status":"","alert_key":"","description":"","labels":{}})")
+            .size();
+    std::size_t size = kFixed + most_escaped_bytes(event.title_rule) +
+                       most_escaped_bytes(event.event_status) +
+                       most_escaped_bytes(event.alert_key) + most_escaped_bytes(event.description);
+    for (std::size_t i = 0; i < event.label_count; i++) {
+        const Label& label = event.labels[i];
+        size += kAround + label.name.size() + most_escaped_bytes(label.value);
+    }
+    return size;
+}
+
 /// The text of an override as Flashduty takes it; empty when it leaves the field alone.
 std::string_view sound(Arena& arena, std::string_view text) noexcept {
     text = repair(arena, text);
@@ -176,7 +193,13 @@ CutFields cut_fields(const FlashdutyEvent& event, std::string_view json) noexcep
 }
 
 std::string_view write_event(Arena& arena, const FlashdutyEvent& event) noexcept {
-    return write_json(arena, [&](JsonSink& sink) { write(event, sink); });
+    char* to = static_cast<char*>(arena.allocate(most_bytes(event)));
+    if (to == nullptr) {
+        return {};
+    }
+    JsonSink sink(to);
+    write(event, sink);
+    return {to, sink.size_bytes()};
 }
 
 }  // namespace flashduty

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "arena.hpp"
+#include "json_tokens.hpp"
 
 namespace flashduty {
 
@@ -21,12 +22,13 @@ struct ReadString {
     std::size_t memory_bytes = 0;
 };
 
-/// As read_string(), for who gives the memory back.
+/// What a string of that form stands for, repaired, see repair(): `raw` itself where that is the
+/// same. It may end where it has `enough_bytes` and is not blank.
 [[nodiscard]] ReadString read_string_apart(
-    Arena& arena, std::string_view raw, std::size_t enough_bytes = std::string_view::npos) noexcept;
+    Arena& arena, std::string_view raw, JsonForm form,
+    std::size_t enough_bytes = std::string_view::npos) noexcept;
 
-/// What a string stands for, repaired, see repair(): `raw` itself where that is the same. It may
-/// end where it has `enough_bytes` and is not blank.
+/// The same of a string whose form is not known.
 [[nodiscard]] std::string_view read_string(
     Arena& arena, std::string_view raw, std::size_t enough_bytes = std::string_view::npos) noexcept;
 

@@ -1,5 +1,6 @@
 #include "json_value.hpp"
 
+#include "bytes.hpp"
 #include "json_writer.hpp"
 #include "text.hpp"
 
@@ -58,7 +59,7 @@ const JsonValue* JsonValue::member(std::string_view name) const noexcept {
         return nullptr;
     }
     const JsonValue* part = first;
-    while (part != nullptr && part->key != name) {
+    while (part != nullptr && !is_same(part->key, name)) {
         part = part->next;
     }
     return part;

@@ -21,35 +21,42 @@ constexpr char escape_letter(char c) noexcept {
     }
 }
 
-/// Not less than escaped_size_bytes(), and of a short text found without looking at it.
-std::size_t most_escaped_bytes(std::string_view text) noexcept {
-    constexpr std::size_t kShortBytes = 512;
-    return text.size() <= kShortBytes ? 2 * text.size() : escaped_size_bytes(text);
-}
-
+/// Writes a text that begins with what needs an escape, and gives what is behind.
 char* write_escaped(std::string_view text, char* to) noexcept {
-    bool is_ascii = true;
-    const char* const end = text.data() + text.size();
-    for (const char* at = text.data(); at != end;) {
-        const char* const behind = skip_plain(at, end, is_ascii);
-        to = copy_short({at, static_cast<std::size_t>(behind - at)}, to);
-        at = behind;
-        for (; at != end && needs_escape(*at); at++) {
-            const char letter = escape_letter(*at);
-            if (letter != 0) {
-                *to++ = '\\';
-            }
-            *to++ = letter != 0 ? letter : *at;
+    while (!text.empty()) {
+        const char letter = escape_letter(text[0]);
+        if (letter != 0) {
+            *to++ = '\\';
         }
+        *to++ = letter != 0 ? letter : text[0];
+        text.remove_prefix(1);
+        const std::size_t plain = copy_plain(text, to);
+        to += plain;
+        text.remove_prefix(plain);
     }
     return to;
 }
 
 /// Gives what is behind what it wrote.
-char* write_quoted(std::string_view text, char* to) noexcept {
+inline char* write_quoted(std::string_view text, char* to) noexcept {
     *to++ = '"';
-    to = is_plain(text) ? copy_short(text, to) : write_escaped(text, to);
+    const std::size_t plain = copy_plain(text, to);
+    to += plain;
+    if (plain != text.size()) {
+        to = write_escaped(text.substr(plain), to);
+    }
     *to++ = '"';
+    return to;
+}
+
+/// `"name":`, after a comma unless it is the first member.
+inline char* write_name(std::string_view name, bool is_first, char* to) noexcept {
+    *to = ',';
+    to += is_first ? 0 : 1;
+    *to++ = '"';
+    to = copy_short(name, to);
+    *to++ = '"';
+    *to++ = ':';
     return to;
 }
 
@@ -71,25 +78,23 @@ void JsonSink::string(std::string_view text) noexcept {
 }
 
 void JsonSink::name(std::string_view name) noexcept {
-    const std::size_t comma = first_ ? 0 : 1;
-    first_ = false;
     if (to_ == nullptr) {
-        size_ += comma + name.size() + std::string_view("\"\":").size();
-        return;
+        size_ += name.size() + std::string_view(",\"\":").size();
+    } else {
+        size_ = static_cast<std::size_t>(write_name(name, first_, to_ + size_) - to_);
     }
-    char* to = to_ + size_;
-    *to = ',';
-    to += comma;
-    *to++ = '"';
-    to = copy_short(name, to);
-    *to++ = '"';
-    *to++ = ':';
-    size_ = static_cast<std::size_t>(to - to_);
+    first_ = false;
 }
 
 void JsonSink::member(std::string_view name, std::string_view value) noexcept {
-    this->name(name);
-    string(value);
+    if (to_ == nullptr) {
+        this->name(name);
+        string(value);
+        return;
+    }
+    char* const to = write_name(name, first_, to_ + size_);
+    size_ = static_cast<std::size_t>(write_quoted(value, to) - to_);
+    first_ = false;
 }
 
 void JsonSink::open_object() noexcept {
@@ -104,9 +109,6 @@ void JsonSink::close_object() noexcept {
 
 std::size_t escaped_size_bytes(std::string_view text) noexcept {
     std::size_t size = text.size();
-    if (is_plain(text)) {
-        return size;
-    }
     bool is_ascii = true;
     const char* const end = text.data() + text.size();
     for (const char* at = skip_plain(text.data(), end, is_ascii); at != end;

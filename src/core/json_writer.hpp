@@ -8,6 +8,15 @@
 
 namespace flashduty {
 
+/// The bytes that JsonSink::string() makes of `text`, its quotes not counted.
+[[nodiscard]] std::size_t escaped_size_bytes(std::string_view text) noexcept;
+
+/// Not less than that, and of a short text found without looking at it.
+[[nodiscard]] inline std::size_t most_escaped_bytes(std::string_view text) noexcept {
+    constexpr std::size_t kShortBytes = 512;
+    return text.size() <= kShortBytes ? 2 * text.size() : escaped_size_bytes(text);
+}
+
 /// Writes JSON to a buffer that the caller made large enough, or only counts what room it may take
 /// when it has none.
 class JsonSink {
@@ -56,8 +65,5 @@ template <class Write>
     write(sink);
     return {to, sink.size_bytes()};
 }
-
-/// The bytes that JsonSink::string() makes of `text`, its quotes not counted.
-[[nodiscard]] std::size_t escaped_size_bytes(std::string_view text) noexcept;
 
 }  // namespace flashduty

@@ -8,6 +8,7 @@
 
 #include "arena.hpp"
 #include "blueking_message.hpp"
+#include "bytes.hpp"
 #include "json_reader.hpp"
 #include "json_value.hpp"
 
@@ -20,7 +21,7 @@ struct Names {
 
     [[nodiscard]] bool has(std::string_view name) const noexcept {
         for (std::size_t i = 0; i < count; i++) {
-            if (names[i] == name) {
+            if (is_same(names[i], name)) {
                 return true;
             }
         }
@@ -54,7 +55,7 @@ struct Schema {
         std::size_t slot = hash(name);
         while (slots[slot] != 0) {
             const Member& member = members[slots[slot] - 1];
-            if (member.name == name) {
+            if (is_same(member.name, name)) {
                 return &member;
             }
             slot = (slot + 1) % kSlots;
@@ -94,22 +95,28 @@ class MessageExtractor {
     /// A member's name. `is_lasting`: it need not be copied to be kept.
     void key(std::string_view key, bool is_lasting) noexcept {
         Frame& frame = *frame_;
-        frame.member = nullptr;
-        frame.wanted = false;
         if (frame.schema != nullptr) {
             frame.member = frame.schema->find(key);
             frame.wanted = frame.member != nullptr && !is_filled(frame.member->field);
-        } else if (frame.value != nullptr && frame.inner.has(key) && take_room()) {
-            frame.wanted = true;
-            key_ = is_lasting ? key : arena_.copy(key);
+            frame.keeps = frame.wanted && frame.member->field != Field::kCount;
+            return;
         }
+        frame.wanted = frame.keeps = false;
+        if (frame.value != nullptr) {
+            inner_key(key, is_lasting);
+        }
+    }
+
+    /// Whether that name is kept with its value.
+    [[nodiscard]] bool keeps_name() const noexcept {
+        return frame_->value != nullptr && frame_->keeps;
     }
 
     /// A member whose name is not looked at.
     void pass_over_member() noexcept {
         Frame& frame = *frame_;
         frame.member = nullptr;
-        frame.wanted = false;
+        frame.wanted = frame.keeps = false;
         pass_over(frame.value != nullptr);
     }
 
@@ -122,10 +129,7 @@ class MessageExtractor {
         }
     }
 
-    [[nodiscard]] bool wanted() const noexcept {
-        const Frame& frame = *frame_;
-        return frame.wanted && (frame.value != nullptr || frame.member->field != Field::kCount);
-    }
+    [[nodiscard]] bool wanted() const noexcept { return frame_->keeps; }
 
     /// Of the string that is wanted next.
     [[nodiscard]] std::size_t enough_bytes() const noexcept {
@@ -138,23 +142,30 @@ class MessageExtractor {
         return frame_->is_array && frame_->wanted;
     }
 
-    /// An array or object within: false when nothing of it is wanted.
-    bool start(JsonValue::Kind kind) noexcept {
+    /// Whether something of an array or object is wanted that comes next.
+    [[nodiscard]] bool wants(JsonValue::Kind kind) const noexcept {
         const Frame& frame = *frame_;
-        Frame inside = {};
-        if (frame.wanted && frame.value == nullptr && frame.member->object != nullptr) {
-            inside.schema = kind == JsonValue::Kind::kObject ? frame.member->object : nullptr;
-        } else if (wanted()) {
+        return frame.keeps || (frame.wanted && kind == JsonValue::Kind::kObject);
+    }
+
+    /// An array or object within.
+    void start(JsonValue::Kind kind) noexcept {
+        const Frame& frame = *frame_;
+        Frame& inside = frame_[1];
+        inside.schema = nullptr;
+        inside.value = nullptr;
+        inside.wanted = inside.keeps = inside.is_array = false;
+        if (frame.keeps) {
             // Of a container that is kept, `inner` thins out the containers directly in it.
             inside.inner = frame.value == nullptr ? Names{} : frame.next_inner;
             inside.next_inner = frame.value == nullptr ? frame.member->inner : Names{};
             inside.value = add(kind, {});
             inside.is_array = kind == JsonValue::Kind::kArray;
-            inside.wanted = inside.is_array && inside.value != nullptr;
+            inside.wanted = inside.keeps = inside.is_array && inside.value != nullptr;
+        } else if (wants(kind)) {
+            inside.schema = frame.member->object;
         }
-        const bool is_wanted = inside.schema != nullptr || inside.value != nullptr;
-        *++frame_ = inside;
-        return is_wanted;
+        frame_++;
     }
 
     void end() noexcept { frame_--; }
@@ -166,9 +177,19 @@ class MessageExtractor {
         const Member* member;
         Names inner, next_inner;
         bool wanted;  ///< what comes next in it
+        bool keeps;   ///< likewise, and it is kept by itself
         bool is_array;
     };
     static_assert(std::is_trivially_default_constructible_v<Frame>, "most are never needed");
+
+    /// Of an object that is kept.
+    [[gnu::noinline]] void inner_key(std::string_view key, bool is_lasting) noexcept {
+        Frame& frame = *frame_;
+        frame.wanted = frame.keeps = frame.inner.has(key) && take_room();
+        if (frame.wanted) {
+            key_ = is_lasting ? key : arena_.copy(key);
+        }
+    }
 
     [[nodiscard]] bool is_filled(Field field) const noexcept {
         return field != Field::kCount && message_[field] != nullptr;
@@ -191,7 +212,7 @@ class MessageExtractor {
     JsonValue* add(JsonValue::Kind kind, std::string_view text) noexcept {
         Frame& frame = *frame_;
         if (frame.is_array && !take_room()) {
-            frame.wanted = false;
+            frame.wanted = frame.keeps = false;
             return nullptr;
         }
         JsonValue* value = new_value();
@@ -210,18 +231,18 @@ class MessageExtractor {
         return value;
     }
 
-    /// They are taken from the arena a few at a time.
+    /// Their memory is taken from the arena for a few at a time.
     JsonValue* new_value() noexcept {
         constexpr std::size_t kValues = 3;
         if (spare_values_ == 0) {
-            values_at_ = arena_.make_array<JsonValue>(kValues);
+            values_at_ = static_cast<JsonValue*>(arena_.allocate(kValues * sizeof(JsonValue)));
             spare_values_ = values_at_ == nullptr ? 0 : kValues;
         }
         if (spare_values_ == 0) {
             return nullptr;
         }
         spare_values_--;
-        return values_at_++;
+        return new (values_at_++) JsonValue;
     }
 
     Arena& arena_;

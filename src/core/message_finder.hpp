@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "bytes.hpp"
+
 namespace flashduty {
 
 /// How often something that is no message is opened, one inside the other.
@@ -35,7 +37,10 @@ class MessageFinder {
         if (depth_ < kFrames) {
             Frame& frame = frames_[depth_];
             frame.members++;
-            frame.key = key == "event" ? Key::kEvent : key == "alarm" ? Key::kAlarm : Key::kOther;
+            frame.key = key.size() != 5         ? Key::kOther
+                        : is_same(key, "event") ? Key::kEvent
+                        : is_same(key, "alarm") ? Key::kAlarm
+                                                : Key::kOther;
         }
     }
 

@@ -19,8 +19,21 @@ constexpr bool is_dropped(char c) noexcept {
     return static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t';
 }
 
+/// What a label's name may be made of.
+struct LabelCharacters {
+    bool are[256];
+
+    constexpr LabelCharacters() noexcept : are() {
+        for (int i = 0; i < 256; i++) {
+            const auto c = static_cast<char>(i);
+            are[i] = is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z') || c == '_';
+        }
+    }
+};
+constexpr LabelCharacters kLabelCharacters;
+
 constexpr bool is_label_character(char c) noexcept {
-    return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z') || c == '_';
+    return kLabelCharacters.are[static_cast<unsigned char>(c)];
 }
 
 /// Bounds of the second byte, and the length that a lead byte promises; length 0: no lead byte.
@@ -43,12 +56,14 @@ constexpr Lead lead_of(unsigned char c) noexcept {
     return {0, 0, 0};
 }
 
+constexpr std::size_t kLongestCharacter = 4;
+
 /// True for a character of three bytes whose lead byte has no bounds of its own: nearly all Chinese
 /// ones.
-constexpr bool is_plain_three(std::string_view text, std::size_t at) noexcept {
-    const auto lead = static_cast<unsigned char>(text[at]);
-    return lead > 0xE0 && lead < 0xF0 && lead != 0xED && at + 2 < text.size() &&
-           is_continuation(text[at + 1]) && is_continuation(text[at + 2]);
+inline bool is_plain_three(const char* at) noexcept {
+    const auto lead = static_cast<unsigned char>(at[0]);
+    return (lead & 0xF0) == 0xE0 && lead != 0xE0 && lead != 0xED && is_continuation(at[1]) &&
+           is_continuation(at[2]);
 }
 
 /// Size of the control character at the start of `text`; 0 when there is none.
@@ -115,6 +130,13 @@ std::size_t sound_prefix(std::string_view text) noexcept {
                 i += EightBytes::kSize;
                 continue;
             }
+            // Chinese characters stand in rows.
+            while (i + 3 <= text.size() && is_plain_three(text.data() + i)) {
+                i += 3;
+            }
+            if (i == text.size()) {
+                break;
+            }
         }
         const char c = text[i];
         if (static_cast<unsigned char>(c) < 0x80) {
@@ -122,8 +144,6 @@ std::size_t sound_prefix(std::string_view text) noexcept {
                 break;
             }
             i++;
-        } else if (is_plain_three(text, i)) {
-            i += 3;
         } else {
             const Utf8Step step = utf8_step(text.substr(i));
             if (!step.valid) {
@@ -231,7 +251,6 @@ std::string_view first_characters(std::string_view text, std::size_t characters)
 
 std::string_view collapse_spaces(Arena& arena, std::string_view text,
                                  std::size_t characters) noexcept {
-    constexpr std::size_t kLongestCharacter = 4;
     text = trim(text);
     const auto is_alone = [text](std::size_t i) {
         return !is_space(text[i]) || (text[i] == ' ' && !is_space(text[i + 1]));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bytes.hpp"
 #include "digest.hpp"
 #include "text.hpp"
 
@@ -212,11 +213,13 @@ class LabelList {
     static constexpr std::size_t kMaxName = 128;
 
     [[nodiscard]] const Label* find(std::string_view name) const noexcept {
-        const Label* begin = event_.labels;
-        const Label* end = begin + event_.label_count;
-        const Label* at =
-            std::find_if(begin, end, [name](const Label& label) { return label.name == name; });
-        return at == end ? nullptr : at;
+        const Label* const end = event_.labels + event_.label_count;
+        for (const Label* label = event_.labels; label != end; label++) {
+            if (is_same(label->name, name)) {
+                return label;
+            }
+        }
+        return nullptr;
     }
 
     std::string_view free_name(std::string_view name) noexcept {

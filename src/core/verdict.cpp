@@ -255,7 +255,7 @@ bool AnswerReader::scalar(std::string_view raw) noexcept {
 /// as it likes.
 void AnswerReader::keep(std::string_view raw, std::string_view& kept, Room& room) noexcept {
     answer_.is_cut |= raw.size() + kLongestEscapeBytes >= kMaxTokenBytes;
-    const ReadString read = read_string_apart(arena_, raw);
+    const ReadString read = read_string_apart(arena_, raw, reader_.form());
     if (read.text.size() > room.size_bytes) {
         arena_.release(room.memory, room.size_bytes);
         room.size_bytes = std::max(read.text.size(), 2 * room.size_bytes);
