@@ -14,9 +14,11 @@ use lib abs_path(dirname(__FILE__)) . '/lib';
 
 use Contenders;
 use Load;
+use Neighbour;
 
 use constant {
-    CONNECTIONS => 32,
+    CONNECTIONS   => 32,
+    COLD_REQUESTS => 50,
     FLOOR       => 'proxy_pass',
     MODULE      => 'this module',
     LUA         => 'Lua, body',
@@ -41,6 +43,7 @@ my %says  = (
 my $memory   = memory();
 my $was_busy = (split ' ', Instance::slurp('/proc/loadavg'))[0];
 my $peer     = start_peer();
+my %user;    # by size and contender: the share of user time in each round
 my %contender = map { $_ => start_contender($_, $peer, abs_path($module)) } NAMES;
 
 check_events($_) for @sizes;
@@ -48,7 +51,10 @@ check_events($_) for @sizes;
 for my $size (@sizes) {
     cost($_, $size, 1) for NAMES;    # warms up
 }
+%user = ();
 my $cpu  = measured([NAMES], sub { cost(@_, $seconds) });
+my %user_share = map { my $size = $_; $size => { map { $_ => median(@{ $user{$size}{$_} }) } NAMES } } @sizes;
+my $cold = measured([FLOOR, MODULE], sub { cold_cost(@_) });
 my $idle = measured([FLOOR, MODULE], sub { load($contender{ $_[0] }, 1, $seconds, $path{ $_[1] })->{p50_us} });
 
 # A load that has a core to itself idles beside a slow contender and never beside a fast one, and it
@@ -84,8 +90,26 @@ sub check_events {
 sub cost {
     my ($name, $size, $for_seconds) = @_;
     my $before = $contender{$name}->cpu_ns;
+    my @ticks  = $contender{$name}->ticks;
     my $load   = load($contender{$name}, CONNECTIONS, $for_seconds, $path{$size});
+    push @{ $user{$size}{$name} }, $contender{$name}->user_share(\@ticks);
     return ($contender{$name}->cpu_ns - $before) / $load->{requests} / 1000;
+}
+
+# The same of requests that come alone, each after a neighbour on the contender's core has walked
+# through more memory than the caches hold.
+sub cold_cost {
+    my ($name, $size) = @_;
+    my $neighbour = Neighbour->start(Contenders::CONTENDER_CORE);
+    my $body      = Instance::slurp($path{$size});
+    my $sum_ns    = 0;
+    for (1 .. COLD_REQUESTS) {
+        $neighbour->walk;
+        my $before = $contender{$name}->cpu_ns;
+        $contender{$name}->post($body);
+        $sum_ns += $contender{$name}->cpu_ns - $before;
+    }
+    return $sum_ns / COLD_REQUESTS / 1000;
 }
 
 # By size and contender: the figures of all rounds. Each round begins with another contender.
@@ -149,6 +173,14 @@ sub table {
     return row(@$head) . row(map {'---'} @$head) . join('', map { row(@$_) } @rows) . "\n";
 }
 
+# What of the median is user time, and what system time.
+sub parts {
+    my ($name, $size) = @_;
+    my $all  = median(@{ $cpu->{$size}{$name} });
+    my $user = $all * $user_share{$size}{$name};
+    return sprintf '%s + %s', short($user), short($all - $user);
+}
+
 sub sized { return map { sprintf '%s (%d bytes)', $_, -s $path{$_} } @sizes }
 
 sub targets {
@@ -186,6 +218,11 @@ sub report {
     my $ratio_table = table([ 'over the floor', @sizes ],
         map { my $name = $_; [ $says{$name}, map { sprintf '%.2f ×', ratio($_, $name, FLOOR) } @sizes ] }
             NAMES);
+    my $user_table = table([ 'user + system, µs', @sizes ],
+        map { my $name = $_; [ $says{$name}, map { parts($name, $_) } @sizes ] } NAMES);
+    my $cold_table = table([ 'CPU µs per request', @sizes ],
+        (map { my $name = $_; [ $says{$name}, map { spread(@{ $cold->{$_}{$name} }) } @sizes ] } FLOOR, MODULE),
+        [ 'added by this module', map { spread(added($cold->{$_})) } @sizes ]);
     my $shared_table = table([ 'CPU µs per request', @sizes ],
         (map { my $name = $_; [ $says{$name}, map { spread(@{ $shared->{$_}{$name} }) } @sizes ] } FLOOR, MODULE),
         [ 'over the floor', map { sprintf '%.2f ×', ratio($_, MODULE, FLOOR, $shared) } @sizes ]);
@@ -209,7 +246,19 @@ Bodies: `1k` is `t/payloads/v6_doc_sample.json`, `3k` `severity_escalated.json`,
 
 User and system time of the contender's processes. The contender has one core, the load, wrk with @{[CONNECTIONS]} connections, and the peer the other.
 
-$cpu_table$ratio_table## The same, all on one core
+$cpu_table$ratio_table$user_table## Cold
+
+One request at a time, over a connection of its own, each after a neighbour on the contender's core has walked through 32 MB: between two alerts lie seconds. @{[COLD_REQUESTS]} requests in each round.
+
+$cold_table## Instructions
+
+What the module adds to a request, cold or warm (`make bench-core`).
+
+```
+@{[ Instance::slurp(abs_path(dirname(__FILE__)) . '/request_instructions.txt') =~ s/\n+$//r ]}
+```
+
+## The same, all on one core
 
 A load with a core to itself idles beside a slow contender and never beside a fast one, and Linux charges the contender for waking it. On one core nothing idles.
 

@@ -80,24 +80,24 @@ sub lines_of {
 # yajl reads no NaN.
 sub ratio {
     my ($name) = @_;
-    return if !$memory{$name}[5];
+    return if !$memory{$name}[4];
     return $counts->{$name}{core} / $counts->{$name}{callbacks};
 }
 
 sub per_byte { return $counts->{ $_[0] }{core} / $memory{ $_[0] }[0] }
 
 sub table {
-    my $text = sprintf "%-33s %8s %10s %10s %9s %9s %9s %6s %6s %8s\n", qw(body bytes core in-two
-        per-byte yajl callbacks ratio allocs mallocs);
+    my $text = sprintf "%-33s %8s %10s %10s %9s %9s %9s %6s %6s\n", qw(body bytes core in-two
+        per-byte yajl callbacks ratio blocks);
     for my $name (@names) {
-        my ($bytes, undef, $allocations, $mallocs) = @{ $memory{$name} };
+        my ($bytes, undef, $blocks) = @{ $memory{$name} };
         my $ratio = ratio($name);
-        $text .= sprintf "%-33s %8d %10d %10d %9.1f %9s %9s %6s %6d %8d\n", $name, $bytes,
+        $text .= sprintf "%-33s %8d %10d %10d %9.1f %9s %9s %6s %6d\n", $name, $bytes,
             @{ $counts->{$name} }{@GUARDED}, per_byte($name),
             defined $ratio
             ? (int $counts->{$name}{yajl}, int $counts->{$name}{callbacks}, sprintf '%.2f', $ratio)
             : ('-') x 3,
-            $allocations, $mallocs;
+            $blocks;
     }
     return $text;
 }

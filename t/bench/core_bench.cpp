@@ -22,133 +22,52 @@
 #include "blueking_alert.hpp"
 #include "blueking_body.hpp"
 #include "flashduty_event.hpp"
+#include "room_arena.hpp"
 #include "translate.hpp"
 
 namespace {
 
-/// nginx's request pool, block for block as ngx_palloc.c has it: what a request costs and what it
-/// finds in the processor's cache depends on it.
-class Pool {
+/// The arena that a request has, its rooms those that a worker keeps.
+class BenchArena final : public flashduty::RoomArena {
   public:
-    Pool() { current_ = first_ = new_block(); }
-    ~Pool() {
-        for (Large* large = large_; large != nullptr; large = large->next) {
-            std::free(large->memory);
-        }
-        while (first_ != nullptr) {
-            std::free(std::exchange(first_, first_->next));
-        }
-    }
-    Pool(const Pool&) = delete;
-    Pool& operator=(const Pool&) = delete;
-
-    void* allocate(std::size_t size_bytes) noexcept {
-        return size_bytes <= kMaxSmallBytes ? take_small(size_bytes) : take_large(size_bytes);
-    }
-
-    void release(void* memory) noexcept {
-        for (Large* large = large_; large != nullptr; large = large->next) {
-            if (large->memory == memory) {
-                std::free(std::exchange(large->memory, nullptr));
-                return;
-            }
+    BenchArena() = default;
+    ~BenchArena() {
+        while (blocks_.first != nullptr) {
+            leave(std::exchange(blocks_.first, blocks_.first->next));
         }
     }
 
-    [[nodiscard]] std::size_t mallocs() const noexcept { return mallocs_; }
+    /// Blocks that were taken, rooms and large pieces.
+    [[nodiscard]] std::size_t blocks_taken() const noexcept { return Arena::blocks_taken(); }
+    [[nodiscard]] std::size_t taken_bytes() const noexcept { return taken_bytes_; }
 
   private:
-    struct Large {
-        Large* next;
-        void* memory;
-    };
-
-    struct Block {
-        char* last;
-        char* end;
-        Block* next;
-        std::size_t failed;
-    };
-
-    static constexpr std::size_t kBlockBytes = 4096;
-    static constexpr std::size_t kPoolHeadBytes = 80;  ///< of the first block
-    static constexpr std::size_t kMaxSmallBytes = kBlockBytes - kPoolHeadBytes;
-    static constexpr std::size_t kMaxFailures = 4;
-    static constexpr std::size_t kReusedLarge = 3;
-
-    Block* new_block() noexcept {
-        mallocs_++;
-        auto* memory = static_cast<char*>(std::aligned_alloc(16, kBlockBytes));
-        const std::size_t head_bytes = mallocs_ == 1 ? kPoolHeadBytes : sizeof(Block);
-        return new (memory) Block{memory + head_bytes, memory + kBlockBytes, nullptr, 0};
-    }
-
-    static void* take_from(Block& block, std::size_t size_bytes) noexcept {
-        constexpr std::uintptr_t kMask = alignof(void*) - 1;
-        char* at = reinterpret_cast<char*>((reinterpret_cast<std::uintptr_t>(block.last) + kMask) &
-                                           ~kMask);
-        if (static_cast<std::size_t>(block.end - at) < size_bytes) {
-            return nullptr;
+    flashduty::Blocks* blocks() noexcept override { return &blocks_; }
+    void* take_room() noexcept override {
+        taken_bytes_ += flashduty::kRoomBytes;
+        flashduty::Block* const room = spare_.first;
+        if (room == nullptr) {
+            return std::malloc(flashduty::kRoomBytes);
         }
-        block.last = at + size_bytes;
-        return at;
+        spare_.remove(room);
+        return room;
     }
-
-    void* take_small(std::size_t size_bytes) noexcept {
-        for (Block* block = current_; block != nullptr; block = block->next) {
-            if (void* memory = take_from(*block, size_bytes)) {
-                return memory;
-            }
+    void* take_large(std::size_t size_bytes) noexcept override {
+        taken_bytes_ += size_bytes;
+        return std::malloc(size_bytes);
+    }
+    void leave(flashduty::Block* block) noexcept override {
+        if (block->is_room) {
+            spare_.add(block);
+        } else {
+            std::free(block);
         }
-        Block* added = new_block();
-        Block* block = current_;
-        for (; block->next != nullptr; block = block->next) {
-            if (block->failed++ > kMaxFailures) {
-                current_ = block->next;
-            }
-        }
-        block->next = added;
-        return take_from(*added, size_bytes);
     }
 
-    void* take_large(std::size_t size_bytes) noexcept {
-        mallocs_++;
-        void* memory = std::malloc(size_bytes);
-        std::size_t seen = 0;
-        for (Large* large = large_; large != nullptr && seen <= kReusedLarge; large = large->next) {
-            if (large->memory == nullptr) {
-                return large->memory = memory;
-            }
-            seen++;
-        }
-        large_ = new (take_small(sizeof(Large))) Large{large_, memory};
-        return memory;
-    }
+    inline static flashduty::Blocks spare_;
 
-    Block* first_;
-    Block* current_;
-    Large* large_ = nullptr;
-    std::size_t mallocs_ = 0;
-};
-
-class PoolArena final : public flashduty::Arena {
-  public:
-    [[nodiscard]] std::size_t allocations() const noexcept { return allocations_; }
-    [[nodiscard]] std::size_t allocated_bytes() const noexcept { return allocated_bytes_; }
-    [[nodiscard]] std::size_t mallocs() const noexcept { return pool_.mallocs(); }
-
-  private:
-    void* take(std::size_t size_bytes) noexcept override {
-        allocations_++;
-        allocated_bytes_ += size_bytes;
-        return pool_.allocate(size_bytes);
-    }
-    void give_back(void* memory, std::size_t) noexcept override { pool_.release(memory); }
-    void give_back_blocks(std::size_t, std::size_t) noexcept override {}
-
-    Pool pool_;
-    std::size_t allocations_ = 0;
-    std::size_t allocated_bytes_ = 0;
+    flashduty::Blocks blocks_;
+    std::size_t taken_bytes_ = 0;
 };
 
 /// A body as nginx has it: in one buffer, or, when it came together with its headers and did not
@@ -178,7 +97,7 @@ class Buffers final : public flashduty::BodySource {
 };
 
 /// The size of the event; 0 when the body gives none.
-std::size_t translate_body(PoolArena& arena, Buffers source) noexcept {
+std::size_t translate_body(BenchArena& arena, Buffers source) noexcept {
     const flashduty::BodyReading reading = flashduty::read_body(arena, source);
     if (reading.kind != flashduty::BodyKind::kMessage) {
         return 0;
@@ -195,7 +114,7 @@ std::size_t translate_body(PoolArena& arena, Buffers source) noexcept {
 constexpr std::size_t kFirstBytes = 800;
 
 void run_core(Buffers source) noexcept {
-    PoolArena arena;
+    BenchArena arena;
     volatile std::size_t event_bytes = translate_body(arena, source);
     (void)event_bytes;
 }
@@ -303,10 +222,10 @@ void time(const Body& body) {
 }
 
 void memory(const Body& body) {
-    PoolArena arena;
+    BenchArena arena;
     const std::size_t event_bytes = translate_body(arena, {body.text, body.text.size()});
-    std::printf("%s %zu %zu %zu %zu %zu %d\n", body.name.c_str(), body.text.size(), event_bytes,
-                arena.allocations(), arena.mallocs(), arena.allocated_bytes(),
+    std::printf("%s %zu %zu %zu %zu %d\n", body.name.c_str(), body.text.size(), event_bytes,
+                arena.blocks_taken(), arena.taken_bytes(),
                 run_yajl(body.text, &kEmptyCallbacks) ? 1 : 0);
 }
 

@@ -11,7 +11,7 @@ use File::Basename qw(dirname);
 
 use Instance;
 
-our @EXPORT = qw(start_peer start_contender NAMES);
+our @EXPORT = qw(start_peer start_passing_peer start_contender NAMES);
 
 # The load and the peer have a core; a contender has the other one, or shares
 # theirs.
@@ -174,6 +174,29 @@ sub start_peer {
                 ngx.print(package.loaded.kept)
                 package.loaded.kept = nil
             }
+        }
+EOC
+    );
+}
+
+# The same by nginx alone: what is passed on has been read.
+sub start_passing_peer {
+    my ($nginx) = @_;
+    my $held = Instance::held_port();
+    return Instance->start(
+        name   => 'the peer',
+        core   => LOAD_CORE,
+        values => { ANSWERS => $held->sockport, COMMAND => [$nginx] },
+        server => <<'EOC',
+        location / {
+            proxy_pass http://127.0.0.1:%%ANSWERS%%;
+        }
+    }
+    server {
+        listen 127.0.0.1:%%ANSWERS%%;
+        location / {
+            default_type application/json;
+            return 200 '{"request_id":"4fd0a8a1c3a14d41b2a1f5cb4e2b7b6f","data":{"alert_key":"17161930461000001"}}';
         }
 EOC
     );

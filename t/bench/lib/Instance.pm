@@ -26,7 +26,7 @@ my %LOAD    = (
 $SIG{$_} = sub { exit 1 } for qw(HUP INT TERM);
 
 # core; load (names above, or paths); http, server: configuration with %%PORT%%
-# and whatever `values` has; held (a port of held_port, which it takes).
+# and whatever `values` has, COMMAND among it (nginx, and what it runs in); held (a port of held_port, which it takes).
 sub start {
     my ($class, %config) = @_;
 
@@ -39,7 +39,8 @@ sub start {
 
     $self->{pid} = fork // die "cannot fork: $!\n";
     if (!$self->{pid}) {
-        exec 'taskset', '-c', $config{core}, 'nginx', '-p', "$self->{dir}/", '-e', "$self->{dir}/error.log",
+        my @nginx = @{ $config{values}{COMMAND} || ['nginx'] };
+        exec 'taskset', '-c', $config{core}, @nginx, '-p', "$self->{dir}/", '-e', "$self->{dir}/error.log",
             '-c', "$self->{dir}/nginx.conf"
             or POSIX::_exit(127);
     }
@@ -145,6 +146,24 @@ sub cpu_ns {
     my $ns = 0;
     $ns += (split ' ', slurp("/proc/$_/schedstat"))[0] for $self->{pid}, $self->worker;
     return $ns;
+}
+
+# What of that was user time, as far as hundredths of a second tell.
+sub user_share {
+    my ($self, $since) = @_;
+    my ($user, $system) = map { $_ - ($since ? shift @$since : 0) } $self->ticks;
+    return $user + $system == 0 ? 1 : $user / ($user + $system);
+}
+
+# utime and stime of all its processes.
+sub ticks {
+    my ($self) = @_;
+    my @ticks = (0, 0);
+    for my $pid ($self->{pid}, $self->worker) {
+        my @stat = split ' ', slurp("/proc/$pid/stat") =~ s/^.*\) //sr;
+        $ticks[$_] += $stat[ 11 + $_ ] for 0, 1;
+    }
+    return @ticks;
 }
 
 # Memory that the worker got from the kernel again and again.
