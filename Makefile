@@ -47,7 +47,7 @@ NGINX := nginx
 endif
 DEBIAN_NGINX := $(BUILD)/debian/nginx
 
-.PHONY: help module run test unit nginx-tests test-asan fuzz fuzz-corpus check-memory coverage soak kill \
+.PHONY: help module run test unit nginx-tests test-asan fuzz fuzz-corpus check-memory coverage soak kill chaos \
     test-promtool test-browser compat bench bench-spool bench-api bench-memory bench-profile bench-core \
     bench-core-update install clean
 
@@ -73,6 +73,7 @@ make check-memory   all tests under valgrind
 make fuzz           the core fuzzed for FUZZ_SECONDS (60), beginning with t/fuzz/corpus
 make coverage       what the unit tests reach of src/core
 make kill           nginx processes killed KILLS (200) times under load
+make chaos          every fault at once for CHAOS_SECONDS (120), repeatable by CHAOS_SEED
 make soak           20,000 requests to one nginx under valgrind
 make test-browser   the status page in a real browser
 make test-promtool  metrics and alert rules by Prometheus's own tool
@@ -193,6 +194,13 @@ $(BUILD)/browser/node_modules: t/browser/package.json t/browser/package-lock.jso
 kill: $(MODULE) | test-packages
 	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) TEST_SPOOL_KILLS=$(or $(KILLS),200) \
 	    prove -v -It/lib t/spool_kill.t
+
+# Kills, outages, reloads, upgrades, bad disks, power failures, steps of the clock and events that
+# cannot be digested, for CHAOS_SECONDS: nothing lost, out of order, too fast or dead too young.
+chaos: $(MODULE) $(BUILD)/failing_sync.so $(BUILD)/bench/slow_sync.so | test-packages
+	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) \
+	    TEST_FAILING_SYNC=$(BUILD)/failing_sync.so TEST_SLOW_SYNC=$(BUILD)/bench/slow_sync.so \
+	    CHAOS_SECONDS=$(or $(CHAOS_SECONDS),120) prove -v -It/lib t/chaos/*.t
 
 .PHONY: unit-programs
 unit-programs: $(UNIT_TESTS)

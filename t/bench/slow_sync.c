@@ -1,7 +1,8 @@
 /*
  * A disk as slow as is wanted, and the number of its syncs; preloaded into nginx. A sync takes
  * SLOW_SYNC_US microseconds at least; SLOW_SYNC_COUNTS is a file that holds, each in 8 bytes, how many
- * there were and how many nanoseconds the disk itself took for them.
+ * there were, how many nanoseconds the disk itself took for them, and how many nanoseconds a sync takes
+ * from now on: a test may write that at any time.
  */
 
 #define _GNU_SOURCE
@@ -16,7 +17,7 @@
 #include <unistd.h>
 
 static struct {
-    _Atomic uint64_t syncs, disk_ns;
+    _Atomic uint64_t syncs, disk_ns, least_ns;
 } *counts;
 
 static int64_t least_ns;
@@ -35,8 +36,9 @@ static int slowed(int fd, int (*real_sync)(int)) {
     if (counts == NULL) return result;
     atomic_fetch_add(&counts->syncs, 1);
     atomic_fetch_add(&counts->disk_ns, (uint64_t)took_ns);
-    if (took_ns < least_ns) {
-        struct timespec rest = {0, (long)(least_ns - took_ns)};
+    int64_t wanted_ns = counts->least_ns > 0 ? (int64_t)counts->least_ns : least_ns;
+    if (took_ns < wanted_ns) {
+        struct timespec rest = {0, (long)(wanted_ns - took_ns)};
         nanosleep(&rest, NULL);
     }
     errno = error;

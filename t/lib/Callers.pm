@@ -40,14 +40,17 @@ sub start {
     return bless { log => $callers{log}, pid => $pid, goes_on => $goes_on }, $class;
 }
 
-# [KEY, NUMBER, STATUS, OUTCOME] of every event that was answered so far, in the order of the
-# answers; an event without an answer has the status "none".
+# [KEY, NUMBER, STATUS, OUTCOME, TIME] of every event that was answered so far, in the order of the
+# answers, with the time of sending; an event without an answer has the status "none".
 sub answers {
     my ($self) = @_;
 
     open my $log, '<', $self->{log} or die "cannot read $self->{log}: $!\n";
     chomp(my @lines = <$log>);
-    return map { [ split / /, $_, 4 ] } @lines;
+    return map {
+        my ($sent, $key, $number, $status, $outcome) = split / /, $_, 5;
+        [ $key, $number, $status, $outcome, $sent ]
+    } @lines;
 }
 
 # Number of answers so far.
@@ -121,6 +124,7 @@ sub send_next {
     }
     my $alert = splice @{ $self->{idle} }, rand @{ $self->{idle} }, 1;
     $alert->{sent}++;
+    $alert->{at} = time;
     $caller->send(Client->compose('POST', '/blueking', $self->body($alert), Connection => 'close'));
     $self->{open}{ $caller->socket } = { client => $caller, alert => $alert };
     $self->{select}->add($caller->socket);
@@ -160,7 +164,7 @@ sub listen {
 sub note {
     my ($self, $alert, $verdict) = @_;
 
-    print { $self->{log} } "$alert->{key} $alert->{sent} $verdict\n";
+    printf { $self->{log} } "%.3f %s %d %s\n", $alert->{at}, $alert->{key}, $alert->{sent}, $verdict;
     push @{ $self->{idle} }, $alert if $alert->{sent} < ($self->{events} // 'inf');
     return;
 }

@@ -12,7 +12,7 @@ use File::Basename qw(dirname);
 use File::Temp;
 use Test::More import => [qw(plan)];
 
-our @EXPORT = qw(mounts_of_its_own mount_small fill make_room allow_writing forbid_writing
+our @EXPORT = qw(mounts_of_its_own may_mount mount_small fill make_room allow_writing forbid_writing
     fail_syncs_of syncs_fail syncs_work failed_syncs failing_syncs lose_power stop_nginx files sql crits);
 
 my $LIB = abs_path(dirname(__FILE__));
@@ -22,10 +22,16 @@ my @mounted;
 
 # Restarts the test where nobody else sees its mounts; skips the test without the right to mount.
 sub mounts_of_its_own {
-    return if $ENV{TEST_OWN_MOUNTS};
+    may_mount() or plan(skip_all => 'needs the right to mount');
+    return;
+}
+
+# Restarts the test where nobody else sees its mounts; false without the right to mount.
+sub may_mount {
+    return 1 if $ENV{TEST_OWN_MOUNTS};
 
     my $probe = File::Temp->newdir('mount.XXXXXX', TMPDIR => 1);
-    system "unshare -m mount -t tmpfs none '$probe' 2>/dev/null" and plan(skip_all => 'needs the right to mount');
+    system "unshare -m mount -t tmpfs none '$probe' 2>/dev/null" and return;
     $ENV{TEST_OWN_MOUNTS} = 1;
     undef $probe;
     exec 'unshare', '-m', $^X, "-I$LIB", $0 or die "cannot execute unshare: $!\n";
@@ -90,7 +96,9 @@ sub fail_syncs_of {
 sub failing_syncs {
     my ($code) = @_;
 
-    local %ENV = (%ENV, %failing);
+    # Other libraries may be preloaded as well.
+    my $libraries = join ' ', grep {defined} $ENV{LD_PRELOAD}, $failing{LD_PRELOAD};
+    local %ENV = (%ENV, %failing, LD_PRELOAD => $libraries);
     return $code->();
 }
 

@@ -65,7 +65,7 @@ sub dropped { return { raw => '', then => $_[0] } }
 
 # --- the test's side ---------------------------------------------------------
 
-# manners: lenient, allow; see Gateway
+# manners: lenient, allow, note; see Gateway
 sub start {
     my ($class, %manners) = @_;
 
@@ -137,11 +137,15 @@ sub wait_for {
     return $self->pushes;
 }
 
-# Pushes in short, for large numbers of them: time of arrival, whether it was taken, alert key and
-# title.
+# Pushes in short, for large numbers of them: time of arrival, whether it was taken, alert key, title,
+# and each header of `note`, empty where it was absent.
 sub arrivals {
     my ($self, $from) = @_;
-    return map { [ split / /, $_, 4 ] } split /\n/, $self->ask('arrivals', $from // 0);
+
+    return map {
+        my ($arrival, @noted) = split /\t/, $_, -1;
+        [ (split / /, $arrival, 4), @noted ]
+    } split /\n/, $self->ask('arrivals', $from // 0);
 }
 
 sub complaints { return @{ $_[0]->ask('complaints') || [] } }
@@ -347,7 +351,9 @@ sub answer_push {
     my $number   = @{ $peer->{pushes} };
     my $is_taken = !grep { defined $answer->{$_} } qw(raw status body cut);
     my ($title, $key) = map { $push->{body} =~ /"$_":"([^"]*)"/ ? $1 : '-' } qw(title_rule alert_key);
-    push @{ $peer->{arrivals} }, sprintf '%.6f %d %s %s', $push->{at}, $is_taken, $key, $title;
+    my %header = map {@$_} @{ $push->{headers} || [] };
+    my @noted  = map { $header{$_} // '' } @{ $peer->{manners}{note} || [] };
+    push @{ $peer->{arrivals} }, join "\t", sprintf('%.6f %d %s %s', $push->{at}, $is_taken, $key, $title), @noted;
 
     my $reply   = sub { $peer->reply($connection, $answer, $number) };
     if   ($answer->{hold}) { push @{ $peer->{held} }, $reply }

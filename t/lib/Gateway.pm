@@ -64,7 +64,8 @@ sub eventually (&) {
 # http   => the inside of http, servers included
 # also: main (directives of the outermost level); workers; key (the integration
 # key); peers (names of further Flashdutys); lenient (names of peers that take
-# everything); allow (headers that pushes may carry besides the protocol's own);
+# everything); allow (headers that pushes may carry besides the protocol's own); note
+# (headers that arrivals() tells);
 # ports (names of further ports); daemon (nginx goes into the background: only there
 # does it take a binary upgrade); conf (a whole configuration instead); emerg
 # (what nginx says of a configuration that it was told to reload and cannot)
@@ -88,7 +89,7 @@ sub new {
     # nobody else as long as it is held.
     $self->{held}{$_} = held_port() for qw(PORT READY NOBODY), @{ $self->{ports} || [] };
 
-    my %manners = (allow => $self->{allow});
+    my %manners = (allow => $self->{allow}, note => $self->{note});
     $self->{peer}{$_} = Flashduty->start(%manners)     for 'PEER', @{ $self->{peers} || [] };
     $self->{peer}{$_} = Flashduty->start(lenient => 1) for @{ $self->{lenient} || [] };
     return $self;
@@ -311,6 +312,8 @@ sub start {
 sub guard {
     my ($self) = @_;
 
+    # Releases the watcher of an nginx that was started before.
+    syswrite $self->{alive}, 'x' if $self->{alive};
     local $^F = 2;    # nginx must not hold this pipe
     pipe my $watched, $self->{alive} or die "cannot pipe: $!\n";
     my $pid = fork // die "cannot fork: $!\n";
@@ -319,8 +322,10 @@ sub guard {
     POSIX::close($_) for grep { $_ != fileno $watched } 3 .. 1023;
     $SIG{$_} = 'IGNORE' for qw(HUP INT TERM PIPE);
     if (!sysread $watched, my $word, 1) {
-        my $daemon = $self->{daemon} && $self->read_file('nginx.pid') =~ /(\d+)/ ? $1 : $self->{pid};
-        kill 'KILL', -$daemon;
+        # The group is that of the first master, whatever upgrades there were.
+        my $master = $self->{daemon} && $self->read_file('nginx.pid') =~ /(\d+)/ ? $1 : $self->{pid};
+        my $group  = getpgrp($master) // 0;
+        kill 'KILL', $group > 1 ? -$group : -$master;
     }
     POSIX::_exit(0);
 }
