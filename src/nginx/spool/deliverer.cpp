@@ -459,12 +459,12 @@ void Deliverer::on_worked() noexcept {
         knows_pauses_ = true;
     }
     take_order(*job);
-    take_due(*job, now_ms);
+    take_due(*job);
     if (job->is_tending) {
         take_tended(*job);
         next_tending_ms_ = job->tending.has_more ? now_ms : now_ms + kTendingMs;
     }
-    tell_who_waits(now_ms);
+    tell_who_waits(clock_.now_ms());
     is_running_ = false;
     run();
 }
@@ -529,20 +529,24 @@ void Deliverer::take_order(Job& job) noexcept {
     }
 }
 
-void Deliverer::take_due(Job& job, UnixMs now_ms) noexcept {
+void Deliverer::take_due(Job& job) noexcept {
     for (std::size_t i = 0; i < job.asks.size(); i++) {
         const Ask& ask = job.asks[i];
         if (i >= job.answers.size()) {
             schedule_.not_answered(ask);
             continue;
         }
-        if (!knows_pauses_ || pauses_.has(ask.search.target_id, now_ms)) {
+        if (!knows_pauses_ || pauses_.has(ask.search.target_id, clock_.now_ms())) {
             schedule_.not_answered(ask);
             continue;
         }
         Found& found = job.answers[i];
-        const std::size_t count = schedule_.answered(ask, found.due.size(), found.held, now_ms);
+        const std::size_t count =
+            schedule_.answered(ask, found.due.size(), found.held, clock_.now_ms());
         for (std::size_t k = 0; k < count; k++) {
+            // Time anew for each: a busy machine may stop this process between two of them, and
+            // the budget counts pushes as sent.
+            const UnixMs now_ms = clock_.now_ms();
             // A push that failed at once may have sent the target away.
             const std::int64_t target_id = ask.search.target_id;
             if (k != 0 && (schedule_.next_probe_ms(target_id) != 0 ||

@@ -100,7 +100,7 @@ class Deliverer {
     void on_worked() noexcept;
     void take_settled(Job& job) noexcept;
     void take_order(Job& job) noexcept;
-    void take_due(Job& job, UnixMs now_ms) noexcept;
+    void take_due(Job& job) noexcept;
     void take_tended(Job& job) noexcept;
     void set_timer(UnixMs now_ms) noexcept;
 
