@@ -107,7 +107,7 @@ class SpoolWorker {
                     [](void* self) noexcept { static_cast<SpoolWorker*>(self)->on_done(); }, this});
         }
         connect();
-        if (line_ == nullptr) {
+        if (line_ == nullptr || times_met_other_ > 0) {
             election_.start(kElectionMs);
         }
     }
@@ -121,10 +121,11 @@ class SpoolWorker {
                           &conf_.spool->path, DelivererLock::kSuffix.data());
         }
         has_complained_ = !can_take;
-        if (lock_.has_met_other() && !has_met_other_) {
+        // Once may be a deliverer that dies: its file's lock can go before its folder's.
+        times_met_other_ = lock_.has_met_other() ? times_met_other_ + 1 : 0;
+        if (times_met_other_ == 2) {
             complain_of_lock("another process still delivers");
         }
-        has_met_other_ = lock_.has_met_other();
         return error == 0;
     }
 
@@ -270,8 +271,8 @@ class SpoolWorker {
     Acceptor acceptor_;
     Desk desk_;
     DelivererLock lock_;
-    bool has_complained_ = false;  ///< complained that nobody can take the lock
-    bool has_met_other_ = false;   ///< complained that another deliverer's file was removed
+    bool has_complained_ = false;   ///< complained that nobody can take the lock
+    unsigned times_met_other_ = 0;  ///< in a row, with another deliverer's file removed
     std::unique_ptr<Deliverer> deliverer_;
     std::unique_ptr<Line> line_;
     Timer election_;
