@@ -14,7 +14,7 @@ use Spool;
 
 mounts_of_its_own();
 my $t = Spool->new;
-mount_small($t->folder, '2m');
+mount_small($t->folder, '8m');
 forbid_writing($t->folder);
 $t->plan(15)->start;
 

@@ -46,6 +46,9 @@ constexpr int kMostCredit = 2 * kHeldShare;
 /// Time without any other push after which a held key may leave.
 constexpr UnixMs kIdleMs = 30'001;
 
+/// An event that cannot be digested takes a well target away for about a second; longer is real.
+constexpr UnixMs kOutageMs = 3'000;
+
 constexpr UnixMs kFirstHoldMs = 1'000;
 constexpr unsigned kMostHoldDoublings = 10;
 static_assert(kFirstHoldMs << kMostHoldDoublings >= kLongestHoldMs);
@@ -616,6 +619,9 @@ TargetChange Schedule::succeed(Target& target, const Push& push, UnixMs now_ms) 
 }
 
 void Schedule::come_back(Target& target, UnixMs now_ms) noexcept {
+    // A held key that was tried in a real outage, or shortly before, was not found to be ill by
+    // that.
+    const bool was_outage = now_ms - target.since_ms >= kOutageMs;
     target.is_away = false;
     target.since_ms = now_ms;
     target.is_wanted = true;
@@ -625,7 +631,7 @@ void Schedule::come_back(Target& target, UnixMs now_ms) noexcept {
     // Keys that were not taken meanwhile have waited for this; they are tried with care, since one
     // may be the cause.
     target.held_look_ms = 0;
-    target.may_try_held = target.held_ms == 0 || now_ms - target.held_ms >= kIdleMs;
+    target.may_try_held = was_outage || target.held_ms == 0 || now_ms - target.held_ms >= kIdleMs;
 }
 
 Schedule::Ended Schedule::fail(Target& target, const Push& push, const PushEnded& end,
