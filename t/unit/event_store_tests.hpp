@@ -96,22 +96,6 @@ struct EventStoreTests {
 
     // ---------------------------------------------------------------- order
 
-    /// Held events of all targets that are due.
-    static std::vector<DueEvent> held(EventStore& store, UnixMs now_ms) {
-        Ids targets;
-        std::vector<DueEvent> events;
-        assert_status(store.targets(targets), kOk);
-        for (const std::int64_t target : targets) {
-            const auto found = find(store, search_for(Search::Kind::kHeld, target, 100), now_ms);
-            events.insert(events.end(), found.begin(), found.end());
-        }
-        return events;
-    }
-
-    static std::string held_keys(EventStore& store, UnixMs now_ms) {
-        return keys_of(held(store, now_ms));
-    }
-
     static void events_of_a_key_leave_in_order_and_do_not_hold_up_others(void**) {
         Place place;
         EventStore& store = place.store();

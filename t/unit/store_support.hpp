@@ -205,6 +205,22 @@ inline std::string due_keys(EventStore& store, UnixMs now_ms, std::size_t most =
     return keys_of(due(store, now_ms, most, busy));
 }
 
+/// Held events of all targets that are due.
+inline std::vector<DueEvent> held(EventStore& store, UnixMs now_ms) {
+    Ids targets;
+    std::vector<DueEvent> events;
+    assert_status(store.targets(targets), kOk);
+    for (const std::int64_t target : targets) {
+        const auto found = find(store, search_for(Search::Kind::kHeld, target, 100), now_ms);
+        events.insert(events.end(), found.begin(), found.end());
+    }
+    return events;
+}
+
+inline std::string held_keys(EventStore& store, UnixMs now_ms) {
+    return keys_of(held(store, now_ms));
+}
+
 /// The first event of that key, which must be due.
 inline DueEvent due_of(EventStore& store, std::string_view key, UnixMs now_ms = kNow) {
     for (const DueEvent& event : due(store, now_ms)) {
