@@ -467,7 +467,8 @@ void publish_spool(Stats& stats, const SpoolFact& spool, StatusMs now_ms) noexce
     stats.spool.tended_ms.store(now_ms, kRelaxed);
 }
 
-void publish_last_error(Stats& stats, std::string_view reason) noexcept {
+void publish_last_error(Stats& stats, std::string_view reason, StatusMs now_ms) noexcept {
+    stats.spool.last_error_ms.store(now_ms, kRelaxed);
     write_reason(stats.spool.last_error, reason);
 }
 

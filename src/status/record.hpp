@@ -138,7 +138,7 @@ struct SpoolFact {
 void publish_spool(Stats& stats, const SpoolFact& spool, StatusMs now_ms) noexcept;
 
 /// Called by the deliverer, whenever a push has failed.
-void publish_last_error(Stats& stats, std::string_view reason) noexcept;
+void publish_last_error(Stats& stats, std::string_view reason, StatusMs now_ms) noexcept;
 
 struct TargetFact {
     TargetName name;

@@ -166,6 +166,7 @@ struct SpoolFigures {
     Word trouble_seen_ms;  ///< last time somebody could not use it
     Sealed<Word, kBriefWords> trouble_brief;
     Sealed<Word, kReasonWords> trouble_reason;
+    Word last_error_ms;
     Sealed<Word, kReasonWords> last_error;  ///< of the last push that failed
 };
 

@@ -117,6 +117,8 @@ void write_spool(JsonSink& out, const StatusView& view) noexcept {
     number(out, "oldest_seconds", Digits::seconds(oldest_wait_ms(view)));
     write_next_try(out, next_try_ms, view.context.now_ms);
     out.member("last_error", view.last_error);
+    number(out, "last_error_at",
+           Digits(view.last_error.empty() ? 0 : spool.last_error_ms / kSecondMs));
     out.member("trouble", view.trouble);
     out.close_object();
 }

@@ -21,7 +21,7 @@ inline constexpr std::string_view kStatusPage = R"page(<!doctype html>
   --ok: #0f7346; --ok-bg: #e2f4ea; --wait: #875000; --wait-bg: #fff0d3;
   --bad: #b81f2b; --bad-bg: #fde8e9; --none: #4a5666; --none-bg: #e8ecf1;
   --info: #1c5fb0; --info-bg: #e3eefb; --solid: #c22733;
-  --delivered: #35a571; --spooled: #c68400; --refused: #8f5fc6; --failed: #d8434d;
+  --delivered: #35a571; --replayed: #1f7f86; --spooled: #c68400; --refused: #8f5fc6; --failed: #d8434d;
   --rejected: #8a96a5; --other: #4c8cd2; --p50: #1c6fc9; --p99: #b0561a;
 }
 @media (prefers-color-scheme: dark) {
@@ -31,7 +31,7 @@ inline constexpr std::string_view kStatusPage = R"page(<!doctype html>
     --ok: #56cf95; --ok-bg: #12291e; --wait: #f2b84f; --wait-bg: #2e2410;
     --bad: #ff8a8a; --bad-bg: #361a1d; --none: #a9b5c2; --none-bg: #222b35;
     --info: #7db9ff; --info-bg: #15273d; --solid: #b52f3a;
-    --delivered: #37a873; --spooled: #d99a1c; --refused: #a57bdb; --failed: #e05660;
+    --delivered: #37a873; --replayed: #3aa7b0; --spooled: #d99a1c; --refused: #a57bdb; --failed: #e05660;
     --rejected: #768392; --other: #4d8fd6; --p50: #6ab0ff; --p99: #f0a068;
   }
 }
@@ -106,7 +106,7 @@ ul { list-style: none; margin: 0; padding: 0; }
 .p50, .p99 { fill: none; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; }
 .p50 { stroke: var(--p50); }
 .p99 { stroke: var(--p99); stroke-dasharray: 1 4; }
-.delivered { fill: var(--delivered); } .spooled { fill: var(--spooled); }
+.delivered { fill: var(--delivered); } .replayed { fill: var(--replayed); } .spooled { fill: var(--spooled); }
 .refused { fill: var(--refused); } .failed { fill: var(--failed); }
 .rejected { fill: var(--rejected); } .other { fill: var(--other); }
 
@@ -176,7 +176,7 @@ th:nth-child(6), .delay { text-align: right; }
 <section aria-labelledby="h-waits">
 <h2 id="h-waits" data-t="waits"></h2>
 <dl id="spool">
-<div><dt data-t="waiting"></dt><dd id="waiting">–</dd><dd id="bytes"></dd></div>
+<div><dt data-t="waiting"></dt><dd id="waiting">–</dd><dd><span id="bytes"></span> <span id="drain"></span></dd></div>
 <div><dt data-t="oldest"></dt><dd id="oldest">–</dd><dd id="oldest-at"></dd></div>
 <div><dt data-t="next"></dt><dd id="next">–</dd><dd id="next-at"></dd></div>
 <div><dt data-t="dead"></dt><dd id="dead">–</dd><dd></dd></div>
@@ -210,6 +210,7 @@ th:nth-child(6), .delay { text-align: right; }
 <tbody id="alerts" role="rowgroup"></tbody>
 </table>
 <p id="empty" class="empty" hidden></p>
+<button id="more-alerts" type="button" hidden></button>
 </section>
 <!--desk-->
 </main>
@@ -228,16 +229,18 @@ const EN = {
   deadNote: "Dead letters:",
   deadHint: "Flashduty refused them, or they became too old. README, “The spool”, says how to look at them and send them again:",
   filter: "Filter, all columns", none: "No alert yet.", noMatch: "No alert matches.",
-  space: " ", hour: "last hour", up: "up", away: "away", copy: "Copy", copied: "Copied", byHand: "Ctrl+C",
+  space: " ", hour: "last hour", up: "up", away: "away", idle: "idle", copy: "Copy", copied: "Copied", byHand: "Ctrl+C",
   copyId: "Copy request id", more: "Show all", less: "Show less", onDisk: n => n + " on disk",
+  drain: (n, left) => `${n} a minute leave, ${left} left`,
   since: t => "since " + t, at: t => "at " + t, in: d => "in " + d, now: "now",
   from: address => "from " + address,
+  moreAlerts: n => `Show ${n} more`,
   updated: t => "Updated " + t, of: (n, all) => n + " of " + all,
-  delivering: () => "Delivering",
+  delivering: () => "Delivering", ready: () => "Ready: nothing pushed yet",
   warn: (t, why) => `Delivering, but the spool cannot be used since ${t}: ${why}`,
   spooling: (t, why) => `Spooling since ${t}` + (why && " because " + why),
   failing: (t, why) => `Failing since ${t}` + (why && " because " + why),
-  wait: (n, s) => ": " + s + (n === 1 ? "\u00a0alert waits" : "\u00a0alerts wait") + " on disk.", stop: ".",
+  wait: (n, s) => ". " + s + (n === 1 ? "\u00a0alert waits" : "\u00a0alerts wait") + " on disk.", stop: ".",
   lastDelivery: d => `Last delivery ${d} ago.`, noDelivery: "Nothing delivered since nginx started.",
   safe: "Nothing is lost: what waits is delivered as soon as Flashduty takes it.",
   live: "Alerts are pushed at once, and one that Flashduty does not take is not kept.",
@@ -246,7 +249,7 @@ const EN = {
   before: s => "Before that: " + s, noAnswer: "the gateway does not answer",
   slow: "no answer within 5 s", http: n => "the gateway answers HTTP " + n,
   bad: "the answer is not what this page knows",
-  word: {},
+  word: { replayed: "delivered from the spool" },
   unit: { ms: "\u00a0ms", s: "\u00a0s", min: "\u00a0min", h: "\u00a0h", d: "\u00a0d" }
 };
 const ZH = {
@@ -259,14 +262,16 @@ const ZH = {
   deadNote: "死信：",
   deadHint: "被 Flashduty 拒绝，或已超过期限。查看和重新发送的方法见 README“暂存”一节：",
   filter: "过滤（所有列）", none: "尚无告警。", noMatch: "没有匹配的告警。",
-  space: "", hour: "最近一小时", up: "正常", away: "不可用", copy: "复制", copied: "已复制", byHand: "按 Ctrl+C",
+  space: "", hour: "最近一小时", up: "正常", away: "不可用", idle: "空闲", copy: "复制", copied: "已复制", byHand: "按 Ctrl+C",
   copyId: "复制请求 ID", more: "显示全部", less: "收起", onDisk: n => "占用磁盘 " + n,
+  drain: (n, left) => `每分钟投递 ${n} 条，约需 ${left}`,
   since: t => "自 " + t, at: t => t, in: d => d + "后", now: "现在",
   from: address => "来自 " + address,
+  moreAlerts: n => `再显示 ${n} 条`,
   updated: t => "更新于 " + t, of: (n, all) => `${n} / ${all}`,
-  delivering: () => "正常投递",
+  delivering: () => "正常投递", ready: () => "就绪：尚未推送过告警",
   warn: (t, why) => `正常投递，但自 ${t} 起无法使用暂存：${why}`,
-  spooling: (t, why) => `自 ${t} 起暂存` + (why && "，原因：" + why),
+  spooling: (t, why) => `自 ${t} 起转入暂存` + (why && "，原因：" + why),
   failing: (t, why) => `自 ${t} 起投递失败` + (why && "，原因：" + why),
   wait: (n, s) => `。${s} 条告警在磁盘上等待。`, stop: "。",
   lastDelivery: d => `最近一次送达：${d}前。`, noDelivery: "nginx 启动后尚未送达告警。",
@@ -277,7 +282,7 @@ const ZH = {
   before: s => "此前：" + s, noAnswer: "网关没有应答",
   slow: "5 秒内没有应答", http: n => "网关返回 HTTP " + n, bad: "应答无法识别",
   word: { Critical: "严重", Warning: "警告", Info: "提醒", Ok: "恢复", delivered: "已送达",
-    spooled: "已暂存", refused: "被拒绝", failed: "失败", rejected: "无效请求",
+    replayed: "从暂存送达", spooled: "已暂存", refused: "被拒绝", failed: "失败", rejected: "无效请求",
     "test, preview": "测试、预览", pushes: "推送" },
   unit: { ms: "\u00a0毫秒", s: "\u00a0秒", min: "\u00a0分", h: "\u00a0小时", d: "\u00a0天" }
 };
@@ -323,11 +328,12 @@ const SIGNS = {
   spooling: ["M4 6c0-4 16-4 16 0v12c0 4-16 4-16 0zM4 6c0 4 16 4 16 0M4 12c0 4 16 4 16 0", "#d58a00"],
   warn: ["M12 3l10 18H2zM12 10v5M12 18v.1", "#d58a00"],
   failing: ["M8 2h8l6 6v8l-6 6H8l-6-6V8zM9 9l6 6M15 9l-6 6", "#d8323e"],
+  ready: ["M12 2a10 10 0 1 0 .01 0M8 12h8", "#77838f"],
   unknown: ["M12 2a10 10 0 1 0 .01 0M9 9.5c0-4 6-4 6-.3c0 2-3 2.3-3 4.6M12 17.5v.1", "#77838f"]
 };
 const CHIPS = { Critical: "worst", Warning: "wait", Info: "info", Ok: "ok" };
 const TONES = { delivered: "ok", spooled: "wait", refused: "bad", failed: "bad" };
-const KINDS = ["delivered", "spooled", "refused", "failed", "rejected", "other"];
+const KINDS = ["delivered", "replayed", "spooled", "refused", "failed", "rejected", "other"];
 
 const wanted = (navigator.languages || [navigator.language || ""])
   .map(tag => tag.toLowerCase().slice(0, 2)).find(tag => tag === "zh" || tag === "en");
@@ -413,16 +419,22 @@ function showState(state, text, tail, detail, title) {
   if (document.title !== title) document.title = title;
 }
 
+/// Whole words; Chinese has none to be told apart.
+const shorten = text => text.length <= 40 || isChinese ? text.slice(0, 40)
+  : text.slice(0, 41).replace(/\s+\S*$/, "") + "…";
+
 function showSentence(status) {
   const { spool, reason } = status;
-  const state = status.state === "delivering" && reason ? "warn" : status.state;
+  const isUntried = sum(Object.values(status.flashduty_pushes_total)) === 0;
+  const state = status.state !== "delivering" ? status.state : reason ? "warn"
+    : isUntried ? "ready" : "delivering";
   const last = status.flashduty_last_delivery_timestamp_seconds;
   const ago = last ? T.lastDelivery(duration(Math.max(0, Math.round(now - last)))) : T.noDelivery;
   const waits = spool.waiting > 0 && (state !== "delivering" || spool.oldest_seconds > 5);
   const advice = { spooling: T.safe, warn: T.live, failing: T.lost }[state] || "";
   const head = T[state](clock(status.since), reasonText(reason));
   showState(state, head, waits ? T.wait(spool.waiting, count(spool.waiting)) : T.stop,
-    advice + (advice && T.space) + ago, head.slice(0, 40) + (waits ? ` (${count(spool.waiting)})` : "") + " · " + T.name);
+    advice + (advice && T.space) + ago, shorten(head) + (waits ? ` (${count(spool.waiting)})` : "") + " · " + T.name);
 }
 
 // ---- what waits
@@ -435,6 +447,9 @@ function showSpool({ spool, reason }) {
   $("no-spool").hidden = spool.enabled;
   say("waiting", count(spool.waiting));
   say("bytes", spool.bytes ? T.onDisk(bytes(spool.bytes)) : "");
+  const drained = minutes.slice(-3, -1).reduce((all, m) => all + m.replayed, 0) / 2;
+  say("drain", spool.waiting && drained ? T.drain(count(Math.round(drained)),
+    duration(spool.waiting / drained * 60)) : "");
   say("oldest", spool.waiting ? duration(old < 10 ? old : Math.floor(old)) : "–");
   say("oldest-at", spool.waiting ? T.since(clock(now - old)) : "");
   say("next", next === null ? "–" : nextTry(next));
@@ -444,7 +459,7 @@ function showSpool({ spool, reason }) {
   $("dead-note").hidden = !spool.dead;
   say("trouble", reasonText(spool.trouble));
   $("trouble-note").hidden = !spool.trouble || spool.trouble === reason;
-  say("error", reasonText(spool.last_error));
+  say("error", spool.last_error && reasonText(spool.last_error) + " · " + clock(spool.last_error_at, "s"));
   $("error-note").hidden = !spool.last_error;
 }
 
@@ -457,8 +472,8 @@ function showTargets(targets) {
   }
   [...targets].sort((a, b) => a.up - b.up).forEach((target, i) => {
     const [chip, name, more] = list.children[i].children;
-    chip.className = "chip " + (target.up ? "ok" : "wait");
-    put(chip, target.up ? T.up : T.away);
+    chip.className = "chip " + (target.up === null ? "none" : target.up ? "ok" : "wait");
+    put(chip, target.up === null ? T.idle : target.up ? T.up : T.away);
     put(name, target.target);
     put(more, [target.since ? T.since(clock(target.since)) : "",
       target.next_try_seconds === null ? "" : T.next + " " + nextTry(target.next_try_seconds),
@@ -481,7 +496,7 @@ function legend(id, names, swatch) {
 }
 
 function frame(box, ticks, y, label) {
-  const width = box.clientWidth, step = (width - LEFT) / minutes.length;
+  const width = Math.max(box.clientWidth, LEFT + minutes.length), step = (width - LEFT) / minutes.length;
   const svg = draw(document.createDocumentFragment(), "svg",
     { width, height: HIGH + 30, "aria-hidden": "true" });
   for (const tick of ticks) {
@@ -618,7 +633,7 @@ async function copy(button, id) {
 }
 
 function titleCell(text) {
-  const shown = make("div", {}, text), cell = make("td", { class: "title" }, shown);
+  const shown = make("div", { dir: "auto" }, text), cell = make("td", { class: "title" }, shown);
   if (text.length > 50) {
     const button = make("button", { type: "button", "aria-expanded": "false" }, T.more);
     shown.className = "cut";
@@ -636,7 +651,7 @@ function requestCell(text) {
   const cell = make("td", { class: "request" });
   if (text) {
     const id = make("span", { class: "id", title: text }, text);
-    const button = make("button", { type: "button", title: T.copyId }, T.copy);
+    const button = make("button", { type: "button", title: T.copyId, tabindex: -1 }, T.copy);
     button.addEventListener("click", () => copy(button, id));
     cell.append(make("div", { class: "copy" }, id, button));
   }
@@ -652,7 +667,7 @@ function makeRow(alert) {
   if (alert.count > 1) outcome.append(" ", make("b", {}, "×" + count(alert.count)));
   if (alert.code) outcome.append(make("small", {}, alert.code));
   if (alert.reason && alert.title) outcome.append(make("small", {}, reasonText(alert.reason)));
-  const biz = make("td", { class: "biz" }, alert.biz_name || "");
+  const biz = make("td", { class: "biz" }, make("bdi", {}, alert.biz_name || ""));
   if (alert.address) biz.append(make("small", {}, T.from(alert.address)));
   if (alert.biz_id) biz.append(alert.biz_name ? " " : "", make("small", {}, "#" + alert.biz_id));
   const tr = make("tr", { role: "row" },
@@ -691,6 +706,28 @@ function showAlerts(alerts) {
   filter();
 }
 
+const phone = matchMedia("(max-width: 640px)");
+let isWhole = false;  // on a phone: all of the list
+
+/// One stop for Tab in the whole list, arrows go on from there.
+function rove(to) {
+  const buttons = [...$("alerts").querySelectorAll("button")].filter(b => b.offsetParent);
+  const now = buttons.includes(to) ? to : buttons.find(b => b.tabIndex === 0) || buttons[0];
+  for (const button of $("alerts").querySelectorAll("button")) {
+    button.tabIndex = button === now ? 0 : -1;
+  }
+  return buttons;
+}
+
+$("alerts").addEventListener("keydown", event => {
+  const buttons = rove(event.target), at = buttons.indexOf(event.target);
+  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: buttons.length - 1 }[event.key];
+  if (at < 0 || to === undefined || !buttons[to]) return;
+  event.preventDefault();
+  rove(buttons[to]);
+  buttons[to].focus();
+});
+
 function offerMore() {
   const titles = [...document.querySelectorAll("#alerts .cut")];
   const isWhole = titles.map(title => title.scrollHeight <= title.clientHeight + 1);
@@ -699,16 +736,21 @@ function offerMore() {
 
 function filter() {
   const words = $("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
-  let shown = 0;
+  const most = phone.matches && !isWhole ? 20 : Infinity;
+  let found = 0;
   for (const { tr, text } of rows.values()) {
-    tr.hidden = !words.every(w => text.includes(w));
-    shown += !tr.hidden;
+    const isFound = words.every(w => text.includes(w));
+    found += isFound;
+    tr.hidden = !isFound || (found > most);
   }
+  $("more-alerts").hidden = found <= most;
+  say("more-alerts", T.moreAlerts(count(found - most)));
   $("count").setAttribute("aria-live", words.length ? "polite" : "off");
-  say("count", words.length ? T.of(count(shown), count(rows.size)) : count(rows.size));
+  say("count", words.length ? T.of(count(found), count(rows.size)) : count(rows.size));
   say("empty", rows.size ? T.noMatch : T.none);
-  $("empty").hidden = shown > 0;
+  $("empty").hidden = found > 0;
   offerMore();
+  rove();
 }
 
 // ---- every two seconds
@@ -773,6 +815,8 @@ for (const node of document.querySelectorAll("[data-t]")) put(node, T[node.datas
 $("filter").placeholder = T.filter;
 $("filter").setAttribute("aria-label", T.filter);
 $("filter").addEventListener("input", filter);
+$("more-alerts").addEventListener("click", () => { isWhole = true; filter(); });
+phone.addEventListener("change", filter);
 $("filter").addEventListener("keydown", event => {
   if (event.key !== "Escape") return;
   event.target.value = "";

@@ -178,7 +178,11 @@ StatusView view_status(Arena& arena, const Stats& stats, const StatusContext& co
         view.trouble = shown(arena, figures->spool.trouble_reason);
         view.trouble_brief = shown(arena, figures->spool.trouble_brief);
     }
-    view.last_error = shown(arena, figures->spool.last_error);
+    // It is over when a push has been taken since, and nothing is away.
+    const auto is_away = [](const TargetView& target) { return !target.is_up; };
+    const bool is_over = figures->last_delivery_ms >= figures->spool.last_error_ms &&
+                         std::none_of(view.targets, view.targets + view.target_count, is_away);
+    view.last_error = is_over ? std::string_view{} : shown(arena, figures->spool.last_error);
     return view;
 }
 

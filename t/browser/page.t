@@ -46,13 +46,13 @@ my $TITLES = q{[...document.querySelectorAll('#alerts tr:not([hidden]) .title')]
 
 sub titles { return join ' | ', @{ $page->ask($TITLES) } }
 
-state_is('delivering', 'a gateway that has just begun delivers');
-is($page->text('#sentence'), 'Delivering.', '... and says so');
+state_is('ready', 'a gateway that has just begun is ready');
+is($page->text('#sentence'), 'Ready: nothing pushed yet.', '... and says so');
 is($page->text('#detail'), 'Nothing delivered since nginx started.', '... and that nothing has come yet');
 is($page->text('#empty'), 'No alert yet.', 'it has no alert to show');
 is($page->text('#waiting'), '0', 'none waits');
 is($page->ask('document.documentElement.lang'), 'en', 'it speaks English');
-like($page->ask('document.title'), qr/^Delivering/, 'the tab says how it is');
+like($page->ask('document.title'), qr/^Ready/, 'the tab says how it is');
 
 # --- alerts come -------------------------------------------------------------
 
@@ -189,7 +189,7 @@ my (undef, @answers) = $load->finish;
 is(scalar(grep { !/ (?:200 delivered|202 spooled) / && !/ 202 spooled$/ } @answers), 0, 'none is lost');
 my $waiting = $t->waiting;
 ok($page->says('#waiting', "^$waiting\$"), 'how many wait is shown');
-ok($page->says('#sentence', ": $waiting\\salerts wait on disk\\."), '... and said');
+ok($page->says('#sentence', "\\. $waiting\\salerts wait on disk\\."), '... and said');
 like($page->ask('document.title'), qr/^Spooling since .* \($waiting\)/, '... in the tab, too');
 like($page->text('#detail'),  qr/^Nothing is lost: .* Last delivery .* ago\.$/, 'that nothing is lost');
 like($page->text('#next'),    qr/^(?:in \d|now)/, 'when the next try is');

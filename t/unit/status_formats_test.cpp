@@ -113,12 +113,22 @@ void numbers_and_labels_stand_where_prometheus_wants_them(void**) {
     const std::string json = board.json();
     assert_holds(json, R"("spool":{"enabled":false,"waiting":7,"dead":3,"bytes":4096,)"
                        R"("oldest_seconds":1.5,"next_try_seconds":null,"last_error":"",)"
-                       R"("trouble":""},"targets":[],)");
+                       R"("last_error_at":0,"trouble":""},"targets":[],)");
     assert_holds(json, R"("flashduty_build_info":{"version":"1.2.3","nginx":"1.22.1"})");
 }
 
 constexpr std::string_view kNasty =
     "</script><script>alert(1)</script> \"q\" 'a' \\ \n\t {x=\"y\"} \u2028 漢 &amp;";
+
+void the_last_error_has_a_time_and_goes_when_it_is_over(void**) {
+    Board board;
+    publish_last_error(board.stats, "it hangs", kNow - 5000);
+    assert_holds(board.json(), R"("last_error":"it hangs","last_error_at":1790000035,)");
+    count_delivery(board.stats, 1, kNow);
+    assert_holds(board.json(), R"("last_error":"","last_error_at":0,)");
+    push_to(board.stats, {"s", "/a"}, false, "it hangs", kNow);
+    assert_holds(board.json(), R"("last_error":"it hangs","last_error_at":1790000035,)");
+}
 
 void no_text_breaks_out_of_json_or_a_label(void**) {
     Board board;
@@ -133,7 +143,7 @@ void no_text_breaks_out_of_json_or_a_label(void**) {
         record_alert(board.stats, alert);
         record_rejected(board.stats, text, text, kNow - 1);
         push_to(board.stats, {text, text}, false, text, kNow);
-        publish_last_error(board.stats, text);
+        publish_last_error(board.stats, text, kNow);
         assert_true(trouble_begins(board.stats, SpoolUser::kAcceptor, text, kNow));
         assert_true(is_json(board.json()));
         assert_true(
@@ -262,6 +272,7 @@ int main() {
         cmocka_unit_test(a_spool_is_usable_while_nobody_has_trouble_with_it),
         cmocka_unit_test(every_outcome_and_what_is_usual_of_codes_are_told_from_the_start),
         cmocka_unit_test(numbers_and_labels_stand_where_prometheus_wants_them),
+        cmocka_unit_test(the_last_error_has_a_time_and_goes_when_it_is_over),
         cmocka_unit_test(no_text_breaks_out_of_json_or_a_label),
         cmocka_unit_test(a_full_board_is_json),
         cmocka_unit_test(without_memory_nothing_is_shown),

@@ -780,7 +780,7 @@ void Deliverer::record_end(const DueEvent& event, Fate fate, Delivery* delivery,
     if (is_delivered) {
         count_delivery(stats(), delay_ms, status_now_ms());
     } else {
-        publish_last_error(stats(), for_log(reason));
+        publish_last_error(stats(), for_log(reason), status_now_ms());
     }
     if (is_delivered || is_refused) {
         PushNote note;
