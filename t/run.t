@@ -19,7 +19,7 @@ my $NGINX  = $ENV{TEST_NGINX_BINARY}     || 'nginx';
 my $MODULE = $ENV{TEST_FLASHDUTY_MODULE} || "$ROOT/build/ngx_http_flashduty_module.so";
 
 plan(skip_all => 'the module is inside the binary') if $ENV{TEST_NGINX_STATIC};
-plan(tests => 28);
+plan(tests => 35);
 
 my $dir  = File::Temp->newdir('run.XXXXXX', TMPDIR => 1);
 my $port = free_port();
@@ -77,7 +77,7 @@ for my $case (
 my $nobody = free_port();
 $pid = run("http://127.0.0.1:$nobody/event/push/alert/standard?integration_key=k");
 ok(eventually { output() =~ /Ctrl-C ends it/ }, 'it starts without Flashduty');
-like(output(), qr/BlueKing was told: 502/, 'and shows that BlueKing is told');
+like(output(), qr/BlueKing was told: 202/, 'and shows that BlueKing is told: the event waits');
 unlike(output(), qr/"title_rule"/, 'and that Flashduty got nothing');
 kill 'INT', $pid;
 waitpid $pid, 0;
@@ -101,11 +101,21 @@ is($answer->verdict, '200 delivered', 'it goes on serving');
 my $said = do { local (@ARGV, $/) = ("$dir/output", glob "$dir/tmp/*/error.log"); join '', <> };
 is(join("\n", Gateway::sanitizer_lines($said)), '', 'no sanitizer complained');
 
+# The stand-in fails, and comes back.
+like($shown, qr{The status page: http://127\.0\.0\.1:$port/\n}, 'it says where its page is');
+like($shown, qr{^  curl -X POST http://127\.0\.0\.1:$port/flashduty-down$}m, 'and how the stand-in is made to fail');
+like(Client->connect($port)->request('GET', '/', undef, Accept => 'text/html')->body, qr/<title>Flashduty gateway/, 'there it is');
+sub told { return Client->connect($port)->request('POST', '/blueking', payload('dims_90'))->verdict }
+like(Client->connect($port)->request('POST', '/flashduty-down', '')->body, qr/fails from now on/, 'it is told to fail');
+ok((eventually { told() eq '202 spooled' }), 'alerts wait');
+like(Client->connect($port)->request('POST', '/flashduty-down', '')->body, qr/comes back/, 'it is told to come back');
+ok((eventually { told() eq '200 delivered' }), 'alerts are delivered');
+
 my $second = run('');
 waitpid $second, 0;
-like(output(), qr/is in use/, 'a second one says that the port is taken');
+like(output(), qr/is in use by a run that was left behind: end it with `kill $pid`/, 'a second one says that the port is taken, and by whom');
 
-kill 'INT', $pid;
-ok((eventually { waitpid($pid, POSIX::WNOHANG()) == $pid }), 'Ctrl-C ends it');
+kill 'HUP', $pid;
+ok((eventually { waitpid($pid, POSIX::WNOHANG()) == $pid }), 'a terminal that is closed ends it, as Ctrl-C does');
 is($?, 0, 'in good order');
 is(join(' ', glob "$dir/tmp/*"), '', 'and it leaves nothing behind');

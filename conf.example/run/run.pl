@@ -34,6 +34,10 @@ if ($is_real) {
     warn_of_plain_http($push_url);
 }
 if (port_is_taken()) {
+    my $other = HTTP::Tiny->new(timeout => 5)->get("http://$gateway/flashduty-run");
+    die "$gateway is in use by a run that was left behind: end it with `kill $1`, then run this "
+        . "again\n"
+        if $other->{success} && $other->{content} =~ /^(\d+)$/;
     die "$gateway is in use: stop what listens there, then run this again\n";
 }
 
@@ -46,11 +50,11 @@ write_conf();
 # Told to stop at any moment, it takes nginx with it.
 my $stopping = 0;
 my $pid;
-$SIG{INT} = $SIG{TERM} = sub { $stopping = 1; kill 'QUIT', $pid if $pid; };
+$SIG{INT} = $SIG{TERM} = $SIG{HUP} = sub { $stopping = 1; kill 'QUIT', $pid if $pid; };
 
 $pid = fork() // die "fork: $!\n";
 if ($pid == 0) {
-    $SIG{INT} = $SIG{TERM} = 'DEFAULT';
+    $SIG{INT} = $SIG{TERM} = $SIG{HUP} = 'DEFAULT';
     exec $nginx, '-p', $dir, '-e', "$dir/error.log", '-c', "$dir/nginx.conf" or die "$nginx: $!\n";
 }
 kill 'QUIT', $pid if $stopping;
@@ -60,7 +64,14 @@ show('An alert fires',    'trigger.json')  unless $stopping;
 show('The same recovers', 'recovery.json') unless $stopping;
 print_invitation() unless $stopping;
 
-while (waitpid($pid, 0) == -1 && $!{EINTR}) { }
+# Until nginx has ended; meanwhile the stand-in is made to fail, and to come back.
+my ($ended, $asked) = (0, 0);
+until ($ended == $pid) {
+    $ended = waitpid($pid, WNOHANG);
+    last if $ended == -1 && !$!{EINTR};
+    $asked = obey($asked) if !$ended;
+    sleep 0.1 if !$ended;
+}
 my $status = $?;
 undef $pid;
 exit($stopping ? 0 : $status >> 8 || 1);
@@ -102,9 +113,11 @@ sub port_is_taken {
 sub write_conf {
     # Workers must not be root, and need the folder for their files.
     my @nobody = $> == 0 ? getpwnam('nobody') : ();
-    chown $nobody[2], $nobody[3], $dir if @nobody;
+    mkdir "$dir/spool", 0700 or die "$dir/spool: $!\n";
+    chown $nobody[2], $nobody[3], $dir, "$dir/spool" if @nobody;
     my %value = (
         DIR      => $dir,
+        PID      => $$,
         LISTEN   => $gateway,
         MODULE   => abs_path($module),
         USER     => @nobody ? 'user nobody ' . getgrgid($nobody[3]) . ';' : '',
@@ -115,6 +128,16 @@ sub write_conf {
     $conf =~ s/%%(\w+)%%/$value{$1} \/\/ die "nothing for $1\n"/ge;
     umask 0077;    # it holds the integration key
     spill("$dir/nginx.conf", $conf);
+}
+
+# Each request of /flashduty-down is a line of its log.
+sub obey {
+    my ($known) = @_;
+    my $asked = -e "$dir/down.log" ? () = slurp("$dir/down.log") =~ /\n/g : 0;
+    for ($known + 1 .. $asked) {
+        unlink "$dir/down" or spill("$dir/down", '');
+    }
+    return $asked;
 }
 
 sub wait_until_it_serves {
@@ -137,7 +160,8 @@ sub show {
     my $body = slurp("$here/$file");
     my $told = post('/blueking', $body);
     my $got
-        = $told->{status} != 200 ? '(nothing)'
+        = $told->{status} == 202 ? '(nothing yet: the event waits)'
+        : $told->{status} != 200 ? '(nothing)'
         : $is_real               ? post('/preview', $body)->{content}
         :                          last_event();
     print "\n$heading\n";
@@ -176,6 +200,14 @@ The gateway serves on http://$gateway and pushes to $target. Ctrl-C ends it. Try
 
   curl -d \@$here/trigger.json http://$gateway/blueking
   curl -d \@$here/trigger.json http://$gateway/preview
+
+The status page: http://$gateway/
+END
+    print <<"END" unless $is_real;
+
+Make the stand-in fail, send alerts and watch them wait; once more, and they are delivered:
+
+  curl -X POST http://$gateway/flashduty-down
 END
     print <<'END' unless $is_real;
 
