@@ -84,7 +84,7 @@ ok($page->says('#dead', '^1$'), '... and is a dead letter');
 
 my $PICKED = q{document.getElementById('events').getAttribute('aria-valuetext')};
 is($page->ask($PICKED),
-    'last hour: delivered 4, spooled 0, refused 1, failed 0, rejected 0, test, preview 0', 'the last hour in words');
+    'last hour: delivered 4, delivered from the spool 0, spooled 0, refused 1, failed 0, rejected 0, test, preview 0', 'the last hour in words');
 is($page->ask(q{document.getElementById('events').getAttribute('aria-valuemax')}), 59, '... of sixty minutes');
 cmp_ok($page->ask(q{document.querySelectorAll('#events rect.delivered').length}), '>', 0, '... as bars');
 like($page->ask(q{document.querySelector('#pushes .p99').getAttribute('d')}), qr/^M\d/, "the pushes' time as a line");
@@ -183,7 +183,7 @@ $load->goes_on(5);
 $t->flashduty->answer(says(500, 'InternalError', q{<b>it is "down" & out</b>}));
 state_is('spooling', 'while alerts flow Flashduty fails: spooling');
 like($page->text('#sentence'),
-    qr{^Spooling since .*\d\d:\d\d because <b>it is "down" & out</b>: \d+\salerts? waits? on disk\.$},
+    qr{^Spooling since .*\d\d:\d\d because <b>it is "down" & out</b>\. \d+\salerts? waits? on disk\.$},
     '... since when, why and how many wait');
 my (undef, @answers) = $load->finish;
 is(scalar(grep { !/ (?:200 delivered|202 spooled) / && !/ 202 spooled$/ } @answers), 0, 'none is lost');
@@ -194,7 +194,7 @@ like($page->ask('document.title'), qr/^Spooling since .* \($waiting\)/, '... in 
 like($page->text('#detail'),  qr/^Nothing is lost: .* Last delivery .* ago\.$/, 'that nothing is lost');
 like($page->text('#next'),    qr/^(?:in \d|now)/, 'when the next try is');
 like($page->text('#oldest'),  qr/^\d/, 'how old the oldest is');
-is($page->text('#error'), q{<b>it is "down" & out</b>}, 'the last error as it stands');
+like($page->text('#error'), qr{^<b>it is "down" & out</b> · \d\d:\d\d:\d\d$}, 'the last error as it stands, and when it was');
 like($page->text('#targets'), qr/away.*\/flashduty/s, 'which target is away');
 $t->flashduty->answer(taken());
 state_is('delivering', 'it is back: delivering');
@@ -210,7 +210,7 @@ like($page->text('#sentence'), qr/^Delivering, but the spool cannot be used sinc
 $t->flashduty->answer(html(500));
 is(post('lost'), '502 failed', 'Flashduty fails, too');
 state_is('failing', '... failing');
-like($page->text('#sentence'), qr/^Failing since .* because the push location answered HTTP 500/, '... since when and why');
+like($page->text('#sentence'), qr/^Failing since .* because the spool is locked by another program, and the push location answered HTTP 500/, '... since when and why');
 like($page->text('#detail'), qr/^Alerts sent now are answered with an error/, '... and what that means');
 close $lock;
 $t->flashduty->answer(taken());
