@@ -12,7 +12,7 @@ use Flashduty;
 use Gateway;
 use Spool;
 
-my $t = Spool->new(workers => 3, kills => 1)->plan(13)->start;
+my $t = Spool->new(workers => 3, kills => 1)->plan(16)->start;
 
 sub post {
     my ($key) = @_;
@@ -37,6 +37,13 @@ is(elections(), 1, 'by the same process, and by no other');
 kill 'KILL', $deliverer;
 ok((eventually { elections() == 2 }), 'when that dies another one takes over');
 is(post('c'), '200 delivered', 'and delivers');
+
+# A worker that comes now finds no socket, so the deliverer has to make it again by itself.
+unlink $t->file . '.sock' or die "cannot remove it: $!\n";
+ok((eventually { -S $t->file . '.sock' }), 'its socket is removed, and there again');
+unlink $t->file . '.lock' or die "cannot remove it: $!\n";
+ok((eventually { -e $t->file . '.lock' }), 'so is its lock file, though nobody asked for it');
+is(post('g'), '200 delivered', 'and alerts are delivered');
 
 $t->flashduty->go_away;
 is(post($_), '202 spooled', "alert $_ waits") for qw(d e);

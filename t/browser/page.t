@@ -240,11 +240,11 @@ like($page->text('#sentence'), qr/^Not refreshed since .*\d\d:\d\d:\d\d: the gat
 is($page->text('#detail'), 'Before that: Delivering.', '... and what it knew');
 ok($chinese->says('#sentence', '^自 .* 起未能刷新：网关没有应答。$'), '... in Chinese, too');
 $t->start;
-state_is('delivering', 'nginx is started again');
+state_is('ready', 'nginx is started again');
 ok($page->says('#updated', '^Updated '), '... and the page goes on');
 
-is(scalar(keys %sign), 5, 'there are five states');
-is(scalar(keys %{ { reverse %sign } }), 5, '... and each has a sign of its own');
+is(scalar(keys %sign), 6, 'there are six states');
+is(scalar(keys %{ { reverse %sign } }), 6, '... and each has a sign of its own');
 is($color{warn}, $color{spooling}, 'two of them are no more than a warning');
 is(scalar(keys %{ { reverse %color } }), 4, '... else each has a colour of its own');
 is(join(' ', grep { !/ERR_(?:CONNECTION|EMPTY)/ } @{ $page->seen->{complaints} }), '', 'it has complained of nothing but that');

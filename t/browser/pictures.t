@@ -54,6 +54,7 @@ sub minutes {
         my $p99 = $is_away ? 4.6 + draw(500) / 1000 : $p50 * (2 + draw(20) / 10) + 0.4 * $storm;
         +{
             %of, time => (int(NOW / 60) - 59 + $_) * 60,
+            replayed => 0,
             pushes => $is_away ? 2 : $of{delivered} + $of{refused}, push_p50 => $p50, push_p99 => $p99
         };
     } 0 .. 59;

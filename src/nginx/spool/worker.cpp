@@ -105,6 +105,7 @@ class SpoolWorker {
                 stores_.make(StoreUser::kDeliverer), options,
                 Deliverer::Owner{
                     [](void* self) noexcept { static_cast<SpoolWorker*>(self)->on_done(); }, this});
+            look_.start(kLookMs);
         }
         connect();
         if (line_ == nullptr || times_met_other_ > 0) {
