@@ -12,7 +12,7 @@ use Ledger;
 use Spool;
 
 mounts_of_its_own();
-my $t = Spool->new;
+my $t = Spool->new(after => '20ms');
 mount_small($t->folder, '32m');
 $t->plan(4)->start;
 
