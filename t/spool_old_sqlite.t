@@ -18,7 +18,7 @@ my $t = Spool->new;
 sub check {
     my ($spool) = @_;
 
-    my $server = 'server { listen 127.0.0.1:%%PORT%%; location /a { flashduty_push /f; } }';
+    my $server = 'server { listen 127.0.0.1:%%PORT%%; location /a { flashduty_push /f; } location /f { internal; proxy_pass %%PUSH_URL%%; } }';
     return $t->check(spool => undef, http => "    $spool\n    $server\n");
 }
 
