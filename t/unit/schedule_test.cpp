@@ -842,6 +842,31 @@ void where_nothing_else_leaves_they_are_tried_twice_a_minute(void**) {
     assert_int_equal(tried.size(), 20);
 }
 
+/// A held key was tried in vain just before an outage that long; whether one is asked for behind
+/// it.
+bool asks_for_held_after(UnixMs outage_ms) {
+    Schedule schedule = known(kOff, 1);
+    make_held(schedule, 1, kStart);
+    UnixMs now_ms = kStart + 10;
+    start(schedule, kTarget, 1, now_ms, Ask::Kind::kHeld, kStart, 1);
+    (void)end(schedule, 1, Fate::kWaits, now_ms);
+    schedule.settled(kTarget, 1);
+    (void)fail(schedule, 2, ++now_ms);
+    assert_true(is_away(schedule));
+    now_ms += outage_ms;
+    (void)take(schedule, 3, now_ms);
+    assert_true(!is_away(schedule));
+    now_ms += 2 * kSecond;
+    const std::vector<Ask> asks = schedule.asks(now_ms);
+    return std::any_of(asks.begin(), asks.end(),
+                       [](const Ask& ask) { return ask.kind == Ask::Kind::kHeld; });
+}
+
+void after_an_outage_held_keys_do_not_wait_for_half_a_minute(void**) {
+    assert_true(asks_for_held_after(10 * kSecond));
+    assert_true(!asks_for_held_after(kSecond));
+}
+
 void what_is_held_is_looked_for_when_it_is_due(void**) {
     Schedule schedule = known(kOff, 1);
     make_held(schedule, 1, kStart);
@@ -1107,6 +1132,7 @@ int main() {
             one_that_fails_again_takes_no_target_away_and_waits_the_longer_the_more_often),
         cmocka_unit_test(held_keys_get_one_push_in_ten_and_at_most_one_a_second),
         cmocka_unit_test(where_nothing_else_leaves_they_are_tried_twice_a_minute),
+        cmocka_unit_test(after_an_outage_held_keys_do_not_wait_for_half_a_minute),
         cmocka_unit_test(what_is_held_is_looked_for_when_it_is_due),
         cmocka_unit_test(it_is_looked_for_only_once_its_failure_is_written_down),
         cmocka_unit_test(busy_keys_are_not_asked_for),
