@@ -327,6 +327,11 @@ int PgConnection::server_version() const noexcept {
     return connection_ == nullptr ? 0 : pq_->PQserverVersion(connection_);
 }
 
+std::string PgConnection::host() const noexcept {
+    const char* host = connection_ == nullptr ? nullptr : pq_->PQhost(connection_);
+    return host == nullptr ? "" : host;
+}
+
 // -------------------------------------------------------------------- statements
 
 void PgConnection::note(void* self, const PqResult* notice) noexcept {

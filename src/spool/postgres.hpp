@@ -96,6 +96,8 @@ class PgConnection {
     /// PostgreSQL's five characters, with kRefused.
     [[nodiscard]] const std::string& sql_state() const noexcept { return sql_state_; }
     [[nodiscard]] int server_version() const noexcept;
+    /// Host that it leads to, as the conninfo names it; empty without a connection.
+    [[nodiscard]] std::string host() const noexcept;
     /// Raised with each connection.
     [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
 

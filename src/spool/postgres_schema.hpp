@@ -1,4 +1,4 @@
-// Tables of a fleet, which operators may read: see postgres_schema.cpp.
+// Tables of a fleet, which operators may read: see postgres_*_sql.cpp.
 #pragma once
 
 #include "postgres.hpp"
@@ -21,6 +21,6 @@ enum class PostgresSchema : std::uint8_t {
                                               PgDeadline deadline) noexcept;
 
 /// Script for psql where the gateway's role must not make tables, without the schema's name.
-[[nodiscard]] const char* postgres_schema_sql() noexcept;
+[[nodiscard]] std::string postgres_schema_sql() noexcept;
 
 }  // namespace flashduty

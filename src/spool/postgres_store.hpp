@@ -1,4 +1,4 @@
-// Events of a fleet that wait in PostgreSQL: see postgres_schema.cpp for its tables.
+// Events of a fleet that wait in PostgreSQL: see postgres_events_sql.cpp for its tables.
 //
 // Only an answer without a warning counts as written down: PostgreSQL answers a commit whose wait
 // for a standby was cancelled like any other, but for that. Nobody knows whether a batch without
@@ -72,6 +72,15 @@ class PostgresStore final : public EventStore {
 
     /// Limits searches and changes to this term from now on; 0: there is no leader.
     void set_term(std::int64_t term) noexcept { term_ = term; }
+    [[nodiscard]] std::int64_t term() const noexcept { return term_; }
+
+    /// Runs a statement of somebody who uses this store's connection, in its thread.
+    [[nodiscard]] StoreStatus ask(const char* sql, const PgValues& values, PgRows& rows) noexcept {
+        return run(sql, values, rows, options_.work_timeout_ms);
+    }
+    [[nodiscard]] UnixMs now_ms() const noexcept { return options_.clock.now_ms(); }
+    /// Host that the connection leads to; empty without one.
+    [[nodiscard]] std::string host() const noexcept { return connection_.host(); }
 
     /// Time by which PostgreSQL's clock is ahead; 0 below a second.
     [[nodiscard]] std::int64_t clock_offset_ms() const noexcept { return offset_ms_; }

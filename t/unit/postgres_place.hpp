@@ -48,7 +48,9 @@ class PostgresPlace {
         (void)run("ALTER SYSTEM RESET synchronous_standby_names");
         (void)run("SELECT pg_reload_conf()");
         (void)run(
-            "TRUNCATE target, writer, alert, event, dead, attempt, superseded RESTART IDENTITY;"
+            "TRUNCATE target, writer, alert, event, dead, attempt, superseded, edge, edge_setup"
+            " RESTART IDENTITY;"
+            " DELETE FROM figures; INSERT INTO figures DEFAULT VALUES;"
             " UPDATE counter SET events = 0, bytes = 0, dead = 0, dead_bytes = 0;"
             " UPDATE term SET term = 1, edge_id = 0, agent_id = 0;"
             " UPDATE beat SET term = 1, beat = -1");
