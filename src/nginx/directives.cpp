@@ -8,6 +8,7 @@
 #include "api.hpp"
 #include "base/conf_tools.hpp"
 #include "base/secret_file.hpp"
+#include "fleet_directives.hpp"
 #include "handler.hpp"
 #include "request/conf.hpp"
 #include "spool_directives.hpp"
@@ -392,6 +393,8 @@ ngx_command_t commands[] = {
     {ngx_string("flashduty_spool_after"), kAnyHttpContext | NGX_CONF_TAKE1, ngx_conf_set_msec_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocationConf, spool_after_ms), nullptr},
     {ngx_string("flashduty_rate"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE12, set_rate,
+     NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
+    {ngx_string("flashduty_fleet"), NGX_HTTP_MAIN_CONF | NGX_CONF_1MORE, set_fleet,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
     ngx_null_command,
 };

@@ -1,6 +1,7 @@
 #include "access.hpp"
 #include "base/pool_arena.hpp"
 #include "directives.hpp"
+#include "fleet_directives.hpp"
 #include "push/push_answer.hpp"
 #include "push/push_phases.hpp"
 #include "push_uris.hpp"
@@ -23,7 +24,8 @@ bool install_spool(ngx_conf_t* cf, flashduty::MainConf& conf) {
 ngx_int_t install(ngx_conf_t* cf) {
     auto& conf = *static_cast<flashduty::MainConf*>(
         ngx_http_conf_get_module_main_conf(cf, ngx_http_flashduty_module));
-    if (!flashduty::keep_server_names(cf) || !flashduty::check_api_users(cf)) {
+    if (!flashduty::keep_server_names(cf) || !flashduty::check_api_users(cf) ||
+        !flashduty::check_fleet(cf)) {
         return NGX_ERROR;
     }
     const bool is_used = conf.is_used || conf.spool != nullptr;

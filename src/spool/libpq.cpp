@@ -89,4 +89,16 @@ const Libpq* load_libpq(std::string& error) noexcept {
     return &loaded->functions;
 }
 
+bool has_foreign_openssl() noexcept {
+    constexpr char kFunction[] = "SSL_CTX_new";
+    void* library = ::dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr) {
+        return false;
+    }
+    // A library's calls go to what all libraries see, and only then to its own dependencies.
+    const void* called = ::dlsym(RTLD_DEFAULT, kFunction);
+    const void* own = ::dlsym(library, kFunction);
+    return called != nullptr && own != nullptr && called != own;
+}
+
 }  // namespace flashduty

@@ -76,4 +76,8 @@ struct Libpq {
 /// gets a sentence. Not to be called in a process that forks workers: they would share its state.
 [[nodiscard]] const Libpq* load_libpq(std::string& error) noexcept;
 
+/// True when that library calls another OpenSSL than it was made for: an nginx with an OpenSSL
+/// inside shows its own to all libraries. No TLS may be used then. Loads the library.
+[[nodiscard]] bool has_foreign_openssl() noexcept;
+
 }  // namespace flashduty

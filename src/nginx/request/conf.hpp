@@ -31,6 +31,19 @@ struct SpoolConf {
     ngx_thread_pool_t* threads;
 };
 
+/// A `flashduty_fleet`. All texts end in a NUL.
+struct FleetConf {
+    ngx_str_t conninfo;
+    ngx_str_t password = ngx_null_string;
+    ngx_str_t edge = ngx_null_string;
+    ngx_str_t schema;
+    ngx_str_t version = ngx_null_string;  ///< of the operator's configuration; may be empty
+    ngx_msec_t timeout_ms = 500;          ///< for an append
+    ngx_msec_t lease_ms = 5'000;
+    ngx_msec_t alone_after_ms = 45'000;
+    ngx_thread_pool_t* threads = nullptr;
+};
+
 struct LocationConf;
 
 /// A `flashduty_push`.
@@ -57,6 +70,7 @@ struct MainConf {
     ngx_array_t* apis;           ///< of ApiPlace: the API's locations; nullptr: none
     ngx_array_t* api_users;      ///< of ApiPlace: what `api=` of a flashduty_status names
     const SpoolConf* spool;      ///< nullptr: there is none
+    const FleetConf* fleet;      ///< nullptr: this edge is on its own
     ngx_array_t* push_uris;      ///< of PushUri; nullptr: no location pushes
     const ngx_array_t* servers;  ///< see list_servers(); set where a location has a handler of ours
     const ngx_array_t* peer_inits;  ///< with a spool: original peer init of each upstream block
