@@ -236,7 +236,7 @@ StoreStatus FleetRoll::register_edge(const EdgeSetup& setup, RollAnswer& answer)
     return status;
 }
 
-StoreStatus FleetRoll::report(const EdgeState& state, RollAnswer& answer) noexcept {
+StoreStatus FleetRoll::report(const EdgeReport& state, RollAnswer& answer) noexcept {
     PgValues values;
     values.add(edge_).add(token_).add(static_cast<std::int64_t>(state.mode));
     values.add(flag(state.is_empty)).add(static_cast<std::int64_t>(state.local_events));
@@ -254,7 +254,7 @@ StoreStatus FleetRoll::report(const EdgeState& state, RollAnswer& answer) noexce
     return status;
 }
 
-StoreStatus FleetRoll::write_figures(const FleetFigures& figures) noexcept {
+StoreStatus FleetRoll::write_figures(const FleetReport& figures) noexcept {
     PgValues values;
     values.add(store_.term()).add(static_cast<std::int64_t>(figures.waiting));
     values.add(static_cast<std::int64_t>(figures.dead));

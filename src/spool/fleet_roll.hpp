@@ -53,7 +53,7 @@ struct EdgeSetup {
 };
 
 /// State of an edge, told every second.
-struct EdgeState {
+struct EdgeReport {
     EdgeMode mode = EdgeMode::kFleet;
     /// Nothing waits in the local spool, nothing is being written there, and all that was pushed
     /// from there is reported.
@@ -72,7 +72,7 @@ struct RollEdge {
     std::string name;
     std::string spool_id;
     EdgeSetup setup;
-    EdgeState state;
+    EdgeReport state;
     std::int64_t seen_ago_ms = 0;  ///< age of its last report
     bool is_seen = false;          ///< within the last kSeenMs
     bool is_leader = false;
@@ -92,7 +92,7 @@ struct RollTarget {
 };
 
 /// Figures of the whole fleet, written by its leader every second.
-struct FleetFigures {
+struct FleetReport {
     std::uint64_t waiting = 0;
     std::uint64_t dead = 0;
     std::uint64_t used_bytes = 0;
@@ -117,7 +117,7 @@ struct Fleet {
     std::int64_t term = 0;
     std::string leader;  ///< name of its edge; empty: there has been none
     FleetDatabase database;
-    FleetFigures figures;
+    FleetReport figures;
     std::int64_t figures_age_ms = -1;  ///< -1: never written
 };
 
@@ -155,14 +155,14 @@ class FleetRoll {
     [[nodiscard]] StoreStatus register_edge(const EdgeSetup& setup, RollAnswer& answer) noexcept;
 
     /// Tells that the edge lives. kOk is a good beat: PostgreSQL says that it is safe.
-    [[nodiscard]] StoreStatus report(const EdgeState& state, RollAnswer& answer) noexcept;
+    [[nodiscard]] StoreStatus report(const EdgeReport& state, RollAnswer& answer) noexcept;
 
     /// Edges on the roll, and the time by which PostgreSQL's clock is ahead, by the last report().
     [[nodiscard]] std::size_t edges() const noexcept { return edges_; }
     [[nodiscard]] std::int64_t clock_offset_ms() const noexcept { return clock_offset_ms_; }
 
     /// Writes the leader's figures; nothing when the store's term is over.
-    [[nodiscard]] StoreStatus write_figures(const FleetFigures& figures) noexcept;
+    [[nodiscard]] StoreStatus write_figures(const FleetReport& figures) noexcept;
 
     // ---------------------------------------------------------------- of everybody
 

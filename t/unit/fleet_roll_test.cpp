@@ -5,9 +5,9 @@
 
 using flashduty::EdgeMode;
 using flashduty::EdgeSetup;
-using flashduty::EdgeState;
+using flashduty::EdgeReport;
 using flashduty::Fleet;
-using flashduty::FleetFigures;
+using flashduty::FleetReport;
 using flashduty::FleetRoll;
 using flashduty::PostgresStore;
 using flashduty::Rate;
@@ -42,7 +42,7 @@ struct Agent {
         assert_status(roll.register_edge(setup, answer), kOk);
         return answer;
     }
-    RollAnswer report(const EdgeState& state = {}) {
+    RollAnswer report(const EdgeReport& state = {}) {
         RollAnswer answer = RollAnswer::kGone;
         assert_status(roll.report(state, answer), kOk);
         return answer;
@@ -73,7 +73,7 @@ void an_edge_that_reports_is_on_the_roll(void**) {
     assert_answer(a.report(), RollAnswer::kGone);
     assert_answer(a.join(), RollAnswer::kDone);
     assert_answer(b.join(), RollAnswer::kDone);
-    EdgeState state;
+    EdgeReport state;
     state.mode = EdgeMode::kDraining;
     state.is_empty = false;
     state.local_events = 7;
@@ -187,7 +187,7 @@ void the_leader_tells_all_how_the_fleet_is(void**) {
     PostgresPlace place;
     Agent a(place, "a", "spool-a", 1), b(place, "b", "spool-b", 2);
     assert_int_equal(b.read().figures_age_ms, -1);
-    FleetFigures figures;
+    FleetReport figures;
     figures.waiting = 12;
     figures.dead = 3;
     figures.used_bytes = 4096;
