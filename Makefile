@@ -103,11 +103,11 @@ unit: $(UNIT_TESTS)
 	CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 -e '' $(UNIT_TESTS)
 
 nginx-tests: $(MODULE) $(BUILD)/failing_sync.so $(BUILD)/old_sqlite.so \
-    $(BUILD)/bench/slow_sync.so | test-packages
+    $(BUILD)/late_notice.so $(BUILD)/bench/slow_sync.so | test-packages
 	@$(NGINX) -v
 	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) \
 	    TEST_FAILING_SYNC=$(BUILD)/failing_sync.so TEST_OLD_SQLITE=$(BUILD)/old_sqlite.so \
-	    TEST_SLOW_SYNC=$(BUILD)/bench/slow_sync.so \
+	    TEST_LATE_NOTICE=$(BUILD)/late_notice.so TEST_SLOW_SYNC=$(BUILD)/bench/slow_sync.so \
 	    prove -j2 -It/lib t/*.t
 
 # What SQLite points into only counts as lost, perhaps, where a test's child ends with it.
@@ -212,11 +212,13 @@ test-asan: $(if $(NGINX_SRC),,$(DEBIAN_NGINX))
 	    OPTIMIZE='-O1 -fno-omit-frame-pointer -fsanitize=address,undefined' \
 	    LD_OPT='-fsanitize=address,undefined -Wl,-z,nodelete $(BUILD)/asan/sanitizers.o' nginx-tests
 
-# Disks that are worse than this one, and a SQLite that is older, preloaded into nginx.
+# Disks that are worse than this one, an older SQLite, a worker that hears late, preloaded into nginx.
 $(BUILD)/failing_sync.so: t/lib/failing_sync.c
 $(BUILD)/old_sqlite.so: t/lib/old_sqlite.c
+$(BUILD)/late_notice.so: t/lib/late_notice.c
 $(BUILD)/bench/slow_sync.so: t/bench/slow_sync.c
-$(BUILD)/failing_sync.so $(BUILD)/old_sqlite.so $(BUILD)/bench/slow_sync.so: | build-packages
+$(BUILD)/failing_sync.so $(BUILD)/old_sqlite.so $(BUILD)/late_notice.so \
+$(BUILD)/bench/slow_sync.so: | build-packages
 	@mkdir -p $(@D)
 	$(CC) -shared -fPIC -O1 -g $(WARNINGS) -o $@ $<
 

@@ -29,6 +29,12 @@ constexpr char kPaused[] = "its target is paused by the operator";
 /// Time after which a caller that has not asked again counts as gone.
 constexpr UnixMs kForgetMs = 60 * 1000;
 
+/// Time for which a verdict is kept whose event was written down a moment ago: its worker is told
+/// of that by a thread, and a busy machine may let the push overtake what the worker says. Most
+/// such verdicts.
+constexpr UnixMs kUnheardMs = 3000;
+constexpr std::size_t kMostUnheard = 1024;
+
 std::uint64_t seed() noexcept {
     return (static_cast<std::uint64_t>(ngx_random()) << 32) ^
            static_cast<std::uint64_t>(ngx_random()) ^ static_cast<std::uint64_t>(ngx_pid);
@@ -158,7 +164,7 @@ Deliverer::Deliverer(std::unique_ptr<EventStore> store, const Options& options,
     run();
 }
 
-Deliverer::~Deliverer() = default;
+Deliverer::~Deliverer() { record_unheard(clock_.now_ms()); }
 
 void Deliverer::listen() noexcept {
     server_ = LineServer::listen(
@@ -219,6 +225,9 @@ void Deliverer::on_message(Line& line, std::string_view message) noexcept {
 void Deliverer::on_woken(Line& line, std::string_view message) noexcept {
     const UnixMs now_ms = clock_.now_ms();
     for (const Woken& woken : read_woken(message)) {
+        if (tell_late(line, woken.event_id)) {
+            continue;
+        }
         if (woken.event_id != 0) {
             schedule_.arrived(woken.target_id, now_ms);
         } else {
@@ -278,7 +287,28 @@ void Deliverer::tell(const PushVerdict& verdict) noexcept {
     if (found != listening_.end()) {
         found->second.line->send(write_verdict(verdict));
         listening_.erase(found);
+        return;
     }
+    const auto unheard = unheard_.find(verdict.event_id);
+    if (unheard != unheard_.end()) {
+        unheard->second.verdict.fate = verdict.fate;  // may have been postponed
+        unheard->second.is_settled = true;
+    }
+}
+
+/// Tells a caller of whom is heard after its event's push; false when the event has none behind it,
+/// or its verdict is still to come. The caller counts the event from now on.
+bool Deliverer::tell_late(Line& line, std::int64_t event_id) noexcept {
+    const auto found = unheard_.find(event_id);
+    if (found == unheard_.end()) {
+        return false;
+    }
+    const bool is_settled = found->second.is_settled;
+    if (is_settled) {
+        line.send(write_verdict(found->second.verdict));
+    }
+    unheard_.erase(found);
+    return is_settled;
 }
 
 /// True for an event that was pushed: its verdict comes once that is written down.
@@ -465,6 +495,7 @@ void Deliverer::on_worked() noexcept {
         next_tending_ms_ = job->tending.has_more ? now_ms : now_ms + kTendingMs;
     }
     tell_who_waits(clock_.now_ms());
+    record_unheard(clock_.now_ms() - kUnheardMs);
     is_running_ = false;
     run();
 }
@@ -713,7 +744,17 @@ void Deliverer::end_push(const DueEvent& event, Fate answer, Delivery* delivery,
     if (fate == Fate::kWaits) {
         log_away(event, ended.change, !ended.is_compared, why, now_ms);
     }
-    record_end(event, fate, delivery, reason, now_ms);
+    PushVerdict verdict;
+    verdict.event_id = event.event_id;
+    verdict.fate = fate;
+    verdict.reason = reason;
+    if (delivery != nullptr) {
+        verdict.http_status = delivery->push.end.http_status;
+        verdict.push_time_ms = delivery->push.time_ms;
+        verdict.code = std::string(delivery->answer.code);
+        verdict.request_id = std::string(delivery->answer.request_id);
+    }
+    record_end(event, verdict, delivery, now_ms);
     if (ended.change.kind != TargetChange::Kind::kNone || !ended.is_compared) {
         show_targets();
     }
@@ -729,16 +770,8 @@ void Deliverer::end_push(const DueEvent& event, Fate answer, Delivery* delivery,
     pushed.settlement.settled_ms = now_ms;
     pushed.settlement.due_ms = ended.due_ms;
     pushed.settlement.reason = why;
-    pushed.verdict.event_id = event.event_id;
-    pushed.verdict.fate = fate;
-    pushed.verdict.reason = reason;
-    if (delivery != nullptr) {
-        pushed.settlement.http_status = delivery->push.end.http_status;
-        pushed.verdict.http_status = delivery->push.end.http_status;
-        pushed.verdict.push_time_ms = delivery->push.time_ms;
-        pushed.verdict.code = std::string(delivery->answer.code);
-        pushed.verdict.request_id = std::string(delivery->answer.request_id);
-    }
+    pushed.settlement.http_status = verdict.http_status;
+    pushed.verdict = std::move(verdict);
     pushing_.erase(event.event_id);
     pushed_.push_back(std::move(pushed));
     run();
@@ -770,9 +803,10 @@ void Deliverer::log_away(const DueEvent& event, const TargetChange& change, bool
 
 // ---------------------------------------------------------------- what is to be seen
 
-void Deliverer::record_end(const DueEvent& event, Fate fate, Delivery* delivery,
-                           const std::string& reason, UnixMs now_ms) noexcept {
-    const bool is_delivered = fate == Fate::kDelivered;
+void Deliverer::record_end(const DueEvent& event, const PushVerdict& verdict, Delivery* delivery,
+                           UnixMs now_ms) noexcept {
+    const std::string& reason = verdict.reason;
+    const bool is_delivered = verdict.fate == Fate::kDelivered;
     const auto delay_ms =
         static_cast<std::uint64_t>(std::max<UnixMs>(now_ms - event.accepted_ms, 0));
     const bool is_refused = delivery != nullptr && delivery->push.verdict == Verdict::kEventRefused;
@@ -803,14 +837,38 @@ void Deliverer::record_end(const DueEvent& event, Fate fate, Delivery* delivery,
     if (!is_pushed || listening_.count(event.event_id) != 0) {
         return;  // its caller counts it
     }
-    if (fate == Fate::kWaits) {
+    if (verdict.fate == Fate::kWaits) {
         count_replay(stats(), Fate::kWaits, status_now_ms());
         return;
     }
-    count_replay(stats(), fate, status_now_ms());
-    KeptAlert(*delivery).record(is_delivered ? AnsweredAs::kDelivered : AnsweredAs::kRefused,
-                                delivery->answer.code, delivery->answer.request_id, reason,
-                                delay_ms);
+    const Unheard unheard{KeptAlert(*delivery), verdict, delay_ms, now_ms, false};
+    const bool is_new = event.attempts == 0 && now_ms - event.accepted_ms < kForgetMs;
+    if (is_new && unheard_.size() < kMostUnheard) {
+        unheard_.emplace(event.event_id, unheard);
+    } else {
+        unheard.record();
+    }
+}
+
+void Deliverer::Unheard::record() const noexcept {
+    count_replay(stats(), verdict.fate, status_now_ms());
+    if (verdict.fate != Fate::kWaits) {
+        const bool is_delivered = verdict.fate == Fate::kDelivered;
+        alert.record(is_delivered ? AnsweredAs::kDelivered : AnsweredAs::kRefused, verdict.code,
+                     verdict.request_id, verdict.reason, delay_ms);
+    }
+}
+
+/// Records the verdicts that came until `until_ms`, and for which nobody has asked.
+void Deliverer::record_unheard(UnixMs until_ms) noexcept {
+    for (auto at = unheard_.begin(); at != unheard_.end();) {
+        if (at->second.since_ms > until_ms) {
+            ++at;
+            continue;
+        }
+        at->second.record();
+        at = unheard_.erase(at);
+    }
 }
 
 /// Shows the targets. Nothing is wrong with one that the schedule has forgotten, and it is shown

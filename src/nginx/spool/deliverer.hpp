@@ -13,6 +13,7 @@
 #include "../../spool/schedule.hpp"
 #include "../base/thread_job.hpp"
 #include "../request/delivery.hpp"
+#include "../request/recorder.hpp"
 #include "../request/stats_zone.hpp"
 #include "line.hpp"
 #include "orders.hpp"
@@ -81,6 +82,17 @@ class Deliverer {
         PushVerdict verdict;
     };
 
+    /// Verdict that no caller was known to wait for: a worker may be about to say that one does.
+    struct Unheard {
+        KeptAlert alert;
+        PushVerdict verdict;
+        std::uint64_t delay_ms;
+        UnixMs since_ms;
+        bool is_settled;
+
+        void record() const noexcept;  ///< as an event whose caller was answered before
+    };
+
     // Lines.
     void listen() noexcept;
     void on_line(std::unique_ptr<Line> line) noexcept;
@@ -89,6 +101,7 @@ class Deliverer {
     void on_woken(Line& line, std::string_view message) noexcept;
     void on_order(Line& line, Order&& order) noexcept;
     void tell(const PushVerdict& verdict) noexcept;
+    [[nodiscard]] bool tell_late(Line& line, std::int64_t event_id) noexcept;
     [[nodiscard]] bool is_settling(std::int64_t event_id) const noexcept;
     [[nodiscard]] std::unordered_map<std::int64_t, std::int64_t> newest() const noexcept;
     void tell_who_waits(UnixMs now_ms) noexcept;
@@ -118,8 +131,9 @@ class Deliverer {
                   const std::string& reason, UnixMs now_ms) noexcept;
 
     // Output to status and log.
-    void record_end(const DueEvent& event, Fate fate, Delivery* delivery, const std::string& reason,
+    void record_end(const DueEvent& event, const PushVerdict& verdict, Delivery* delivery,
                     UnixMs now_ms) noexcept;
+    void record_unheard(UnixMs until_ms) noexcept;
     void show_targets() noexcept;
 
     [[nodiscard]] bool is_done() const noexcept;
@@ -135,6 +149,7 @@ class Deliverer {
     std::unordered_map<std::int64_t, Listening> listening_;      ///< by event_id
     std::unordered_map<std::int64_t, std::int64_t> pushing_;     ///< event_id to target_id: settled
                                                                  ///< ones are not in it
+    std::unordered_map<std::int64_t, Unheard> unheard_;          ///< by event_id
     std::unordered_map<std::int64_t, TargetText> target_texts_;  ///< by target_id
     std::deque<OrderJob> orders_;
     Pauses pauses_;
