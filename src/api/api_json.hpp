@@ -26,7 +26,7 @@ void append_json(std::string& to, Write write) noexcept {
 /// Facts about a target beside its store's.
 struct TargetFigures {
     std::string_view state;  ///< `up`, `away`, `paused` or `gone`
-    std::string_view reason;
+    std::string reason;
     UnixMs since_ms = 0;       ///< 0: unknown
     UnixMs next_probe_ms = 0;  ///< 0: no probe
 };

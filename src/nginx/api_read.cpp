@@ -3,16 +3,16 @@
 #include <vector>
 
 #include "../status/status_json.hpp"
-#include "../status/status_view.hpp"
 #include "api_call.hpp"
 #include "base/headers.hpp"
 #include "base/pool_arena.hpp"
 #include "base/version.hpp"
 #include "request/answer.hpp"
 #include "request/conf.hpp"
+#include "request/push_places.hpp"
 #include "request/servers.hpp"
-#include "request/stats_zone.hpp"
 #include "spool/worker.hpp"
+#include "status.hpp"
 
 namespace flashduty {
 
@@ -35,8 +35,7 @@ std::string name_of(const ListedTarget& target) {
 
 std::vector<KnownTarget> known_targets(ngx_http_request_t* r) noexcept {
     PoolArena arena(r->pool);
-    const StatusView view = view_status(
-        arena, stats(), {main_conf(r).spool != nullptr, kVersion, NGINX_VERSION, status_now_ms()});
+    const StatusView view = view_status(r, arena);
     std::vector<KnownTarget> known;
     for (std::size_t i = 0; !arena.failed() && i < view.target_count; i++) {
         const TargetView& target = view.targets[i];
@@ -53,21 +52,19 @@ class TargetsReading final : public ApiReading {
   public:
     explicit TargetsReading(const ApiCallPtr& call) noexcept
         : ApiReading(call),
-          servers_(*main_conf(call->request).servers),
           known_(known_targets(call->request)),
           may_change_(location_conf(call->request).may_change) {
-        for_each_literal_push(main_conf(call->request),
-                              [this](const ngx_http_core_srv_conf_t* server, std::string_view uri) {
-                                  configured_.push_back(std::string(server_of(servers_, server)) +
-                                                        ' ' +
-                                                        std::string(uri.substr(0, uri.find('?'))));
-                              });
+        const MainConf& conf = main_conf(call->request);
+        for_each_literal_push(
+            conf, [this, &conf](const ngx_http_core_srv_conf_t* server, std::string_view uri) {
+                configured_.push_back(std::string(server_of(*conf.servers, server)) + ' ' +
+                                      std::string(uri.substr(0, uri.find('?'))));
+            });
     }
 
     StoreStatus read(EventLedger& ledger) noexcept override {
         std::vector<ListedTarget> targets;
         const StoreStatus status = ledger.list_targets(targets);
-        std::vector<ShownTarget> shown;
         for (ListedTarget& target : targets) {
             const std::string name = name_of(target);
             const auto known =
@@ -79,10 +76,9 @@ class TargetsReading final : public ApiReading {
                 !is_configured) {
                 continue;
             }
-            shown.push_back({std::move(target), {}});
-            describe(shown.back(), known == known_.end() ? nullptr : &*known);
+            shown_.push_back({std::move(target), {}});
+            describe(shown_.back(), known == known_.end() ? nullptr : &*known);
         }
-        body_ = write_api_targets(shown, may_change_);
         return status;
     }
 
@@ -95,19 +91,34 @@ class TargetsReading final : public ApiReading {
             figures.since_ms = known->since_ms;
             figures.next_probe_ms = known->next_try_ms;
         }
-        if (find_server(servers_, shown.target.server) == nullptr) {
-            figures.state = "gone";
-            figures.reason =
-                "the configuration has no such server block any more: bring it back, "
-                "or move its events to another location";
-        } else if (shown.target.paused_until_ms != 0) {
+        if (shown.target.paused_until_ms != 0) {
             figures.state = "paused";
             figures.reason = "paused by the operator";
             figures.next_probe_ms = 0;
         }
     }
 
-    const ngx_array_t& servers_;
+    /// Looks for the targets in the configuration; not in a thread, for nginx's regexes are for one
+    /// thread only.
+    void finish() noexcept override {
+        if (call().request == nullptr) {
+            return;
+        }
+        const MainConf& conf = main_conf(call().request);
+        for (ShownTarget& shown : shown_) {
+            const ListedTarget& target = shown.target;
+            const Standing standing = standing_of(conf, target.server, target.location);
+            if (standing != Standing::kThere) {
+                shown.figures.state = "gone";
+                shown.figures.reason = why_gone(standing, target.server, target.location);
+                shown.figures.next_probe_ms = 0;
+            }
+        }
+        body_ = write_api_targets(shown_, may_change_);
+        ApiReading::finish();
+    }
+
+    std::vector<ShownTarget> shown_;
     std::vector<KnownTarget> known_;
     std::vector<std::string> configured_;
     bool may_change_;
@@ -310,8 +321,7 @@ void write_configuration(JsonSink& out, const MainConf& conf) noexcept {
 
 /// Counters, and the last alerts without their texts.
 std::string_view figures_of(ngx_http_request_t* r, Arena& arena) noexcept {
-    StatusView view = view_status(
-        arena, stats(), {main_conf(r).spool != nullptr, kVersion, NGINX_VERSION, status_now_ms()});
+    StatusView view = view_status(r, arena);
     auto* alerts = arena.make_array<AlertView>(view.alert_count);
     for (std::size_t i = 0; alerts != nullptr && i < view.alert_count; i++) {
         const AlertView& alert = view.alerts[i];

@@ -10,6 +10,7 @@
 #include "base/version.hpp"
 #include "request/answer.hpp"
 #include "request/conf.hpp"
+#include "request/push_places.hpp"
 #include "request/stats_zone.hpp"
 
 namespace flashduty {
@@ -36,11 +37,6 @@ StatusFormat format_of(ngx_http_request_t* r) noexcept {
     return asks ? format_for(accept_of(r)) : wanted;
 }
 
-StatusView view_of(ngx_http_request_t* r, Arena& arena) noexcept {
-    return view_status(arena, stats(),
-                       {main_conf(r).spool != nullptr, kVersion, NGINX_VERSION, status_now_ms()});
-}
-
 /// Response in the format asked for; its body is empty when out of memory.
 Shown show(ngx_http_request_t* r, Arena& arena) noexcept {
     const StatusFormat format = format_of(r);
@@ -48,7 +44,7 @@ Shown show(ngx_http_request_t* r, Arena& arena) noexcept {
         const std::string_view page = status_page(arena, to_view(location_conf(r).status_api));
         return {NGX_HTTP_OK, "text/html", page, page_policy(arena, page)};
     }
-    const StatusView view = view_of(r, arena);
+    const StatusView view = view_status(r, arena);
     if (arena.failed()) {
         return {};
     }
@@ -73,6 +69,16 @@ bool add_headers(ngx_http_request_t* r, const Shown& shown) noexcept {
 }
 
 }  // namespace
+
+StatusView view_status(ngx_http_request_t* r, Arena& arena) noexcept {
+    const MainConf& conf = main_conf(r);
+    const auto is_target_removed = [](const void* data, std::string_view name, bool is_nowhere) {
+        return is_removed(*static_cast<const MainConf*>(data), name, is_nowhere);
+    };
+    return view_status(arena, stats(),
+                       {conf.spool != nullptr, kVersion, NGINX_VERSION, status_now_ms(),
+                        is_target_removed, &conf});
+}
 
 ngx_int_t status_handler(ngx_http_request_t* r) {
     const ngx_int_t rc = ngx_http_discard_request_body(r);

@@ -49,6 +49,11 @@ TargetView view_of(Arena& arena, const Target<std::uint64_t>& target,
     return view;
 }
 
+bool is_removed(const TargetView& target, const StatusContext& context) noexcept {
+    return context.is_removed != nullptr && !target.is_spooled_to &&
+           context.is_removed(context.conf, target.name, target.is_nowhere);
+}
+
 /// Copies the targets that are still shown; their number is in `count`.
 Target<std::uint64_t>* copy_targets(Arena& arena, const Stats& stats, StatusMs now_ms,
                                     std::size_t& count) noexcept {
@@ -79,7 +84,7 @@ void read_targets(Arena& arena, const Stats& stats, StatusView& view) noexcept {
     for (std::size_t i = 0; i < count; i++) {
         *end = view_of(arena, copies[i], view.context);
         end->name = shown(arena, copies[i].name);
-        end += end->name.empty() ? 0 : 1;
+        end += end->name.empty() || is_removed(*end, view.context) ? 0 : 1;
     }
     std::sort(targets, end,
               [](const TargetView& a, const TargetView& b) { return a.name < b.name; });

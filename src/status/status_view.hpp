@@ -55,6 +55,10 @@ struct StatusContext {
     std::string_view version;  ///< of the module
     std::string_view nginx;
     StatusMs now_ms = 0;
+    /// True for a target that the configuration has no more: it is shown only while the deliverer
+    /// knows of events that wait for it. nullptr: all targets are shown.
+    bool (*is_removed)(const void* conf, std::string_view name, bool is_nowhere) = nullptr;
+    const void* conf = nullptr;
 };
 
 /// Texts are valid UTF-8 without control characters. Everything lives in the arena; unusable once

@@ -399,6 +399,25 @@ void trouble_with_a_spool_at_another_path_is_forgotten(void**) {
     assert_holds(board.json(), R"("spool":{"enabled":false,"waiting":0,"dead":0,"bytes":0,)");
 }
 
+// ---------------------------------------------------------------- removed targets
+
+void a_removed_target_is_shown_while_something_waits_for_it(void**) {
+    Board board;
+    const TargetName stays = {"server", "/stays"}, goes = {"server", "/goes"};
+    StatusContext context = {true, "1.2.3", "1.22.1", kNow};
+    context.is_removed = [](const void*, std::string_view name, bool) {
+        return name == "server /goes";
+    };
+    const TargetFact facts[] = {{stays, false, 0, 0, {}, Blame::kNobody},
+                                {goes, true, kNow, kNow, "gone", Blame::kStray}};
+    publish_targets(board.stats, facts, 2, kNow - kHourMs, kNow);
+    assert_int_equal(view_status(board.arena, board.stats, context).target_count, 2);
+    publish_targets(board.stats, facts, 1, kNow - kHourMs, kNow);
+    const StatusView view = view_status(board.arena, board.stats, context);
+    assert_int_equal(view.target_count, 1);
+    assert_text(view.targets[0].name, "server /stays");
+}
+
 // ---------------------------------------------------------------- all at once
 
 void nothing_is_lost_between_workers(void**) {
@@ -490,6 +509,7 @@ int main() {
         cmocka_unit_test(the_deliverer_says_which_targets_there_are),
         cmocka_unit_test(a_long_name_is_cut),
         cmocka_unit_test(trouble_with_a_spool_at_another_path_is_forgotten),
+        cmocka_unit_test(a_removed_target_is_shown_while_something_waits_for_it),
         cmocka_unit_test(nothing_is_lost_between_workers),
         cmocka_unit_test(the_same_layout_is_kept_and_another_is_not),
     };

@@ -9,7 +9,6 @@
 #include "../request/conf.hpp"
 #include "../request/delivery.hpp"
 #include "../request/recorder.hpp"
-#include "../request/servers.hpp"
 #include "push_log.hpp"
 
 namespace flashduty {
@@ -69,12 +68,6 @@ std::string_view own_reason(Delivery& delivery) noexcept {
                       uri,
                       std::string_view("\", so nothing was sent: what \"set\" makes in the "
                                        "server block belongs into that location"));
-    }
-    if (delivery.push.has_no_location && delivery.push.is_from_spool) {
-        return concat(arena, std::string_view("the configuration has no location \""), uri,
-                      std::string_view("\" in server block \""), server_of(delivery.request),
-                      std::string_view("\" any more: bring it back, or move its events to another "
-                                       "location"));
     }
     if (delivery.push.has_no_location) {
         return concat(arena, std::string_view("no location of this server block matches \""), uri,

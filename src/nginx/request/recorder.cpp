@@ -161,9 +161,6 @@ void record_live_push(const Delivery& delivery) noexcept {
 }
 
 Blame blame_of(const Delivery& delivery) noexcept {
-    if (delivery.push.has_no_location) {
-        return delivery.push.is_from_spool ? Blame::kStray : Blame::kOperator;
-    }
     const ngx_http_request_t* push = delivery.push.request;
     const bool was_sent = push != nullptr && push->upstream != nullptr && !delivery.push.has_no_key;
     const bool is_passing = delivery.push.verdict != Verdict::kAccountAtFault &&

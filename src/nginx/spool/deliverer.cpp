@@ -615,6 +615,9 @@ void Deliverer::take_tended(Job& job) noexcept {
     for (const std::int64_t target_id : job.targets) {
         schedule_.wake(target_id);
     }
+    if (job.tended == StoreStatus::kOk) {
+        forget_removed(job.targets);
+    }
     show_targets();
     if (job.tended == StoreStatus::kOk) {
         publish_spool(stats(),
@@ -648,18 +651,17 @@ void Deliverer::push(Ask::Kind kind, DueEvent&& event, UnixMs now_ms) noexcept {
         target_texts_
             .try_emplace(
                 event.target_id,
-                TargetText{event.server, event.location, {}, {}, {}, false, Blame::kNobody, 0, 0})
+                TargetText{
+                    event.server, event.location, {}, {}, {}, false, Blame::kNobody, 0, 0, 0})
             .first->second;
     text.pushed_ms = now_ms;
-    ngx_http_conf_ctx_t* server = find_server(*options_.servers, event.server);
-    if (server == nullptr) {
-        text.blame = Blame::kStray;
-        end_push(event, Fate::kWaits, nullptr,
-                 "the configuration has no server block \"" + for_log(event.server) +
-                     "\" any more: bring it back, or the event becomes a dead letter");
+    text.newest_ms = std::max(text.newest_ms, event.accepted_ms);
+    const Standing standing = standing_of(*options_.conf, event.server, event.location);
+    if (standing != Standing::kThere) {
+        push_nowhere(event, standing, text);
         return;
     }
-    ngx_http_request_t* r = make_silent_request(server);
+    ngx_http_request_t* r = make_silent_request(find_server(*options_.conf->servers, event.server));
     Delivery* delivery = r == nullptr ? nullptr : create_delivery(r);
     ngx_pool_cleanup_t* cleanup = r == nullptr ? nullptr : ngx_pool_cleanup_add(r->pool, 0);
     if (delivery == nullptr || cleanup == nullptr) {
@@ -692,6 +694,16 @@ void Deliverer::push(Ask::Kind kind, DueEvent&& event, UnixMs now_ms) noexcept {
         return;
     }
     run_silent_request(r);
+}
+
+/// Ends the push of an event whose place has gone. Leftovers of an old configuration hide no other
+/// reason; an evaluated uri that leads nowhere now is the configuration's fault.
+void Deliverer::push_nowhere(const DueEvent& event, Standing standing, TargetText& text) noexcept {
+    const bool is_new =
+        text.newest_ms >= clock_begun_ms_ && is_named(*options_.conf, event.server, event.location);
+    text.blame = is_new ? Blame::kOperator : Blame::kStray;
+    end_push(event, Fate::kWaits, nullptr,
+             why_gone(standing, for_log(event.server), for_log(event.location)));
 }
 
 void Deliverer::on_judged(Push& push, Delivery& delivery) noexcept {
@@ -868,6 +880,19 @@ void Deliverer::record_unheard(UnixMs until_ms) noexcept {
         }
         at->second.record();
         at = unheard_.erase(at);
+    }
+}
+
+/// Forgets targets that the configuration has no more, once nothing waits for them.
+void Deliverer::forget_removed(const std::vector<std::int64_t>& waiting) noexcept {
+    for (auto at = target_texts_.begin(); at != target_texts_.end();) {
+        const std::int64_t target_id = at->first;
+        const auto is_pushed = [target_id](const auto& push) { return push.second == target_id; };
+        const bool is_needed =
+            std::find(waiting.begin(), waiting.end(), target_id) != waiting.end() ||
+            std::any_of(pushing_.begin(), pushing_.end(), is_pushed) ||
+            !is_removed(*options_.conf, at->second.server + ' ' + at->second.location, false);
+        at = is_needed ? std::next(at) : target_texts_.erase(at);
     }
 }
 

@@ -12,8 +12,10 @@
 #include "../../spool/line_message.hpp"
 #include "../../spool/schedule.hpp"
 #include "../base/thread_job.hpp"
+#include "../request/conf.hpp"
 #include "../request/delivery.hpp"
 #include "../request/recorder.hpp"
+#include "../request/push_places.hpp"
 #include "../request/stats_zone.hpp"
 #include "line.hpp"
 #include "orders.hpp"
@@ -24,7 +26,7 @@ class Deliverer {
   public:
     struct Options {
         Rate rate;
-        const ngx_array_t* servers;
+        const MainConf* conf;
         ngx_thread_pool_t* threads;
         std::string socket_path;
         SpoolClock clock;          ///< clock of the store
@@ -63,6 +65,7 @@ class Deliverer {
         std::string shown;    ///< the one of both that is shown
         bool is_refusal;      ///< the refusal was the last of both
         Blame blame;
+        UnixMs newest_ms;  ///< when its newest event was accepted
         UnixMs pushed_ms;
         UnixMs since_ms;  ///< see TargetState
     };
@@ -119,6 +122,7 @@ class Deliverer {
 
     // Pushes.
     void push(Ask::Kind kind, DueEvent&& event, UnixMs now_ms) noexcept;
+    void push_nowhere(const DueEvent& event, Standing standing, TargetText& text) noexcept;
     void on_judged(Push& push, Delivery& delivery) noexcept;
     void end_push(const DueEvent& event, Fate fate, Delivery* delivery,
                   const std::string& reason) noexcept;
@@ -134,6 +138,7 @@ class Deliverer {
     void record_end(const DueEvent& event, const PushVerdict& verdict, Delivery* delivery,
                     UnixMs now_ms) noexcept;
     void record_unheard(UnixMs until_ms) noexcept;
+    void forget_removed(const std::vector<std::int64_t>& waiting) noexcept;
     void show_targets() noexcept;
 
     [[nodiscard]] bool is_done() const noexcept;
@@ -160,6 +165,7 @@ class Deliverer {
     Timer look_;
     Timer retry_;  ///< keeps a leaving worker until its last outcome is written down
     const StatusMs begun_ms_ = status_now_ms();
+    const UnixMs clock_begun_ms_ = clock_.now_ms();
     UnixMs next_tending_ms_ = 0;
     UnixMs not_before_ms_ = 0;  ///< the store could not be used
     unsigned failures_ = 0;     ///< failures of the store in a row

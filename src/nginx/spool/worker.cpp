@@ -96,7 +96,7 @@ class SpoolWorker {
         if (deliverer_ == nullptr && !is_leaving && take_lock()) {
             Deliverer::Options options;
             options.rate = conf_.rate;
-            options.servers = conf_.servers;
+            options.conf = &conf_;
             options.threads = conf_.spool->threads;
             options.clock = clock_;
             options.introduction = write_introduction(introduction());
