@@ -121,7 +121,7 @@ for my $fault (@FAULTS) {
     like(last_line(), qr/^other\|spooled\|$status\|\d+\.\d{3}\|[^|]*\|$code$/, 'the log has what the push came to');
     ok(log_says(qr/\[error\] .* is away, /, ++$away), 'and that it is away');
     $t->flashduty->answer(taken());
-    ok($t->runs_empty, 'mended, it is delivered');
+    ok($t->runs_empty, 'fixed, it is delivered');
 }
 
 # A reason of Flashduty's own that is very long leaves room for the outcome.

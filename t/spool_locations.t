@@ -146,7 +146,7 @@ is(count(), $before + 2, 'which takes each once');
 is(post('/static'), '200 delivered', 'a location that answers itself');
 
 # A location that leads nowhere at all.
-is(post('/nowhere'), '202 spooled', 'no location: an operator will mend that');
+is(post('/nowhere'), '202 spooled', 'no location: an operator will fix that');
 $before = count();
 is(post('/large'), '202 spooled', 'a body that is too large for its location, where nothing else was taken');
 is(count(), $before, 'was not pushed');

@@ -26,5 +26,5 @@ $t->post('/blueking', alert()) for 1 .. 5;    # each waits for as long as a try 
 is(scalar(complaints()), 1, 'once');
 
 rmdir $lock;
-ok($t->runs_empty, 'mended: it is delivered, without a restart');
+ok($t->runs_empty, 'fixed: it is delivered, without a restart');
 like($t->error_log, qr/\[notice\].*this process delivers$/m, 'by one that was elected');

@@ -84,9 +84,9 @@ class SpoolDatabase {
     template <class Work>
     StoreStatus transact(Access access, Work& work) noexcept {
         const StoreStatus status = transact_once(access, work);
-        const bool is_mended = lost_lock_ || (status == StoreStatus::kCorrupt && began_anew_) ||
-                               (status == StoreStatus::kFull && made_room_);
-        return is_mended ? transact_once(access, work) : status;
+        const bool is_fixed = lost_lock_ || (status == StoreStatus::kCorrupt && began_anew_) ||
+                              (status == StoreStatus::kFull && made_room_);
+        return is_fixed ? transact_once(access, work) : status;
     }
     template <class Work>
     StoreStatus transact_once(Access access, Work& work) noexcept {

@@ -29,7 +29,7 @@ const std::vector<Row> kRows = {
     {"white space in a title collapses", &Overrides::title, " a\n\t b ", "title_rule", "a b"},
     {"a title is never a template", &Overrides::title, "[TPL]a[tpl]", "title_rule",
      "［TPL]a［tpl]"},
-    {"a title is mended before templates are looked for", &Overrides::title, "[T\x01PL]\xFF",
+    {"a title is repaired before templates are looked for", &Overrides::title, "[T\x01PL]\xFF",
      "title_rule", "［TPL]\uFFFD"},
     {"a title of 512 characters stays", &Overrides::title, times(512, "漢"), "title_rule",
      times(512, "漢")},
@@ -39,7 +39,7 @@ const std::vector<Row> kRows = {
     {"a description is replaced", &Overrides::description, " a\n b ", "description", " a\n b "},
     {"a blank description keeps the built-in one", &Overrides::description, "\t", "description",
      "description"},
-    {"a description is mended", &Overrides::description, "a\r\x02\xC0", "description", "a\uFFFD"},
+    {"a description is repaired", &Overrides::description, "a\r\x02\xC0", "description", "a\uFFFD"},
     {"a description of 2048 characters stays", &Overrides::description, times(2048, "漢"),
      "description", times(2048, "漢")},
     {"a longer description is cut", &Overrides::description, times(2049, "漢"), "description",
@@ -47,7 +47,7 @@ const std::vector<Row> kRows = {
 
     {"an alert key is replaced", &Overrides::alert_key, "k", "alert_key", "k"},
     {"a blank alert key keeps the built-in one", &Overrides::alert_key, " ", "alert_key", "key"},
-    {"an alert key is mended", &Overrides::alert_key, "a\x02\xC0", "alert_key", "a\uFFFD"},
+    {"an alert key is repaired", &Overrides::alert_key, "a\x02\xC0", "alert_key", "a\uFFFD"},
     {"an alert key of 255 characters stays", &Overrides::alert_key, times(255, "漢"), "alert_key",
      times(255, "漢")},
     {"a longer alert key becomes its digest", &Overrides::alert_key, times(256, "k"), "alert_key",
@@ -149,7 +149,7 @@ void an_alert_may_lose_all_its_labels(void**) {
     assert_int_equal(labels.event.label_count, 0);
 }
 
-void a_label_that_is_set_is_mended_and_cut(void**) {
+void a_label_that_is_set_is_fixed_and_cut(void**) {
     const std::string long_text = times(2049, "漢");
     const Labels labels(body_with(0), {{"a", "x\r\x01\xC0"}, {"b", long_text}});
     assert_text(member_of(labels.event, "a"), "x\uFFFD");
@@ -341,7 +341,7 @@ int main() {
         cmocka_unit_test(a_label_that_is_set_takes_the_place_of_the_alerts_own),
         cmocka_unit_test(an_empty_result_removes_a_label),
         cmocka_unit_test(an_alert_may_lose_all_its_labels),
-        cmocka_unit_test(a_label_that_is_set_is_mended_and_cut),
+        cmocka_unit_test(a_label_that_is_set_is_fixed_and_cut),
         cmocka_unit_test(of_two_labels_of_one_name_the_event_has_one),
         cmocka_unit_test(fifty_labels_fit),
         cmocka_unit_test(what_does_not_fit_is_counted),

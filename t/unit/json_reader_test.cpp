@@ -19,7 +19,7 @@ void constants_are_refused_unless_they_are_asked_for(void**) {
 }
 
 /// Lone surrogates are repaired in a buffer that grows with the string, from the first of them on.
-void a_long_string_of_lone_surrogates_is_mended_as_a_short_one(void**) {
+void a_long_string_of_lone_surrogates_is_fixed_as_a_short_one(void**) {
     constexpr std::size_t kTimes = 4000;
     const std::string units = R"(x\ud83d\ud83d\ude00\ude00\\漢\n)";
     const std::string json = R"(["NaN )" + times(kTimes, units) + R"(","\ud83d"])";
@@ -234,7 +234,7 @@ void a_reader_gives_all_its_memory_back(void**) {
 int main() {
     const std::vector<CMUnitTest> tests = {
         cmocka_unit_test(constants_are_refused_unless_they_are_asked_for),
-        cmocka_unit_test(a_long_string_of_lone_surrogates_is_mended_as_a_short_one),
+        cmocka_unit_test(a_long_string_of_lone_surrogates_is_fixed_as_a_short_one),
         cmocka_unit_test(a_handler_ends_the_reading),
         cmocka_unit_test(nothing_is_heard_of_a_container_that_is_skipped),
         cmocka_unit_test(what_is_skipped_is_still_read),

@@ -64,7 +64,7 @@ const std::vector<Row> kTexts = {
      "\uFFFD here"},
     {"raw bytes that are no UTF-8 become U+FFFD", with_value("\"\xC0\x80|\xED\xA0\x80|\xE4\xBD\""),
      "current_value", "\uFFFD\uFFFD|\uFFFD\uFFFD\uFFFD|\uFFFD"},
-    {"keys are mended before they are looked at", R"({"event":{},"current\u0000_value":7})",
+    {"keys are repaired before they are looked at", R"({"event":{},"current\u0000_value":7})",
      "current_value", "7"},
     {"a label is cut to 2048 characters, the last an ellipsis",
      with_value(quoted(times(2049, "漢"))), "current_value", times(2047, "漢") + "…"},

@@ -272,7 +272,7 @@ void the_order_of_the_members_does_not_matter(void**) {
     assert_text(said.answer.message, "m");
 }
 
-void texts_are_mended(void**) {
+void texts_are_repaired(void**) {
     const Said said({"{\"error\":{\"code\":\"a\xC0\",\"message\":\"b\\u0000\\r\\ud83dc\"}}"});
     assert_text(said.answer.code, "a\uFFFD");
     assert_text(said.answer.message, "b\uFFFDc");
@@ -437,7 +437,7 @@ int main() {
         cmocka_unit_test(the_answer_says_which_request_it_was_and_what_is_wrong),
         cmocka_unit_test(the_answer_says_whether_it_named_the_alert),
         cmocka_unit_test(the_order_of_the_members_does_not_matter),
-        cmocka_unit_test(texts_are_mended),
+        cmocka_unit_test(texts_are_repaired),
         cmocka_unit_test(an_answer_with_a_content_encoding_is_not_understood),
         cmocka_unit_test(an_answer_that_breaks_off_says_nothing),
         cmocka_unit_test(an_answer_with_a_megabyte_of_white_space_is_understood),
