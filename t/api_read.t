@@ -99,6 +99,6 @@ is($t->target('/flashduty')->{dead}, 1, 'its target has one');
 
 # Report for support.
 my $support = $t->get('support');
-is($support->{spool}{schema}, 2, 'the bundle says which schema there is');
+is($support->{spool}{schema}, 3, 'the bundle says which schema there is');
 like($support->{versions}{nginx}, qr/^\d+\./, 'and which nginx');
 unlike($t->ask('GET', 'support')->body, qr/CPU usage|integration-key/, 'and nothing of alerts or secrets');

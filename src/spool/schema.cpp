@@ -293,9 +293,48 @@ CREATE VIEW dead_letters AS
         ON s.target_id = d.target_id AND s.alert_key = d.alert_key;
 )sql";
 
+// Of an edge of a fleet: see local_events.cpp. Tables of their own, so that others pay nothing.
+constexpr char kVersion3[] = R"sql(
+-- One row.
+CREATE TABLE fleet (
+    spool_id    TEXT NOT NULL,               -- stands for this spool
+    local       INTEGER NOT NULL DEFAULT 0,  -- 1: new events come here, not into the shared database
+    owes_report INTEGER NOT NULL DEFAULT 0   -- 1: some were pushed from here and not reported yet
+);
+INSERT INTO fleet (spool_id) VALUES (lower(hex(randomblob(8))));
+
+-- Names under which the shared database may have events already.
+CREATE TABLE batch (
+    event_id INTEGER PRIMARY KEY,
+    writer   TEXT NOT NULL,
+    batch    INTEGER NOT NULL
+);
+
+-- Events that the shared database cannot hold: they are pushed from here.
+CREATE TABLE unfit (
+    event_id INTEGER PRIMARY KEY
+);
+
+-- The last event of each key that was delivered from here.
+CREATE TABLE alone (
+    target_id    INTEGER NOT NULL,
+    alert_key    TEXT NOT NULL,
+    event_id     INTEGER NOT NULL,
+    status       TEXT NOT NULL,
+    title        TEXT NOT NULL,
+    arguments    TEXT NOT NULL,
+    accepted_ms  INTEGER NOT NULL,
+    delivered_ms INTEGER NOT NULL,
+    event        TEXT NOT NULL,
+    variables    TEXT NOT NULL,
+    body         BLOB NOT NULL,
+    PRIMARY KEY (target_id, alert_key)
+) WITHOUT ROWID;
+)sql";
+
 /// Steps from each version to the next. They only add: an older gateway may still be at work on the
 /// same file.
-constexpr const char* kSteps[] = {kVersion1, kVersion2};
+constexpr const char* kSteps[] = {kVersion1, kVersion2, kVersion3};
 static_assert(std::size(kSteps) == kSchemaVersion);
 
 /// `PRAGMA user_version`: the oldest gateway that can use a database of this one. 1.0.0 looks at

@@ -12,7 +12,7 @@ namespace flashduty {
 [[nodiscard]] std::int64_t severity_of(std::string_view event_status) noexcept;
 
 /// Version of the tables, in `meta`.
-inline constexpr int kSchemaVersion = 2;
+inline constexpr int kSchemaVersion = 3;
 
 /// Kind of a database.
 enum class SchemaState {

@@ -7,6 +7,7 @@
 #include "due_alerts.hpp"
 #include "event_changes.hpp"
 #include "event_lists.hpp"
+#include "local_events.hpp"
 #include "schema.hpp"
 
 namespace flashduty {
@@ -122,10 +123,13 @@ void note_attempt(Connection& connection, const KeptClock& clock,
 
 /// False when it should have become a dead letter, and waits for room.
 bool settle_one(Connection& connection, const KeptClock& clock, const Limits& limits,
-                const Settlement& settlement) noexcept {
+                bool is_of_fleet, const Settlement& settlement) noexcept {
     const UnixMs settled_ms = clock.to_kept(settlement.settled_ms);
     switch (settlement.fate) {
         case Fate::kDelivered:
+            if (is_of_fleet) {
+                keep_delivered(connection, settlement.event_id, settled_ms);
+            }
             take_delivered(connection, settlement.event_id, settled_ms);
             return true;
         case Fate::kWaits:
@@ -160,6 +164,13 @@ SqliteStore::SqliteStore(SqliteStoreOptions options, bool may_set_aside) noexcep
 
 StoreStatus SqliteStore::append(const std::vector<NewEvent>& events,
                                 std::vector<Appended>& appended) noexcept {
+    return append_after([](Connection&) { return true; }, events, BatchId{}, appended);
+}
+
+/// Appends if `before` says so, in the same transaction.
+template <class Before>
+StoreStatus SqliteStore::append_after(Before before, const std::vector<NewEvent>& events,
+                                      const BatchId& id, std::vector<Appended>& appended) noexcept {
     // Less the time that the oldest event has queued already, but at least enough for all others to
     // come once.
     UnixMs accepted_ms = options_.clock.now_ms();
@@ -179,8 +190,14 @@ StoreStatus SqliteStore::append(const std::vector<NewEvent>& events,
             if (events.empty()) {
                 connection.run(kTrial, database_.clock().now_ms());
             }
+            if (!before(connection)) {
+                return StoreStatus::kOk;
+            }
             for (const NewEvent& event : events) {
                 appended.push_back(add(connection, database_.clock(), event));
+            }
+            for (std::size_t i = 0; !id.writer.empty() && i < appended.size(); i++) {
+                name_event(connection, appended[i].event_id, id);
             }
             return StoreStatus::kOk;
         },
@@ -241,7 +258,8 @@ StoreStatus SqliteStore::settle(const std::vector<Settlement>& settlements) noex
     return database_.write([&](Connection& connection) {
         postponed_.clear();
         for (const Settlement& settlement : settlements) {
-            if (!settle_one(connection, database_.clock(), limits(), settlement)) {
+            if (!settle_one(connection, database_.clock(), limits(), options_.is_of_fleet,
+                            settlement)) {
                 postponed_.push_back(settlement.event_id);
             }
         }
@@ -311,6 +329,67 @@ StoreStatus SqliteStore::size(StoreSize& size) noexcept {
             size.waiting = static_cast<std::uint64_t>(counters.number(0));
             size.dead = static_cast<std::uint64_t>(counters.number(1));
         }
+        return StoreStatus::kOk;
+    });
+}
+
+// ---------------------------------------------------------------- of a fleet's edge
+
+StoreStatus SqliteStore::look(LocalState& state) noexcept {
+    return database_.read([&](Connection& connection) {
+        state = look_at_local(connection);
+        return StoreStatus::kOk;
+    });
+}
+
+StoreStatus SqliteStore::append_local(const std::vector<NewEvent>& events, const BatchId& id,
+                                      bool only_if_local, std::vector<Appended>& appended,
+                                      bool& is_written) noexcept {
+    return append_after(
+        [&](Connection& connection) {
+            is_written = !only_if_local || is_local(connection);
+            if (is_written) {
+                set_local(connection, true);
+            }
+            return is_written;
+        },
+        events, id, appended);
+}
+
+StoreStatus SqliteStore::first_batch(const BatchId& name, LocalBatch& batch) noexcept {
+    return database_.write([&](Connection& connection) {
+        batch = take_first_batch(connection, database_.clock(), name);
+        return StoreStatus::kOk;
+    });
+}
+
+StoreStatus SqliteStore::moved(const LocalBatch& batch, const std::vector<std::int64_t>& unfit,
+                               bool& is_local) noexcept {
+    return database_.write([&](Connection& connection) {
+        is_local = remove_moved(connection, batch.event_ids, unfit);
+        return StoreStatus::kOk;
+    });
+}
+
+StoreStatus SqliteStore::begin_alone() noexcept {
+    return database_.write([&](Connection& connection) {
+        connection.run("UPDATE fleet SET owes_report = 1");
+        return StoreStatus::kOk;
+    });
+}
+
+StoreStatus SqliteStore::pushed_alone(bool with_waiting, std::size_t most,
+                                      std::vector<AloneEvent>& events) noexcept {
+    return database_.read([&](Connection& connection) {
+        events = read_alone(connection, database_.clock(), with_waiting, most);
+        return StoreStatus::kOk;
+    });
+}
+
+StoreStatus SqliteStore::reported(const std::vector<AloneEvent>& events,
+                                  bool& owes_report) noexcept {
+    return database_.write([&](Connection& connection) {
+        owes_report = remove_reported(connection, events);
         return StoreStatus::kOk;
     });
 }

@@ -9,6 +9,7 @@
 #include "dead_letters.hpp"
 #include "event_ledger.hpp"
 #include "event_store.hpp"
+#include "local_spool.hpp"
 #include "spool_database.hpp"
 
 namespace flashduty {
@@ -22,11 +23,12 @@ struct SqliteStoreOptions {
     /// Time to queue behind other stores of the same database; for an event since it was accepted.
     std::int64_t queue_ms = 10'000;
     const char* vfs = nullptr;  ///< SQLite's by that name, for tests
+    bool is_of_fleet = false;   ///< keeps what was delivered, to be reported: see LocalSpool
     SpoolClock clock{};         ///< of all times that the store is given and gives
 };
 
 /// Opens nothing before its first call, and must not be carried over a fork() after that.
-class SqliteStore final : public EventStore, public EventLedger {
+class SqliteStore final : public EventStore, public EventLedger, public LocalSpool {
   public:
     /// Only the deliverer's store may set a database aside and begin a new one; the others leave a
     /// mark for it and follow.
@@ -62,11 +64,28 @@ class SqliteStore final : public EventStore, public EventLedger {
                                     bool& is_found) noexcept override;
     [[nodiscard]] StoreStatus paused(UnixMs now_ms, std::vector<Paused>& paused) noexcept override;
 
+    [[nodiscard]] StoreStatus look(LocalState& state) noexcept override;
+    [[nodiscard]] StoreStatus append_local(const std::vector<NewEvent>& events, const BatchId& id,
+                                           bool only_if_local, std::vector<Appended>& appended,
+                                           bool& is_written) noexcept override;
+    [[nodiscard]] StoreStatus first_batch(const BatchId& name, LocalBatch& batch) noexcept override;
+    [[nodiscard]] StoreStatus moved(const LocalBatch& batch, const std::vector<std::int64_t>& unfit,
+                                    bool& is_local) noexcept override;
+    [[nodiscard]] StoreStatus begin_alone() noexcept override;
+    [[nodiscard]] StoreStatus pushed_alone(bool with_waiting, std::size_t most,
+                                           std::vector<AloneEvent>& events) noexcept override;
+    [[nodiscard]] StoreStatus reported(const std::vector<AloneEvent>& events,
+                                       bool& owes_report) noexcept override;
+
     [[nodiscard]] std::vector<std::int64_t> take_postponed() noexcept override {
         return std::exchange(postponed_, {});
     }
 
   private:
+    template <class Before>
+    [[nodiscard]] StoreStatus append_after(Before before, const std::vector<NewEvent>& events,
+                                           const BatchId& id,
+                                           std::vector<Appended>& appended) noexcept;
     [[nodiscard]] Limits limits() const noexcept;
     StoreStatus refuse_full() noexcept;
 

@@ -499,7 +499,7 @@ void a_store_says_what_it_is(void**) {
     append(store, {new_event("a")});
     flashduty::StoreFacts facts;
     assert_status(store.facts(facts), kOk);
-    assert_int_equal(facts.schema, 2);
+    assert_int_equal(facts.schema, 3);
     assert_int_equal(facts.size.waiting, 1);
     assert_true(facts.kind.find("SQLite 3.") == 0);
 }

@@ -253,7 +253,7 @@ void a_spool_of_1_goes_on(void**) {
     assert_text(due_keys(process.store, process.options.clock.now_ms()), "a");
     Shell shell(folder.spool());
     assert_text(shell.run("PRAGMA user_version"), "1");
-    assert_text(shell.run("SELECT value FROM meta WHERE name = 'schema'"), "2");
+    assert_text(shell.run("SELECT value FROM meta WHERE name = 'schema'"), "3");
     assert_text(shell.run("SELECT accepted FROM waiting"), "2023-11-13 23:13:20");
     assert_text(shell.run("SELECT waiting, dead FROM target WHERE target_id = 101"), "1|1");
     assert_text(shell.run("PRAGMA integrity_check"), "ok");
