@@ -102,10 +102,6 @@ test: unit nginx-tests test-package
 unit: $(UNIT_TESTS)
 	CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 -e '' $(UNIT_TESTS)
 
-# One of them: make unit/schedule_test.
-unit/%: $(BUILD)/unit/%
-	$<
-
 nginx-tests: $(MODULE) $(BUILD)/failing_sync.so $(BUILD)/old_sqlite.so \
     $(BUILD)/late_notice.so $(BUILD)/bench/slow_sync.so | test-packages
 	@$(NGINX) -v

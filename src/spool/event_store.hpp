@@ -29,7 +29,9 @@ struct NewEvent {
 
 /// Result of a NewEvent.
 struct Appended {
-    std::int64_t event_id = 0;   ///< grows in the order of the commits
+    /// Grows in the order of the commits. 0: the store cannot hold this event, whatever is tried;
+    /// only where it is shared with others.
+    std::int64_t event_id = 0;
     std::int64_t target_id = 0;  ///< stands for its server and location
     bool has_elder = false;      ///< another event of its key and target waits before it
 };
@@ -59,6 +61,7 @@ struct DueEvent {
     std::uint32_t attempts = 0;  ///< tries that ended without a yes
     UnixMs tried_ms = 0;         ///< last try of its key; 0: untried
     bool is_refused = false;     ///< was refused before
+    std::int64_t term = 0;       ///< of the fleet's leader when it came; 0: there is no fleet
 };
 
 /// Offsets, added to the time of a key's last try: the key waits for its target to be back; or its
@@ -128,7 +131,8 @@ struct Tended {
     std::vector<DeadLetter> dead;     ///< too old to be delivered
     std::vector<DeadLetter> deleted;  ///< dead letters that made room or were too old
     std::size_t requeued = 0;         ///< dead letters that wait again, as an operator has asked
-    std::vector<std::int64_t> requeued_targets;  ///< each once
+    std::vector<std::int64_t> requeued_targets;  ///< each once, and of those that are repaired
+    std::size_t repaired = 0;  ///< last words on keys that are sent again, in a fleet
     /// Bytes that a reader keeps in the log before the database, if many; at most once a minute.
     std::uint64_t held_wal_bytes = 0;
     bool has_more = false;

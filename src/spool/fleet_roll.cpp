@@ -15,8 +15,9 @@ constexpr char kRegister[] =
     " $6, $7, $8, $9::bigint, $10::bigint, $11::bigint, $12::bigint, $13::bigint, $14::bigint,"
     " $15::bigint, $16::text[], $17::text[])";
 constexpr char kReport[] =
-    "SELECT answer, seen_ago_ms, edges, server_ms FROM report_edge($1, $2::bigint, $3::smallint,"
-    " $4::boolean, $5::bigint, $6::bigint, $7::bigint, $8::bigint, $9::bigint, $10::bigint)";
+    "SELECT answer, seen_ago_ms, edges, server_ms, term, beat, has_gone_back"
+    " FROM report_edge($1, $2::bigint, $3::smallint, $4::boolean, $5::bigint, $6::bigint,"
+    " $7::bigint, $8::bigint, $9::bigint, $10::bigint, $11::bigint, $12::bigint)";
 constexpr char kForget[] = "SELECT answer, seen_ago_ms FROM forget_edge($1, $2::bigint)";
 constexpr char kWriteFigures[] =
     "SELECT write_figures($1::bigint, $2::bigint, $3::bigint, $4::bigint, $5::bigint,"
@@ -36,8 +37,7 @@ constexpr char kFacts[] =
     "SELECT t.term, t.edge, current_setting('server_version'),"
     " current_setting('synchronous_standby_names') <> '', count_replicas(),"
     " (SELECT coalesce(sum(n_dead_tup), 0)::bigint FROM pg_catalog.pg_stat_user_tables"
-    " WHERE schemaname = current_schema())"
-    " FROM term t";
+    " WHERE schemaname = current_schema()), count_held_back() FROM term t";
 constexpr char kFigures[] =
     "SELECT CASE written_ms WHEN 0 THEN -1 ELSE greatest(now_ms() - written_ms, 0) END, waiting,"
     " dead, used_bytes, oldest_age_ms, is_full FROM figures";
@@ -242,7 +242,7 @@ StoreStatus FleetRoll::report(const EdgeReport& state, RollAnswer& answer) noexc
     values.add(flag(state.is_empty)).add(static_cast<std::int64_t>(state.local_events));
     values.add(state.local_age_ms).add(static_cast<std::int64_t>(state.local_dead));
     values.add(state.append_p99_ms).add(static_cast<std::int64_t>(state.unknown));
-    values.add(clock_offset_ms_);
+    values.add(clock_offset_ms_).add(point_.term).add(point_.beat);
     PgRows rows;
     const UnixMs before_ms = store_.now_ms();
     const StoreStatus status = ask(kReport, values, rows);
@@ -250,8 +250,15 @@ StoreStatus FleetRoll::report(const EdgeReport& state, RollAnswer& answer) noexc
         answer = answer_of(rows);
         edges_ = static_cast<std::size_t>(std::max<std::int64_t>(rows.number(0, 2), 1));
         clock_offset_ms_ = rows.number(0, 3) - (before_ms + store_.now_ms()) / 2;
+        has_gone_back_ = has_gone_back_ || rows.flag(0, 6);
+        point_ = {rows.number(0, 4), std::max<std::int64_t>(rows.number(0, 5), 0)};
     }
     return status;
+}
+
+StoreStatus FleetRoll::let_go_held_back() noexcept {
+    PgRows rows;
+    return ask("SELECT let_go_held_back()", {}, rows);
 }
 
 StoreStatus FleetRoll::write_figures(const FleetReport& figures) noexcept {
@@ -296,8 +303,12 @@ StoreStatus FleetRoll::read(Fleet& fleet) noexcept {
     find_drift(fleet.edges);
     fleet.term = facts.number(0, 0);
     fleet.leader = facts.text(0, 1);
-    fleet.database = {std::string(facts.text(0, 2)),        store_.host(),      facts.flag(0, 3),
-                      static_cast<int>(facts.number(0, 4)), facts.number(0, 5), 0};
+    fleet.database = {std::string(facts.text(0, 2)),
+                      store_.host(),
+                      facts.flag(0, 3),
+                      static_cast<int>(facts.number(0, 4)),
+                      facts.number(0, 5),
+                      static_cast<std::uint64_t>(facts.number(0, 6))};
     fleet.figures_age_ms = figures.number(0, 0);
     const auto count = [&](int column) {
         return static_cast<std::uint64_t>(figures.number(0, column));

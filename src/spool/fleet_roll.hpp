@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "budget.hpp"
@@ -133,6 +134,12 @@ void find_drift(std::vector<RollEdge>& edges) noexcept;
 /// edge that pushes alone (1 of `all`). At least 1 of what is limited.
 [[nodiscard]] Rate share_of(Rate rate, std::size_t parts, std::size_t all) noexcept;
 
+/// Point in the fleet's history that a database was acknowledged to have.
+struct FleetPoint {
+    std::int64_t term = 0;  ///< 0: none is known
+    std::int64_t beat = 0;
+};
+
 /// Answer to an edge.
 enum class RollAnswer : std::uint8_t {
     kDone,
@@ -161,6 +168,14 @@ class FleetRoll {
     [[nodiscard]] std::size_t edges() const noexcept { return edges_; }
     [[nodiscard]] std::int64_t clock_offset_ms() const noexcept { return clock_offset_ms_; }
 
+    /// What the database had at the last report(). To be kept over restarts, so that one that was
+    /// restored from a backup, or has failed over to a standby without it, is known.
+    [[nodiscard]] FleetPoint point() const noexcept { return point_; }
+    void remember(FleetPoint point) noexcept { point_ = point; }
+    /// True once after a report() to a database that has gone back behind that point. What is older
+    /// than 10 minutes waits there until let_go_held_back(): say so at `crit`.
+    [[nodiscard]] bool take_gone_back() noexcept { return std::exchange(has_gone_back_, false); }
+
     /// Writes the leader's figures; nothing when the store's term is over.
     [[nodiscard]] StoreStatus write_figures(const FleetReport& figures) noexcept;
 
@@ -171,6 +186,9 @@ class FleetRoll {
     /// Takes an edge that is gone for good off the roll. `answer` is kGone when there is no such
     /// edge, kTaken when it lives.
     [[nodiscard]] StoreStatus forget(const std::string& edge, RollAnswer& answer) noexcept;
+
+    /// Lets all that go which waits because the database has gone back.
+    [[nodiscard]] StoreStatus let_go_held_back() noexcept;
 
     /// Reason of the last kTaken, and of the last call that was not kOk.
     [[nodiscard]] const std::string& error() const noexcept { return error_; }
@@ -186,6 +204,8 @@ class FleetRoll {
     bool was_registered_ = false;
     std::size_t edges_ = 1;
     std::int64_t clock_offset_ms_ = 0;
+    FleetPoint point_;
+    bool has_gone_back_ = false;
     std::string error_;
 };
 

@@ -38,6 +38,7 @@ void find_all(void* library, Libpq& pq, std::string& error) noexcept {
     FLASHDUTY_FIND(PQerrorMessage);
     FLASHDUTY_FIND(PQhost);
     FLASHDUTY_FIND(PQserverVersion);
+    FLASHDUTY_FIND(PQbackendPID);
     FLASHDUTY_FIND(PQsetnonblocking);
     FLASHDUTY_FIND(PQsetNoticeReceiver);
     FLASHDUTY_FIND(PQsendQueryParams);
@@ -46,6 +47,7 @@ void find_all(void* library, Libpq& pq, std::string& error) noexcept {
     FLASHDUTY_FIND(PQconsumeInput);
     FLASHDUTY_FIND(PQisBusy);
     FLASHDUTY_FIND(PQgetResult);
+    FLASHDUTY_FIND(PQnotifies);
     FLASHDUTY_FIND(PQresultStatus);
     FLASHDUTY_FIND(PQresultErrorField);
     FLASHDUTY_FIND(PQclear);

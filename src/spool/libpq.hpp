@@ -31,6 +31,13 @@ struct PqOption {
     int dispsize;
 };
 
+/// PGnotify: a message that was sent by NOTIFY.
+struct PqNotification {
+    char* channel;
+    int sender;
+    char* payload;
+};
+
 /// libpq's functions by their names there.
 struct Libpq {
     int (*PQlibVersion)();
@@ -48,6 +55,7 @@ struct Libpq {
     char* (*PQerrorMessage)(const PqConnection* connection);
     char* (*PQhost)(const PqConnection* connection);
     int (*PQserverVersion)(const PqConnection* connection);
+    int (*PQbackendPID)(const PqConnection* connection);
     int (*PQsetnonblocking)(PqConnection* connection, int is_nonblocking);
     void (*(*PQsetNoticeReceiver)(PqConnection* connection,
                                   void (*receive)(void* self, const PqResult* notice),
@@ -61,6 +69,7 @@ struct Libpq {
     int (*PQconsumeInput)(PqConnection* connection);
     int (*PQisBusy)(PqConnection* connection);
     PqResult* (*PQgetResult)(PqConnection* connection);
+    PqNotification* (*PQnotifies)(PqConnection* connection);
 
     PqOutcome (*PQresultStatus)(const PqResult* result);
     char* (*PQresultErrorField)(const PqResult* result, int field);

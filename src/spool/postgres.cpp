@@ -339,6 +339,12 @@ void PgConnection::note(void* self, const PqResult* notice) noexcept {
     connection.notice_ = line_of(connection.pq_->PQresultErrorField(notice, kPqPrimaryMessage));
 }
 
+/// Leaves a server that lets one wait: a frozen primary still says that it takes writes.
+PgStatus PgConnection::give_up_in_time(std::string reason) noexcept {
+    first_host_++;
+    return give_up(std::move(reason));
+}
+
 PgStatus PgConnection::give_up(std::string reason) noexcept {
     error_ = std::move(reason);
     close();
@@ -377,7 +383,7 @@ PgStatus PgConnection::receive(PgRows& rows, PgDeadline deadline) noexcept {
     for (bool has_any = false;;) {
         while (pq_->PQisBusy(connection_) != 0) {
             if (!wait(POLLIN, deadline)) {
-                return give_up("no answer in time");
+                return give_up_in_time("no answer in time");
             }
             if (pq_->PQconsumeInput(connection_) == 0) {
                 return give_up(line_of(pq_->PQerrorMessage(connection_)));
@@ -396,8 +402,8 @@ PgStatus PgConnection::receive(PgRows& rows, PgDeadline deadline) noexcept {
     }
 }
 
-PgStatus PgConnection::run(const char* sql, const PgValues& values, PgRows& rows,
-                           PgDeadline deadline) noexcept {
+PgStatus PgConnection::begin(const char* sql, const PgValues& values,
+                             PgDeadline deadline) noexcept {
     if (connection_ == nullptr) {
         return PgStatus::kAway;
     }
@@ -406,11 +412,36 @@ PgStatus PgConnection::run(const char* sql, const PgValues& values, PgRows& rows
     if (pq_->PQsendQueryParams(connection_, sql, static_cast<int>(texts.size()), nullptr,
                                texts.data(), nullptr, nullptr, 0) == 0 ||
         !send(deadline)) {
-        return give_up("it could not be sent in time");
+        return give_up_in_time("it could not be sent in time");
+    }
+    return PgStatus::kOk;
+}
+
+bool PgConnection::is_answered(PgDeadline deadline) noexcept {
+    while (connection_ != nullptr && pq_->PQisBusy(connection_) != 0) {
+        if (!wait(POLLIN, deadline)) {
+            return false;
+        }
+        if (pq_->PQconsumeInput(connection_) == 0) {
+            break;
+        }
+    }
+    return true;
+}
+
+PgStatus PgConnection::finish(PgRows& rows, PgDeadline deadline) noexcept {
+    if (connection_ == nullptr) {
+        return PgStatus::kUnknown;
     }
     const PgStatus status = receive(rows, deadline);
     // A cancelled wait for a standby ends like any other, but for a warning.
     return status == PgStatus::kOk && !notice_.empty() ? give_up(notice_) : status;
+}
+
+PgStatus PgConnection::run(const char* sql, const PgValues& values, PgRows& rows,
+                           PgDeadline deadline) noexcept {
+    const PgStatus status = begin(sql, values, deadline);
+    return status == PgStatus::kOk ? finish(rows, deadline) : status;
 }
 
 PgStatus PgConnection::script(const char* sql, PgRows& rows, PgDeadline deadline) noexcept {
@@ -419,10 +450,74 @@ PgStatus PgConnection::script(const char* sql, PgRows& rows, PgDeadline deadline
     }
     notice_.clear();
     if (pq_->PQsendQuery(connection_, sql) == 0 || !send(deadline)) {
-        return give_up("it could not be sent in time");
+        return give_up_in_time("it could not be sent in time");
     }
-    const PgStatus status = receive(rows, deadline);
-    return status == PgStatus::kOk && !notice_.empty() ? give_up(notice_) : status;
+    return finish(rows, deadline);
+}
+
+// -------------------------------------------------------------------- in an event loop
+
+int PgConnection::server_process() const noexcept {
+    return connection_ == nullptr ? 0 : pq_->PQbackendPID(connection_);
+}
+
+int PgConnection::socket() const noexcept {
+    return connection_ == nullptr ? -1 : pq_->PQsocket(connection_);
+}
+
+bool PgConnection::pump(bool& wants_to_write) noexcept {
+    wants_to_write = false;
+    if (connection_ == nullptr) {
+        return false;
+    }
+    const int left = pq_->PQflush(connection_);
+    bool is_sound = left >= 0;
+    // Reads until there is nothing more: an edge-triggered event comes only once.
+    struct pollfd descriptor = {socket(), POLLIN, 0};
+    do {
+        is_sound = is_sound && pq_->PQconsumeInput(connection_) != 0 &&
+                   pq_->PQstatus(connection_) == PqStatus::kOk;
+    } while (is_sound && ::poll(&descriptor, 1, 0) > 0);
+    if (!is_sound) {
+        (void)give_up(line_of(pq_->PQerrorMessage(connection_)));
+        return false;
+    }
+    wants_to_write = left > 0;
+    return true;
+}
+
+bool PgConnection::post(const char* sql, const PgValues& values, bool& wants_to_write) noexcept {
+    const std::vector<const char*> texts = values.pointers();
+    if (connection_ == nullptr ||
+        pq_->PQsendQueryParams(connection_, sql, static_cast<int>(texts.size()), nullptr,
+                               texts.data(), nullptr, nullptr, 0) == 0) {
+        return false;
+    }
+    // Takes nothing: an answer that came at once would be missed.
+    const int left = pq_->PQflush(connection_);
+    wants_to_write = left > 0;
+    return left >= 0;
+}
+
+bool PgConnection::is_posted() noexcept {
+    while (connection_ != nullptr && pq_->PQisBusy(connection_) == 0) {
+        PqResult* result = pq_->PQgetResult(connection_);
+        if (result == nullptr) {
+            return true;
+        }
+        pq_->PQclear(result);
+    }
+    return false;
+}
+
+bool PgConnection::take_notification(PgNotification& notification) noexcept {
+    PqNotification* message = connection_ == nullptr ? nullptr : pq_->PQnotifies(connection_);
+    if (message == nullptr) {
+        return false;
+    }
+    notification = {message->channel, message->payload};
+    pq_->PQfreemem(message);
+    return true;
 }
 
 }  // namespace flashduty

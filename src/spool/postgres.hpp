@@ -70,6 +70,12 @@ struct PgOptions {
     std::string name = "flashduty";  ///< name of the application, as the server shows it
 };
 
+/// A message from NOTIFY.
+struct PgNotification {
+    std::string channel;
+    std::string payload;
+};
+
 /// Serves one thread at a time, and must not be carried over a fork() once it was used.
 class PgConnection {
   public:
@@ -88,6 +94,33 @@ class PgConnection {
     /// connection is closed.
     [[nodiscard]] PgStatus run(const char* sql, const PgValues& values, PgRows& rows,
                                PgDeadline deadline) noexcept;
+    // ---------------------------------------------------------------- a statement in two steps
+
+    /// Sends a statement. Nothing else may be run until finish().
+    [[nodiscard]] PgStatus begin(const char* sql, const PgValues& values,
+                                 PgDeadline deadline) noexcept;
+    /// True once finish() need not wait.
+    [[nodiscard]] bool is_answered(PgDeadline deadline) noexcept;
+    [[nodiscard]] PgStatus finish(PgRows& rows, PgDeadline deadline) noexcept;
+
+    /// Process of the server that serves this connection; 0: there is none.
+    [[nodiscard]] int server_process() const noexcept;
+
+    // ---------------------------------------------------------------- in an event loop
+
+    /// Socket to be watched; -1 without a connection.
+    [[nodiscard]] int socket() const noexcept;
+    /// Takes and sends what can be taken and sent without waiting; false when the connection has
+    /// ended, and is closed.
+    [[nodiscard]] bool pump(bool& wants_to_write) noexcept;
+    /// Sends a statement as far as that goes without waiting, the rest by pump(); its rows are
+    /// forgotten. False when the connection is of no use any more.
+    [[nodiscard]] bool post(const char* sql, const PgValues& values, bool& wants_to_write) noexcept;
+    /// True once the last post() is answered, whatever the answer.
+    [[nodiscard]] bool is_posted() noexcept;
+    /// False when there is none.
+    [[nodiscard]] bool take_notification(PgNotification& notification) noexcept;
+
     /// Runs several statements without values, in one transaction. Gives the rows of the last one.
     [[nodiscard]] PgStatus script(const char* sql, PgRows& rows, PgDeadline deadline) noexcept;
 
@@ -106,6 +139,7 @@ class PgConnection {
 
     bool start() noexcept;
     bool finish_connecting(PgDeadline deadline) noexcept;
+    PgStatus give_up_in_time(std::string reason) noexcept;
     bool set_up(PgDeadline deadline) noexcept;
     bool wait(short events, PgDeadline deadline) noexcept;
     bool send(PgDeadline deadline) noexcept;

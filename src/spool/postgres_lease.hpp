@@ -13,10 +13,12 @@ namespace flashduty {
 /// Lease row of one agent. Has a connection of its own: a beat queues behind nothing.
 class PostgresLease {
   public:
-    /// `edge` is the edge's name, for people who look at the table.
+    /// `edge` is the edge's name. All its connections are named "flashduty/" and that, in ASCII, so
+    /// that another one can end what it leaves behind.
     PostgresLease(PgOptions options, std::string edge, std::int64_t edge_id,
                   std::int64_t agent_id) noexcept
-        : connection_(std::move(options)),
+        : connection_(options),
+          helper_(std::move(options)),
           edge_(std::move(edge)),
           edge_id_(edge_id),
           agent_id_(agent_id) {}
@@ -39,7 +41,10 @@ class PostgresLease {
     [[nodiscard]] LeaseAnswer beat(const LeaseCall& call, const std::string& spent, LeaseRow& row,
                                    PgDeadline deadline) noexcept;
 
+    void end_blockers(PgDeadline deadline) noexcept;
+
     PgConnection connection_;
+    PgConnection helper_;  ///< for as long as a takeover is held up
     std::string edge_;
     std::int64_t edge_id_;
     std::int64_t agent_id_;

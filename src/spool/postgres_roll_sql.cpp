@@ -88,14 +88,19 @@ $$;
 -- Answers 'done', 'taken', or 'gone' when there is no such edge.
 CREATE FUNCTION report_edge(p_edge text, p_token bigint, p_mode smallint, p_is_empty boolean,
     p_local_events bigint, p_local_age bigint, p_local_dead bigint, p_append_p99 bigint,
-    p_unknown bigint, p_clock_offset bigint)
-RETURNS TABLE (answer text, seen_ago_ms bigint, edges bigint, server_ms bigint)
+    p_unknown bigint, p_clock_offset bigint, p_known_term bigint, p_known_beat bigint)
+RETURNS TABLE (answer text, seen_ago_ms bigint, edges bigint, server_ms bigint, term bigint,
+               beat bigint, has_gone_back boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
     v_answer text := 'done';
     v_seen_ms bigint;
+    v_has_gone_back boolean := NOT has_beat(p_known_term, p_known_beat);
 BEGIN
     PERFORM begin_change(0);
+    IF v_has_gone_back THEN
+        PERFORM hold_back();
+    END IF;
     UPDATE edge e
        SET seen_ms = now_ms(), mode = p_mode, local_events = p_local_events,
            local_age_ms = p_local_age, local_dead = p_local_dead, append_p99_ms = p_append_p99,
@@ -107,7 +112,8 @@ BEGIN
         v_answer := CASE WHEN FOUND THEN 'taken' ELSE 'gone' END;
     END IF;
     RETURN QUERY SELECT v_answer, now_ms() - coalesce(v_seen_ms, now_ms()),
-                        (SELECT count(*) FROM edge), now_ms();
+                        (SELECT count(*) FROM edge), now_ms(), b.term, b.beat, v_has_gone_back
+                   FROM beat b;
 END
 $$;
 
@@ -142,6 +148,14 @@ BEGIN
            locations = p_locations, are_up = p_are_up, reasons = p_reasons,
            waiting_for = p_waiting_for;
 END
+$$;
+
+-- Events that wait because the database was restored, up to so many.
+CREATE FUNCTION count_held_back() RETURNS bigint LANGUAGE sql AS $$
+    SELECT count(*) FROM (SELECT FROM event e
+                           WHERE e.accepted_ms < (SELECT value FROM meta
+                                                   WHERE name = 'held_before_ms')
+                           LIMIT 10000) h
 $$;
 
 -- Synchronous standbys that are connected; -1 where the role may not see them.

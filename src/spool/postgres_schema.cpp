@@ -37,7 +37,7 @@ PostgresSchema look(PgConnection& connection, const std::string& schema,
 }  // namespace
 
 std::string postgres_schema_sql() noexcept {
-    return std::string(kPostgresEvents) + kPostgresRoll +
+    return std::string(kPostgresEvents) + kPostgresRoll + kPostgresLedger +
            "\nINSERT INTO meta VALUES ('schema', 1), ('oldest_user', 1);\n";
 }
 

@@ -7,5 +7,7 @@ namespace flashduty {
 extern const char kPostgresEvents[];
 /// The roll of edges, and what the leader says of all.
 extern const char kPostgresRoll[];
+/// What operators change.
+extern const char kPostgresLedger[];
 
 }  // namespace flashduty

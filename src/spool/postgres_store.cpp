@@ -18,6 +18,8 @@ using Clock = std::chrono::steady_clock;
 constexpr UnixMs kPromotionMs = UnixMs{10} * 60 * 1000;
 /// Most events tended in one transaction.
 constexpr std::int64_t kStep = 200;
+/// Most rows of a kind that are forgotten in one transaction.
+constexpr std::int64_t kForgetStep = 2000;
 /// Batches that use one writer's row: it would grow while an old snapshot is held.
 constexpr std::int64_t kBatchesOfWriter = 1000;
 /// Interval of looks for rows that can be forgotten.
@@ -29,9 +31,15 @@ constexpr std::int64_t kSameClockMs = 1000;
 constexpr UnixMs kUntilRoomMs = 60'000;
 
 constexpr char kAppend[] =
-    "SELECT * FROM append($1, $2::bigint, $3::bigint, $4::text[], $5::text[], $6::text[],"
-    " $7::smallint[], $8::text[], $9::text[], $10::text[], $11::bigint[], $12::text[],"
-    " $13::text[], $14::bytea[])";
+    "SELECT event_id, target_id, has_elder, is_superseded, is_synchronous"
+    " FROM append($1, $2::bigint, $3::bigint, $4::boolean, $5::text[], $6::text[], $7::text[],"
+    " $8::smallint[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::text[],"
+    " $14::text[], $15::bytea[], $16::boolean[])";
+constexpr char kLastBatch[] = "SELECT * FROM last_batch($1)";
+constexpr char kReportAlone[] =
+    "SELECT event_id, alert_key, reason FROM report_alone($1, $2::text[], $3::text[], $4::text[],"
+    " $5::smallint[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::bigint[],"
+    " $11::text[], $12::text[], $13::boolean[], $14::boolean[])";
 constexpr char kTargets[] =
     "WITH RECURSIVE t AS ("
     " (SELECT target_id FROM alert WHERE first_id > 0 ORDER BY target_id LIMIT 1) UNION ALL"
@@ -44,18 +52,22 @@ constexpr char kTargets[] =
 #define FLASHDUTY_EVENTS_OF(alerts)                                                            \
     "SELECT e.event_id, a.alert_id, t.server, t.location, e.arguments, a.alert_key, e.status," \
     " e.title, e.event, e.variables, e.accepted_ms, e.attempts,"                               \
-    " CASE a.due_ms WHEN 0 THEN 0 ELSE a.tried_ms END, a.due_ms"                               \
+    " CASE a.due_ms WHEN 0 THEN 0 ELSE a.tried_ms END, a.due_ms, e.term"                       \
     " FROM (SELECT *, row_number() OVER () AS place FROM (" alerts                             \
     " LIMIT $2::bigint) f) a JOIN event e ON e.event_id = a.first_id"                          \
     " JOIN target t ON t.target_id = $1::bigint"                                               \
     " WHERE $4::bigint = 0 OR EXISTS (SELECT FROM term WHERE term = $4::bigint)"               \
     " ORDER BY a.place"
 
+// What is older than a restored database's last known time waits for an operator.
+#define FLASHDUTY_MAY_LEAVE \
+    " AND since_ms >= (SELECT value FROM meta WHERE name = 'held_before_ms')"
+
 // First alerts of an index, in its order.
-#define FLASHDUTY_ALERTS(line, which, order)                               \
-    " (SELECT " line                                                       \
-    " AS line, alert_id, alert_key, first_id, since_ms, due_ms, tried_ms"  \
-    " FROM alert WHERE target_id = $1::bigint AND first_id > 0 AND " which \
+#define FLASHDUTY_ALERTS(line, which, order)                                                   \
+    " (SELECT " line                                                                           \
+    " AS line, alert_id, alert_key, first_id, since_ms, due_ms, tried_ms"                      \
+    " FROM alert WHERE target_id = $1::bigint AND first_id > 0 AND " which FLASHDUTY_MAY_LEAVE \
     " AND alert_id <> ALL ($3::bigint[]) ORDER BY " order " LIMIT $2::bigint)"
 
 // $5: alerts that have waited since then rank one higher.
@@ -92,14 +104,15 @@ constexpr char kRefused[] = FLASHDUTY_EVENTS_OF("SELECT * FROM (" FLASHDUTY_ALER
 constexpr char kKeys[] = FLASHDUTY_EVENTS_OF(
     "SELECT a.alert_id, a.alert_key, a.first_id, a.due_ms, a.tried_ms"
     " FROM unnest($5::bigint[]) WITH ORDINALITY AS k (alert_id, n) JOIN alert a USING (alert_id)"
-    " WHERE a.first_id > 0 AND a.alert_id <> ALL ($3::bigint[]) ORDER BY k.n");
+    " WHERE a.first_id > 0 AND a.alert_id <> ALL ($3::bigint[])" FLASHDUTY_MAY_LEAVE
+    " ORDER BY k.n");
 // $5 alerts, $6 the event behind which.
 constexpr char kNext[] = FLASHDUTY_EVENTS_OF(
     "SELECT a.alert_id, a.alert_key, n.event_id AS first_id, a.due_ms, a.tried_ms"
     " FROM unnest($5::bigint[]) WITH ORDINALITY AS k (alert_id, n) JOIN alert a USING (alert_id)"
     " CROSS JOIN LATERAL (SELECT event_id FROM event b WHERE b.alert_id = a.alert_id"
     " AND b.event_id > $6::bigint ORDER BY b.attempts > 0, b.event_id LIMIT 1) n"
-    " WHERE a.alert_id <> ALL ($3::bigint[]) ORDER BY k.n");
+    " WHERE a.alert_id <> ALL ($3::bigint[])" FLASHDUTY_MAY_LEAVE " ORDER BY k.n");
 // $1 target, $2 start and $3 end of the range.
 constexpr char kLookAtHeld[] =
     "SELECT coalesce((SELECT due_ms FROM alert WHERE target_id = $1::bigint AND first_id > 0"
@@ -108,19 +121,21 @@ constexpr char kLookAtHeld[] =
     " AND due_ms >= 1::bigint << 61)";
 
 constexpr char kSettle[] =
-    "SELECT * FROM settle($1::bigint, $2::bigint, $3::bigint, $4::bigint[], $5::smallint[],"
+    "SELECT kind, event_id, alert_key, reason FROM settle($1::bigint, $2::bigint, $3::bigint, "
+    "$4::bigint[], $5::smallint[],"
     " $6::bigint[], $7::bigint[], $8::text[], $9::integer[])";
 constexpr char kSupersede[] =
     "SELECT supersede_older($1::bigint, $2::text[], $3::text[], $4::text[], $5::bigint[])";
 constexpr char kTend[] =
     "SELECT kind, event_id, target_id, alert_key, reason FROM tend($1::bigint, $2::bigint,"
     " $3::bigint[], $4::bigint, $5::bigint, $6::bigint, $7, $8, $9, $10::integer)";
-constexpr char kForget[] = "SELECT forget($1::bigint, $2::bigint, $3::bigint, $4::integer)";
+constexpr char kForget[] =
+    "SELECT has_more, orphans FROM forget($1::bigint, $2::bigint, $3::bigint, $4::integer)";
 constexpr char kSize[] =
-    "SELECT s.events, s.bytes + c.dead_bytes, c.dead,"
-    " coalesce((SELECT accepted_ms FROM event ORDER BY accepted_ms LIMIT 1), 0)"
-    " FROM waiting_sums() s, counter c";
-constexpr char kNow[] = "SELECT now_ms()";
+    "SELECT s.events, s.bytes + s.dead_bytes, s.dead,"
+    " coalesce((SELECT accepted_ms FROM event ORDER BY accepted_ms LIMIT 1), 0) FROM sums() s";
+constexpr char kMeet[] =
+    "SELECT now_ms(), current_setting('synchronous_standby_names') <> '', guard_ids($1::bigint)";
 
 std::string random_name(const std::string& begin) noexcept {
     std::random_device random;
@@ -143,6 +158,16 @@ constexpr Meaning kMeanings[] = {
     {"XX001", StoreStatus::kCorrupt},  {"XX002", StoreStatus::kCorrupt},
 };
 
+/// Classes of SQLSTATEs that are about an event's content: no try will be any better.
+bool is_unfit(std::string_view state) noexcept {
+    const std::string_view kind = state.substr(0, 2);
+    return kind == "22" || kind == "23" || kind == "54";
+}
+
+bool has(const std::vector<bool>& values, bool value) noexcept {
+    return std::find(values.begin(), values.end(), value) != values.end();
+}
+
 StoreStatus meaning_of(std::string_view state) noexcept {
     for (const Meaning& meaning : kMeanings) {
         if (state.substr(0, meaning.state.size()) == meaning.state) {
@@ -164,6 +189,23 @@ void add_column(PgValues& values, const std::vector<NewEvent>& events, Get get) 
 
 }  // namespace
 
+std::int64_t append_timeout_ms(std::int64_t timeout_ms, std::int64_t spool_after_ms,
+                               std::int64_t age_ms) noexcept {
+    // For the commit of the local spool.
+    constexpr std::int64_t kForLocalMs = 300;
+    // No answer comes sooner when anything is going on.
+    constexpr std::int64_t kLeastMs = 50;
+    const std::int64_t left_ms = std::min(timeout_ms, spool_after_ms - kForLocalMs - age_ms);
+    return left_ms < kLeastMs ? 0 : left_ms;
+}
+
+bool has_own_id(const NewEvent& event) noexcept {
+    // As core/alert_variables writes it: an id that JSON would escape is none of BlueKing's.
+    const std::size_t at = event.variables.find(R"("event_id":")" + event.alert_key + '"');
+    return !event.alert_key.empty() && at != std::string::npos &&
+           at < event.variables.find(R"("dimensions":{)");
+}
+
 PostgresStore::PostgresStore(PostgresStoreOptions options) noexcept
     : options_(std::move(options)), connection_(options_.server) {}
 
@@ -184,17 +226,17 @@ StoreStatus PostgresStore::judge(PgStatus status) noexcept {
     }
 }
 
-StoreStatus PostgresStore::measure_clock(PgDeadline deadline) noexcept {
-    if (options_.clock_offset_ms.has_value()) {
-        offset_ms_ = *options_.clock_offset_ms;
-        return StoreStatus::kOk;
-    }
+/// First look at a database: its clock, its standbys, its numbers.
+StoreStatus PostgresStore::meet(PgDeadline deadline) noexcept {
     PgRows rows;
     const UnixMs before_ms = options_.clock.now_ms();
-    const StoreStatus status = judge(connection_.run(kNow, {}, rows, deadline));
+    const StoreStatus status =
+        judge(connection_.run(kMeet, PgValues().add(last_id_), rows, deadline));
     if (status == StoreStatus::kOk) {
         const std::int64_t ahead_ms = rows.number(0, 0) - (before_ms + options_.clock.now_ms()) / 2;
-        offset_ms_ = std::abs(ahead_ms) < kSameClockMs ? 0 : ahead_ms;
+        offset_ms_ =
+            options_.clock_offset_ms.value_or(std::abs(ahead_ms) < kSameClockMs ? 0 : ahead_ms);
+        is_synchronous_ = rows.flag(0, 1);
     }
     return status;
 }
@@ -207,7 +249,7 @@ StoreStatus PostgresStore::connect(PgDeadline deadline) noexcept {
     StoreStatus status = StoreStatus::kAway;
     switch (bring_up_to_date(connection_, options_.server.schema, deadline)) {
         case PostgresSchema::kKnown:
-            status = measure_clock(deadline);
+            status = meet(deadline);
             break;
         case PostgresSchema::kNewer:
             error_ = "PostgreSQL: schema \"" + options_.server.schema +
@@ -230,14 +272,17 @@ StoreStatus PostgresStore::connect(PgDeadline deadline) noexcept {
     return status;
 }
 
+StoreStatus PostgresStore::prepare() noexcept {
+    return connection_.is_connected()
+               ? StoreStatus::kOk
+               : connect(Clock::now() + std::chrono::milliseconds(options_.connect_timeout_ms));
+}
+
 StoreStatus PostgresStore::run(const char* sql, const PgValues& values, PgRows& rows,
                                std::int64_t timeout_ms) noexcept {
-    if (!connection_.is_connected()) {
-        const StoreStatus status =
-            connect(Clock::now() + std::chrono::milliseconds(options_.connect_timeout_ms));
-        if (status != StoreStatus::kOk) {
-            return status;
-        }
+    const StoreStatus prepared = prepare();
+    if (prepared != StoreStatus::kOk) {
+        return prepared;
     }
     const PgDeadline deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
     StoreStatus status = judge(connection_.run(sql, values, rows, deadline));
@@ -271,20 +316,36 @@ StoreStatus PostgresStore::append(const std::vector<NewEvent>& events,
 
 StoreStatus PostgresStore::append_again(const BatchId& id, const std::vector<NewEvent>& events,
                                         std::vector<Appended>& appended) noexcept {
-    appended.clear();
-    if (events.empty()) {
-        return StoreStatus::kOk;
+    std::vector<DeadLetter> none;
+    return write_batch(id, events, false, options_.timeout_ms, appended, none);
+}
+
+std::string PostgresStore::drain_writer(const std::string& edge,
+                                        const std::string& spool_id) noexcept {
+    return edge + "/" + spool_id;
+}
+
+StoreStatus PostgresStore::drain(const BatchId& id, const std::vector<NewEvent>& events,
+                                 std::vector<Appended>& appended,
+                                 std::vector<DeadLetter>& late) noexcept {
+    return write_batch(id, events, true, options_.work_timeout_ms, appended, late);
+}
+
+StoreStatus PostgresStore::last_batch(const std::string& writer, std::int64_t& batch) noexcept {
+    PgRows rows;
+    const StoreStatus status =
+        run(kLastBatch, PgValues().add(writer), rows, options_.work_timeout_ms);
+    if (status == StoreStatus::kOk) {
+        batch = rows.count() == 0 ? 0 : rows.number(0, 0);
     }
-    if (!connection_.is_connected()) {
-        // Connects first: times are of PostgreSQL's clock, which is only known with a connection.
-        const StoreStatus status =
-            connect(Clock::now() + std::chrono::milliseconds(options_.connect_timeout_ms));
-        if (status != StoreStatus::kOk) {
-            return status;
-        }
-    }
+    return status;
+}
+
+PgValues PostgresStore::batch_values(const BatchId& id, const Events& events,
+                                     bool is_late) const noexcept {
     PgValues values;
     values.add(id.writer).add(id.batch).add(static_cast<std::int64_t>(options_.max_size_bytes));
+    values.add(std::string_view(is_late ? "t" : "f"));
     const auto text = [&](std::string NewEvent::*member) {
         add_column(values, events,
                    [member](const NewEvent& event) { return std::string_view(event.*member); });
@@ -306,10 +367,155 @@ StoreStatus PostgresStore::append_again(const BatchId& id, const std::vector<New
         values.element_bytes(event.body);
     }
     values.end();
+    add_column(values, events, [](const NewEvent& event) {
+        return std::string_view(has_own_id(event) ? "t" : "f");
+    });
+    return values;
+}
+
+StoreStatus PostgresStore::write(const BatchId& id, const Events& events, bool is_late,
+                                 std::int64_t timeout_ms, PgRows& rows) noexcept {
+    if (!connection_.is_connected()) {
+        // Connects first: times are of PostgreSQL's clock, which is only known with a connection.
+        const StoreStatus status =
+            options_.connects_to_append || is_late
+                ? prepare()
+                : refuse(StoreStatus::kAway, "PostgreSQL: there is no connection");
+        if (status != StoreStatus::kOk) {
+            return status;
+        }
+    }
+    return run(kAppend, batch_values(id, events, is_late), rows, timeout_ms);
+}
+
+/// Appends, but rolls back.
+StoreStatus PostgresStore::try_in_vain(const Events& events, bool& is_fit) noexcept {
     PgRows rows;
-    const StoreStatus status = run(kAppend, values, rows, options_.timeout_ms);
+    StoreStatus status = run("BEGIN ISOLATION LEVEL READ COMMITTED", {}, rows, options_.timeout_ms);
+    if (status != StoreStatus::kOk) {
+        return status;
+    }
+    const BatchId id = {random_name(options_.writer), 1};
+    const PgStatus tried =
+        connection_.run(kAppend, batch_values(id, events, false), rows,
+                        Clock::now() + std::chrono::milliseconds(options_.timeout_ms));
+    is_fit = tried == PgStatus::kOk;
+    if (tried == PgStatus::kRefused && is_unfit(connection_.sql_state())) {
+        unfit_reason_ = connection_.error();
+    } else if (tried != PgStatus::kOk) {
+        status = judge(tried);
+    }
+    if (connection_.is_connected()) {
+        const StoreStatus ended = run("ROLLBACK", {}, rows, options_.timeout_ms);
+        status = status == StoreStatus::kOk ? ended : status;
+    }
+    // Nothing has been done.
+    return status == StoreStatus::kUnknown ? StoreStatus::kAway : status;
+}
+
+/// Halves a part of a batch until each event that the database cannot hold stands alone.
+StoreStatus PostgresStore::find_unfit(const Events& events, std::size_t first, std::size_t end,
+                                      std::vector<bool>& are_unfit) noexcept {
+    const auto begin = events.begin();
+    bool is_fit = false;
+    const StoreStatus status = try_in_vain(
+        {begin + static_cast<std::ptrdiff_t>(first), begin + static_cast<std::ptrdiff_t>(end)},
+        is_fit);
+    if (status != StoreStatus::kOk || is_fit) {
+        return status;
+    }
+    if (end - first == 1) {
+        are_unfit[first] = true;
+        return status;
+    }
+    const std::size_t middle = first + (end - first) / 2;
+    const StoreStatus half = find_unfit(events, first, middle, are_unfit);
+    return half == StoreStatus::kOk ? find_unfit(events, middle, end, are_unfit) : half;
+}
+
+/// Of a batch that the database cannot hold, the events that it can make up one.
+StoreStatus PostgresStore::write_batch(const BatchId& id, const Events& events, bool is_late,
+                                       std::int64_t timeout_ms, std::vector<Appended>& appended,
+                                       std::vector<DeadLetter>& late) noexcept {
+    appended.clear();
+    late.clear();
+    PgRows rows;
+    StoreStatus status = write(id, events, is_late, timeout_ms, rows);
+    std::vector<bool> are_unfit(events.size(), false);
+    if (status == StoreStatus::kFailed && is_unfit(connection_.sql_state())) {
+        status = find_unfit(events, 0, events.size(), are_unfit);
+        Events fit;
+        for (std::size_t i = 0; i < events.size(); i++) {
+            if (!are_unfit[i]) {
+                fit.push_back(events[i]);
+            }
+        }
+        if (status == StoreStatus::kOk) {
+            error_ = "PostgreSQL: " + unfit_reason_;
+            status = write(id, fit, is_late, timeout_ms, rows);
+        }
+    }
+    if (status != StoreStatus::kOk || (rows.count() == 0 && !has(are_unfit, true))) {
+        return status;
+    }
+    int row = 0;
+    for (std::size_t i = 0; i < events.size(); i++) {
+        if (are_unfit[i] || row == rows.count()) {
+            appended.emplace_back();
+            continue;
+        }
+        appended.push_back({rows.number(row, 0), rows.number(row, 1), rows.flag(row, 2)});
+        last_id_ = std::max(last_id_, appended.back().event_id);
+        is_synchronous_ = rows.flag(row, 4);
+        if (rows.flag(row, 3)) {
+            late.push_back({appended.back().event_id, events[i].alert_key,
+                            "it came late: a newer event of its key was delivered"});
+        }
+        row++;
+    }
+    return status;
+}
+
+StoreStatus PostgresStore::report_alone(const std::string& edge,
+                                        const std::vector<PushedAlone>& pushed,
+                                        std::vector<DeadLetter>& dead) noexcept {
+    dead.clear();
+    // Times are of PostgreSQL's clock.
+    StoreStatus status = prepare();
+    if (status != StoreStatus::kOk) {
+        return status;
+    }
+    PgValues values;
+    values.add(edge);
+    const auto column = [&](auto get) {
+        values.begin();
+        for (const PushedAlone& one : pushed) {
+            values.element(get(one));
+        }
+        values.end();
+    };
+    const auto text = [&](std::string NewEvent::*member) {
+        column([member](const PushedAlone& one) { return std::string_view(one.event.*member); });
+    };
+    text(&NewEvent::server);
+    text(&NewEvent::location);
+    text(&NewEvent::alert_key);
+    column([](const PushedAlone& one) { return severity_of(one.event.event_status); });
+    text(&NewEvent::event_status);
+    text(&NewEvent::title);
+    text(&NewEvent::arguments);
+    column([this](const PushedAlone& one) { return to_server(one.event.accepted_ms); });
+    column([this](const PushedAlone& one) { return to_server(one.pushed_ms); });
+    text(&NewEvent::event);
+    text(&NewEvent::variables);
+    column(
+        [](const PushedAlone& one) { return std::string_view(has_own_id(one.event) ? "t" : "f"); });
+    column([](const PushedAlone& one) { return std::string_view(one.is_certain ? "t" : "f"); });
+    PgRows rows;
+    status = run(kReportAlone, values, rows, options_.work_timeout_ms);
     for (int i = 0; status == StoreStatus::kOk && i < rows.count(); i++) {
-        appended.push_back({rows.number(i, 0), rows.number(i, 1), rows.flag(i, 2)});
+        dead.push_back(
+            {rows.number(i, 0), std::string(rows.text(i, 1)), std::string(rows.text(i, 2))});
     }
     return status;
 }
@@ -335,6 +541,7 @@ StoreStatus PostgresStore::fetch(const char* sql, const PgValues& values, std::i
     for (int i = 0; status == StoreStatus::kOk && i < rows.count(); i++) {
         DueEvent event;
         event.event_id = rows.number(i, 0);
+        last_id_ = std::max(last_id_, event.event_id);
         event.alert_id = rows.number(i, 1);
         event.target_id = target_id;
         event.server = rows.text(i, 2);
@@ -349,6 +556,7 @@ StoreStatus PostgresStore::fetch(const char* sql, const PgValues& values, std::i
         event.attempts = static_cast<std::uint32_t>(rows.number(i, 11));
         event.tried_ms = rows.number(i, 12) == 0 ? 0 : from_server(rows.number(i, 12));
         event.is_refused = rows.number(i, 13) >= kUntilYes && event.attempts > 0;
+        event.term = rows.number(i, 14);
         due.push_back(std::move(event));
     }
     return status;
@@ -468,7 +676,12 @@ StoreStatus PostgresStore::settle(const std::vector<Settlement>& settlements) no
     const StoreStatus status = run(kSettle, values, rows, options_.work_timeout_ms);
     postponed_.clear();
     for (int i = 0; status == StoreStatus::kOk && i < rows.count(); i++) {
-        postponed_.push_back(rows.number(i, 0));
+        if (rows.text(i, 0) == "p") {
+            postponed_.push_back(rows.number(i, 1));
+        } else {
+            late_.push_back(
+                {rows.number(i, 1), std::string(rows.text(i, 2)), std::string(rows.text(i, 3))});
+        }
     }
     return status;
 }
@@ -501,10 +714,15 @@ StoreStatus PostgresStore::forget(UnixMs now_ms, bool& has_more) noexcept {
     PgValues values;
     values.add(term_);
     values.add(server_ms - options_.max_age_ms - options_.dead_age_ms);
-    values.add(server_ms - options_.remember_ms).add(kStep);
+    values.add(server_ms - options_.remember_ms).add(kForgetStep);
     PgRows rows;
     const StoreStatus status = run(kForget, values, rows, options_.work_timeout_ms);
     if (status == StoreStatus::kOk) {
+        if (rows.number(0, 1) != 0) {
+            notice_ = "PostgreSQL: " + std::to_string(rows.number(0, 1)) +
+                      " of the oldest events are of no key and never leave: somebody has changed"
+                      " the tables by hand";
+        }
         has_more = has_more || rows.flag(0, 0);
         forgot_ms_ = rows.flag(0, 0) ? 0 : now_ms;
     }
@@ -534,7 +752,7 @@ StoreStatus PostgresStore::expire(UnixMs now_ms, const std::vector<std::int64_t>
         } else if (kind == "m") {
             tended.has_more = true;
         } else {
-            tended.requeued++;
+            (kind == "s" ? tended.repaired : tended.requeued)++;
             std::vector<std::int64_t>& targets = tended.requeued_targets;
             if (std::find(targets.begin(), targets.end(), target_id) == targets.end()) {
                 targets.push_back(target_id);

@@ -214,6 +214,32 @@ void the_leader_tells_all_how_the_fleet_is(void**) {
     assert_int_equal(b.read().figures.waiting, 12);
 }
 
+void an_edge_notices_that_the_database_has_gone_back(void**) {
+    PostgresPlace place;
+    Agent a(place, "a", "spool-a", 1), b(place, "b", "spool-b", 2);
+    a.join(), b.join();
+    assert_text(place.run("UPDATE beat SET term = 100, beat = 50; UPDATE term SET term = 100"), "");
+    append(a.store, {new_event("old")});
+    a.report(), b.report();
+    assert_true(a.roll.point().term == 100 && a.roll.point().beat == 50);
+    a.report();
+    assert_false(a.roll.take_gone_back());
+    assert_text(place.run("UPDATE beat SET beat = 49"), "");
+    // One that was away keeps what it knows, over restarts too.
+    Agent again(place, "a", "spool-a", 3);
+    again.join();
+    again.roll.remember(a.roll.point());
+    again.report();
+    assert_true(again.roll.take_gone_back());
+    assert_false(again.roll.take_gone_back());
+    assert_text(due_keys(a.store, kNow), "");
+    assert_int_equal(again.read().database.held_back, 1);
+    assert_status(again.roll.let_go_held_back(), kOk);
+    assert_text(due_keys(a.store, kNow), "old");
+    again.report();
+    assert_false(again.roll.take_gone_back());
+}
+
 void those_who_push_alone_are_counted_and_share_the_rate(void**) {
     std::vector<RollEdge> edges(4);
     for (RollEdge& edge : edges) {
@@ -246,6 +272,7 @@ int main() {
         cmocka_unit_test(what_is_not_alike_is_said),
         cmocka_unit_test(an_edge_that_is_gone_is_forgotten_but_none_that_lives),
         cmocka_unit_test(the_leader_tells_all_how_the_fleet_is),
+        cmocka_unit_test(an_edge_notices_that_the_database_has_gone_back),
         cmocka_unit_test(those_who_push_alone_are_counted_and_share_the_rate),
     };
     return run("fleet_roll", tests);

@@ -24,7 +24,13 @@ flashduty::PgDeadline soon() { return std::chrono::steady_clock::now() + std::ch
 struct Agent {
     Agent(const PostgresPlace& place, std::int64_t edge_id, std::int64_t agent_id)
         : lease({}, edge_id, agent_id),
-          postgres(place.options().server, "edge " + std::to_string(edge_id), edge_id, agent_id) {}
+          postgres(named(place, edge_id), "edge " + std::to_string(edge_id), edge_id, agent_id) {}
+
+    static flashduty::PgOptions named(const PostgresPlace& place, std::int64_t edge_id) {
+        flashduty::PgOptions options = place.options().server;
+        options.name = "flashduty/edge " + std::to_string(edge_id);
+        return options;
+    }
 
     /// Makes one call, from its start to its end.
     LeaseAnswer step(SteadyMs now_ms) {
@@ -165,6 +171,62 @@ void a_settlement_under_way_is_waited_for_and_a_later_one_changes_nothing(void**
     assert_text(due_keys(leader, kNow), "a b");
 }
 
+void a_leader_that_has_vanished_within_a_settlement_holds_nobody_up(void**) {
+    PostgresPlace place;
+    make_fleet(place);
+    Agent a(place, 1, 10), b(place, 2, 20);
+    a.step(0), a.step(0);
+    // Nothing comes from it any more, and its session stays.
+    flashduty::PgConnection vanished(Agent::named(place, 1));
+    flashduty::PgRows rows;
+    assert_true(vanished.connect(soon()));
+    const std::string begin =
+        "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; SELECT begin_change(" +
+        std::to_string(a.lease.term()) + ")";
+    assert_true(vanished.script(begin.c_str(), rows, soon()) == flashduty::PgStatus::kOk);
+    // Others are left alone.
+    flashduty::PgConnection other(Agent::named(place, 3));
+    assert_true(other.connect(soon()));
+    const auto began = std::chrono::steady_clock::now();
+    LeaseRow row;
+    assert_answer(b.postgres.run({Kind::kTake, {a.lease.term(), 0, 1, 10}}, "", row, soon()),
+                  LeaseAnswer::kDone);
+    assert_true(std::chrono::steady_clock::now() - began < std::chrono::seconds(20));
+    assert_true(row.term > a.lease.term());
+    assert_true(vanished.run("SELECT 1", {}, rows, soon()) != flashduty::PgStatus::kOk);
+    assert_true(other.run("SELECT 1", {}, rows, soon()) == flashduty::PgStatus::kOk);
+}
+
+void a_beat_that_is_not_there_any_more_holds_back_what_is_old(void**) {
+    PostgresPlace place;
+    make_fleet(place);
+    Agent a(place, 1, 10);
+    a.step(0), a.step(0);
+    SteadyMs now_ms = 0;
+    for (int i = 0; i < 3; i++) {
+        now_ms = a.lease.next_call_ms();
+        assert_answer(a.step(now_ms), LeaseAnswer::kDone);
+    }
+    append(place.store(), {new_event("a")});
+    assert_text(due_keys(place.store(), kNow), "a");
+    // The database is restored from before.
+    assert_text(place.run("UPDATE beat SET beat = 1"), "");
+    assert_answer(a.step(a.lease.next_call_ms()), LeaseAnswer::kDone);
+    // The tests' events are years old.
+    assert_text(due_keys(place.store(), kNow), "");
+    assert_text(place.run("SELECT let_go_held_back()"), "");
+    assert_text(due_keys(place.store(), kNow), "a");
+    // Terms that have passed are known, too.
+    a.lease.let_go();
+    assert_answer(a.step(a.lease.next_call_ms()), LeaseAnswer::kDone);
+    Agent b(place, 2, 20);
+    b.step(0), b.step(0);
+    assert_text(place.run("SELECT has_beat((SELECT max(term) FROM past_term), 1000),"
+                          " has_beat((SELECT term FROM beat), 0),"
+                          " has_beat((SELECT term FROM beat), 5), has_beat(0, 0)"),
+                "t|t|f|t");
+}
+
 void a_database_that_is_away_is_unknown(void**) {
     PostgresPlace place;
     flashduty::PgOptions options = place.options().server;
@@ -188,6 +250,8 @@ int main() {
         cmocka_unit_test(one_that_lets_go_is_followed_at_once),
         cmocka_unit_test(of_two_that_take_at_once_one_leads),
         cmocka_unit_test(a_settlement_under_way_is_waited_for_and_a_later_one_changes_nothing),
+        cmocka_unit_test(a_leader_that_has_vanished_within_a_settlement_holds_nobody_up),
+        cmocka_unit_test(a_beat_that_is_not_there_any_more_holds_back_what_is_old),
         cmocka_unit_test(a_database_that_is_away_is_unknown),
     };
     return run("postgres_lease", tests);

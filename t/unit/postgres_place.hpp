@@ -1,6 +1,7 @@
 // Place of a PostgreSQL store for the tests of every store.
 #pragma once
 
+#include "postgres_schema.hpp"
 #include "postgres_store.hpp"
 #include "postgres_support.hpp"
 #include "store_support.hpp"
@@ -14,13 +15,12 @@ class PostgresPlace {
         " (SELECT string_agg(xmin::text, ' ' ORDER BY event_id) FROM event),"
         " (SELECT string_agg(xmin::text, ' ' ORDER BY alert_id) FROM alert),"
         " (SELECT string_agg(xmin::text, ' ' ORDER BY writer) FROM writer),"
-        " (SELECT xmin FROM counter)";
+        " (SELECT string_agg(xmin::text, ' ' ORDER BY target_id) FROM counter)";
     static constexpr char kTidy[] = "SELECT";
     /// As of SqlitePlace.
     static constexpr char kLeft[] =
-        "SELECT s.events, c.dead, c.dead_bytes, (SELECT count(*) FROM alert WHERE first_id > 0),"
-        " (SELECT count(*) FROM event), (SELECT count(*) FROM superseded)"
-        " FROM counter c, waiting_sums() s";
+        "SELECT s.events, s.dead, s.dead_bytes, (SELECT count(*) FROM alert WHERE first_id > 0),"
+        " (SELECT count(*) FROM event), (SELECT count(*) FROM superseded) FROM sums() s";
     /// Keys whose counts are not those of their events, and sums that are not.
     static constexpr char kIsSound[] =
         "SELECT (SELECT count(*) FROM alert a WHERE"
@@ -32,12 +32,20 @@ class PostgresPlace {
         " coalesce((SELECT min(event_id) FROM event e WHERE e.alert_id = a.alert_id), 0)),"
         " s.events - (SELECT count(*) FROM event),"
         " s.bytes - (SELECT coalesce(sum(bytes), 0) FROM event),"
-        " c.dead - (SELECT count(*) FROM dead),"
-        " c.dead_bytes - (SELECT coalesce(sum(bytes), 0) FROM dead),"
-        " (SELECT count(*) FROM attempt) FROM counter c, waiting_sums() s";
-    static constexpr char kSound[] = "0|0|0|0|0|0";
+        " s.dead - (SELECT count(*) FROM dead),"
+        " s.dead_bytes - (SELECT coalesce(sum(bytes), 0) FROM dead),"
+        " (SELECT count(*) FROM attempt),"
+        " (SELECT count(*) FROM target t WHERE"
+        " coalesce((SELECT sum(events) FROM writer_sum w WHERE w.target_id = t.target_id), 0)"
+        " + coalesce((SELECT events FROM counter c WHERE c.target_id = t.target_id), 0)"
+        " <> (SELECT count(*) FROM event e JOIN alert a USING (alert_id)"
+        " WHERE a.target_id = t.target_id)) FROM sums() s";
+    static constexpr char kSound[] = "0|0|0|0|0|0|0";
     static constexpr std::uint64_t kSequences = 40;
     static constexpr char kSchema[] = "place";
+    static constexpr char kAlerts[] = "SELECT count(*) FROM alert WHERE first_id > 0";
+    static constexpr char kKind[] = "PostgreSQL 1";
+    static constexpr std::int64_t kSchemaVersion = flashduty::kPostgresSchemaVersion;
 
     PostgresPlace() {
         if (machine.boot_id.empty()) {
@@ -48,10 +56,10 @@ class PostgresPlace {
         (void)run("ALTER SYSTEM RESET synchronous_standby_names");
         (void)run("SELECT pg_reload_conf()");
         (void)run(
-            "TRUNCATE target, writer, alert, event, dead, attempt, superseded, edge, edge_setup"
-            " RESTART IDENTITY;"
+            "TRUNCATE target, writer, writer_sum, counter, alert, event, dead, attempt, superseded,"
+            " last_delivered, repair, past_term, edge, edge_setup RESTART IDENTITY;"
+            " UPDATE meta SET value = 0 WHERE name = 'held_before_ms';"
             " DELETE FROM figures; INSERT INTO figures DEFAULT VALUES;"
-            " UPDATE counter SET events = 0, bytes = 0, dead = 0, dead_bytes = 0;"
             " UPDATE term SET term = 1, edge_id = 0, agent_id = 0;"
             " UPDATE beat SET term = 1, beat = -1");
     }

@@ -245,17 +245,59 @@ void of_several_hosts_the_one_behind_a_bad_one_is_next(void**) {
     ::close(silent);
 }
 
-void what_the_database_cannot_hold_changes_nothing(void**) {
+void what_the_database_cannot_hold_is_left_out_of_its_batch(void**) {
     PostgresPlace place;
-    std::vector<Appended> appended;
-    for (const char* text : {"\xFF", "\xED\xA0\x80"}) {
-        assert_status(place.store().append({new_event("a"), new_event(text)}, appended), kFailed);
-        assert_true(place.store().error().find("UTF8") != std::string_view::npos);
+    const auto store = another(place);
+    NewEvent with_nul = new_event("d");
+    with_nul.title = std::string("a\0b", 3);
+    // An index row of that size does not fit into a page, and does not compress.
+    std::string long_key;
+    for (std::uint64_t i = 1, value = 88172645463325252U; i < 3'000; i++) {
+        value ^= value << 13, value ^= value >> 7, value ^= value << 17;
+        long_key += std::to_string(value);
     }
-    NewEvent event = new_event("a");
-    event.title = std::string("a\0b", 3);
-    assert_status(place.store().append({event}, appended), kFailed);
-    assert_int_equal(size_of(place.store()).waiting, 0);
+    const std::vector<NewEvent> events = {
+        new_event("a"), new_event("\xFF"),   new_event("b"), with_nul, new_event("\xED\xA0\x80"),
+        new_event("c"), new_event(long_key), new_event("a")};
+    const BatchId id = store->next_batch();
+    std::vector<Appended> appended;
+    assert_status(store->append(events, appended), kOk);
+    assert_int_equal(appended.size(), events.size());
+    std::string taken;
+    for (const Appended& one : appended) {
+        taken += one.event_id == 0 ? '-' : '+';
+    }
+    assert_text(taken, "+-+--+-+");
+    assert_true(!store->unfit_reason().empty());
+    assert_text(due_keys(*store, kNow), "a b c");
+    // Who repeats it finds the same.
+    assert_status(another(place)->append_again(id, events, appended), kOk);
+    assert_int_equal(size_of(place.store()).waiting, 4);
+    // Nothing of it fits.
+    assert_status(store->append({with_nul}, appended), kOk);
+    assert_true(appended.size() == 1 && appended[0].event_id == 0);
+    assert_text(place.run("SELECT count(*) FROM event"), "4");
+}
+
+void no_append_connects_while_callers_wait(void**) {
+    PostgresPlace place;
+    PostgresStoreOptions options = place.options();
+    options.connects_to_append = false;
+    PostgresStore store(options);
+    std::vector<Appended> appended;
+    assert_status(store.append({new_event("a")}, appended), kAway);
+    assert_status(store.prepare(), kOk);
+    assert_status(store.append({new_event("a")}, appended), kOk);
+    assert_int_equal(appended.size(), 1);
+    assert_false(store.is_synchronous());
+}
+
+void an_append_has_as_long_as_its_oldest_caller_can_wait(void**) {
+    assert_int_equal(flashduty::append_timeout_ms(500, 800, 0), 500);
+    assert_int_equal(flashduty::append_timeout_ms(500, 800, 120), 380);
+    assert_int_equal(flashduty::append_timeout_ms(500, 800, 450), 50);
+    assert_int_equal(flashduty::append_timeout_ms(500, 800, 451), 0);
+    assert_int_equal(flashduty::append_timeout_ms(500, 300, 0), 0);
 }
 
 void a_schema_of_a_newer_gateway_is_left_alone(void**) {
@@ -379,7 +421,7 @@ void keys_and_writers_are_forgotten_when_they_are_of_no_use(void**) {
     assert_text(place.run("UPDATE alert SET done_ms = 1; UPDATE writer SET seen_ms = 1"), "");
     (void)expire(place.store(), kNow);
     assert_text(place.run("SELECT alert_key FROM alert"), "b");
-    assert_text(place.run("SELECT count(*) FROM writer WHERE is_open"), "0");
+    assert_text(place.run("SELECT count(*) FROM writer_sum"), "0");
     assert_int_equal(size_of(place.store()).waiting, 1);
     (void)expire(place.store(), kNow + kMinute);
     assert_text(place.run("SELECT count(*) FROM writer"), "0");
@@ -387,6 +429,47 @@ void keys_and_writers_are_forgotten_when_they_are_of_no_use(void**) {
     // A writer that appends again is counted again.
     append(place.store(), {new_event("a")});
     assert_text(place.run(PostgresPlace::kIsSound), PostgresPlace::kSound);
+}
+
+void a_writer_that_was_silent_is_counted_again(void**) {
+    PostgresPlace place;
+    const auto store = another(place);
+    append(*store, {new_event("a")});
+    assert_text(place.run("UPDATE writer SET seen_ms = now_ms() - 3600000"), "");
+    (void)expire(*store, kNow);
+    assert_text(place.run("SELECT count(*) FROM writer_sum"), "0");
+    append(*store, {new_event("b")});
+    assert_int_equal(size_of(*store).waiting, 2);
+    assert_text(place.run(PostgresPlace::kIsSound), PostgresPlace::kSound);
+}
+
+void an_orphan_is_told_of(void**) {
+    PostgresPlace place;
+    append(place.store(), {new_event("a")});
+    (void)expire(place.store(), kNow);
+    assert_text(place.store().take_notice(), "");
+    assert_text(place.run("UPDATE alert SET first_id = 0"), "");
+    (void)expire(place.store(), kNow + kMinute);
+    assert_true(place.store().take_notice().find("1 of the oldest events are of no key") !=
+                std::string::npos);
+}
+
+void ids_do_not_go_back_with_the_database(void**) {
+    PostgresPlace place;
+    PostgresStore store(place.options());
+    const std::int64_t last = append(store, {new_event("a")})[0].event_id;
+    assert_true(last > kNow * 1000);
+    // The database has lost its last numbers.
+    assert_text(place.run("SELECT setval('event_id', 17)"), "17");
+    const StoreSize size = size_of(store);
+    assert_int_equal(size.waiting, 1);
+    place.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> "
+        "pg_backend_pid()");
+    StoreSize ignored;
+    while (store.size(ignored) != StoreStatus::kOk) {
+    }
+    assert_true(append(store, {new_event("a")})[0].event_id > last);
 }
 
 void times_are_by_the_clock_of_the_database(void**) {
@@ -430,13 +513,18 @@ int main() {
         cmocka_unit_test(an_isolation_that_would_lose_counts_is_not_taken),
         cmocka_unit_test(a_server_that_is_away_is_found_again),
         cmocka_unit_test(of_several_hosts_the_one_behind_a_bad_one_is_next),
-        cmocka_unit_test(what_the_database_cannot_hold_changes_nothing),
+        cmocka_unit_test(what_the_database_cannot_hold_is_left_out_of_its_batch),
+        cmocka_unit_test(no_append_connects_while_callers_wait),
+        cmocka_unit_test(an_append_has_as_long_as_its_oldest_caller_can_wait),
         cmocka_unit_test(a_schema_of_a_newer_gateway_is_left_alone),
         cmocka_unit_test(a_role_that_may_not_make_tables_says_so),
         cmocka_unit_test(a_database_that_is_not_utf8_is_refused),
         cmocka_unit_test(one_of_an_old_term_finds_and_changes_nothing),
         cmocka_unit_test(many_append_and_one_settles_without_a_wrong_count),
         cmocka_unit_test(keys_and_writers_are_forgotten_when_they_are_of_no_use),
+        cmocka_unit_test(a_writer_that_was_silent_is_counted_again),
+        cmocka_unit_test(an_orphan_is_told_of),
+        cmocka_unit_test(ids_do_not_go_back_with_the_database),
         cmocka_unit_test(times_are_by_the_clock_of_the_database),
     };
     tests.insert(tests.end(), own.begin(), own.end());

@@ -1,6 +1,7 @@
 // Place of a SQLite store for the tests of every store.
 #pragma once
 
+#include "schema.hpp"
 #include "store_support.hpp"
 
 /// A folder with a spool, which is opened when it is first asked for.
@@ -18,6 +19,9 @@ class SqlitePlace {
     static constexpr char kIsSound[] = "PRAGMA integrity_check";
     static constexpr char kSound[] = "ok";
     static constexpr std::uint64_t kSequences = 10'000;
+    static constexpr char kAlerts[] = "SELECT count(*) FROM alert";
+    static constexpr char kKind[] = "SQLite 3.";
+    static constexpr std::int64_t kSchemaVersion = flashduty::kSchemaVersion;
 
     struct {
         std::uint64_t max_size_bytes = SqliteStoreOptions{}.max_size_bytes;
