@@ -131,6 +131,7 @@ constexpr FormatName kFormats[] = {
     {"prometheus", StatusFormat::kPrometheus},
     {"html", StatusFormat::kHtml},
     {"health", StatusFormat::kHealth},
+    {"health=fleet", StatusFormat::kFleetHealth},
 };
 
 char* set_status_parameter(ngx_conf_t* cf, const ngx_str_t& parameter,
@@ -155,8 +156,8 @@ char* set_status_parameter(ngx_conf_t* cf, const ngx_str_t& parameter,
     }
     return refuse(
         cf,
-        "\"flashduty_status\" shows json, prometheus, html or health, and takes api=, not "
-        "\"%V\"",
+        "\"flashduty_status\" shows json, prometheus, html, health or health=fleet, and takes "
+        "api=, not \"%V\"",
         &parameter);
 }
 

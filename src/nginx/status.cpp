@@ -51,10 +51,11 @@ Shown show(ngx_http_request_t* r, Arena& arena) noexcept {
     if (format == StatusFormat::kJson) {
         return {NGX_HTTP_OK, "application/json", write_status_json(arena, view), {}};
     }
-    if (format == StatusFormat::kHealth) {
+    if (format == StatusFormat::kHealth || format == StatusFormat::kFleetHealth) {
         const Health health = health_of(arena, view);
-        const ngx_uint_t status =
-            health.state == State::kFailing ? NGX_HTTP_SERVICE_UNAVAILABLE : NGX_HTTP_OK;
+        const bool is_well = health.state != State::kFailing &&
+                             (format == StatusFormat::kHealth || is_with_fleet(view));
+        const ngx_uint_t status = is_well ? NGX_HTTP_OK : NGX_HTTP_SERVICE_UNAVAILABLE;
         return {status, "application/json", write_health(arena, health), {}};
     }
     return {NGX_HTTP_OK, kPrometheusType, write_prometheus(arena, view), {}};

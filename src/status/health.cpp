@@ -146,6 +146,50 @@ std::string_view with_trouble(Arena& arena, const StatusView& view,
                : concat(arena, view.trouble_brief, std::string_view(", and "), reason);
 }
 
+/// Health of an edge whose own spool is in use.
+Health health_away(Arena& arena, const StatusView& view) noexcept {
+    const FleetFigures<std::uint64_t>& figures = view.figures->fleet;
+    const std::string_view why = !view.fleet.trouble.empty() ? view.fleet.trouble
+                                 : view.fleet.is_up          ? std::string_view{}
+                                                             : view.fleet.reason;
+    const auto say = [&](std::string_view what) {
+        return why.empty() ? what : concat(arena, what, std::string_view(": "), why);
+    };
+    const StatusMs since_ms = figures.state_since_ms;
+    switch (view.fleet.state) {
+        case EdgeState::kHolding:
+            return {State::kSpooling, say("the fleet's database is away"), since_ms};
+        case EdgeState::kAlone:
+            return {State::kDelivering, say("this edge works alone"), since_ms};
+        case EdgeState::kDraining:
+            return {State::kSpooling, "this edge hands over to the fleet what it has kept",
+                    since_ms};
+        case EdgeState::kFleet:
+        case EdgeState::kUnseen:
+        case EdgeState::kCount:
+            break;
+    }
+    return {State::kDelivering, why.empty() ? why : say("the fleet's database is away"),
+            figures.up_since_ms};
+}
+
+/// Adds what is to be said of the fleet to the health of an edge that delivers.
+Health with_fleet(Arena& arena, const StatusView& view, const Health& health) noexcept {
+    if (!view.context.has_fleet || view.figures->fleet.seen_ms == 0 ||
+        health.state == State::kFailing) {
+        return health;
+    }
+    const Health away = health_away(arena, view);
+    if (away.reason.empty()) {
+        return health;
+    }
+    return {health.state == State::kDelivering ? away.state : health.state,
+            health.reason.empty()
+                ? away.reason
+                : concat(arena, away.reason, std::string_view("; "), health.reason),
+            health.reason.empty() ? away.since_ms : std::min(away.since_ms, health.since_ms)};
+}
+
 Health health_with_spool(Arena& arena, const StatusView& view, const Down& down) noexcept {
     const SpoolFigures<std::uint64_t>& spool = view.figures->spool;
     const bool takes_nothing = has_trouble(view, SpoolUser::kAcceptor);
@@ -184,12 +228,17 @@ Health health_of(Arena& arena, const StatusView& view) noexcept {
                 nowhere.since_ms};
     }
     if (view.context.has_spool) {
-        return health_with_spool(arena, view, down);
+        return with_fleet(arena, view, health_with_spool(arena, view, down));
     }
     if (down.first != nullptr) {
         return {State::kFailing, reason_of(arena, view, down), down.since_ms};
     }
     return {State::kDelivering, {}, well_since(view)};
+}
+
+bool is_with_fleet(const StatusView& view) noexcept {
+    return !view.context.has_fleet ||
+           (view.fleet.is_heard && view.fleet.state == EdgeState::kFleet);
 }
 
 std::string_view write_health(Arena& arena, const Health& health) noexcept {

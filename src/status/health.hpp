@@ -18,6 +18,9 @@ struct Health {
 /// Only State::kFailing would lose an alert. The reason lives in the arena.
 [[nodiscard]] Health health_of(Arena& arena, const StatusView& view) noexcept;
 
+/// False while this edge works without its fleet: a balancer may prefer another one.
+[[nodiscard]] bool is_with_fleet(const StatusView& view) noexcept;
+
 /// `{"state":…,"reason":…,"since":…}`; empty when out of memory.
 [[nodiscard]] std::string_view write_health(Arena& arena, const Health& health) noexcept;
 

@@ -110,6 +110,90 @@ void list_targets(MetricSink& sink, const StatusView& view) noexcept {
     sink.end();
 }
 
+void list_flag(MetricSink& sink, std::string_view name, bool is_set,
+               std::string_view help) noexcept {
+    list_one(sink, {name, kGauge, help, {}}, is_set ? "1" : "0");
+}
+
+/// Lists a state as one series each, of which one is 1.
+void list_mode(MetricSink& sink, const FleetView& fleet) noexcept {
+    sink.begin({"flashduty_fleet_mode", kGauge,
+                "Whether this edge works with the fleet, or what becomes of its own spool.",
+                "mode"});
+    for (std::size_t i = 0; i < index_of(EdgeState::kUnseen); i++) {
+        sink.value(kEdgeStateNames[i], index_of(fleet.state) == i ? "1" : "0");
+    }
+    sink.end();
+}
+
+/// Lists what an edge knows of itself.
+void list_edge(MetricSink& sink, const StatusView& view) noexcept {
+    const FleetFigures<std::uint64_t>& fleet = view.figures->fleet;
+    list_flag(sink, "flashduty_fleet_up", view.fleet.is_up,
+              "Whether the fleet's database does what this edge asks it for.");
+    list_mode(sink, view.fleet);
+    list_one(sink,
+             {"flashduty_fleet_departures_total",
+              kCounter,
+              "How often this edge has left the fleet.",
+              {}},
+             Digits(fleet.departures));
+    list_flag(sink, "flashduty_fleet_leader", view.fleet.is_leader,
+              "Whether this edge delivers for the fleet.");
+    list_one(sink,
+             {"flashduty_fleet_term", kGauge, "Term of the leader, which grows with each.", {}},
+             Digits(fleet.term));
+    list_histogram(sink,
+                   {"flashduty_fleet_append_seconds",
+                    MetricType::kHistogram,
+                    "How long this edge's batches have taken to be safe in the database.",
+                    {}},
+                   kAppendBoundsMs, fleet.append);
+    list_one(sink,
+             {"flashduty_fleet_unknown_total",
+              kCounter,
+              "Batches that went to the edge's own spool as nobody knew whether they were safe.",
+              {}},
+             Digits(fleet.unknown));
+    list_one(
+        sink,
+        {"flashduty_fleet_local_events", kGauge, "Events that wait in this edge's own spool.", {}},
+        Digits(fleet.local_events));
+    list_one(sink,
+             {"flashduty_fleet_clock_offset_seconds",
+              kGauge,
+              "By how much the database's clock is ahead of this edge's.",
+              {}},
+             Digits::signed_seconds(view.fleet.clock_offset_ms));
+    list_kinds(sink,
+               {"flashduty_fleet_late_total", kCounter,
+                "Events that reached the database behind a newer one of their alert.", "result"},
+               kLateNames, fleet.late);
+}
+
+/// Lists what is the same at every edge.
+void list_whole_fleet(MetricSink& sink, const StatusView& view) noexcept {
+    const FleetFigures<std::uint64_t>& fleet = view.figures->fleet;
+    list_kinds(sink,
+               {"flashduty_fleet_edges", kGauge, "Edges that are registered, by state.", "state"},
+               kEdgeStateNames, fleet.edge_count);
+    list_flag(sink, "flashduty_fleet_config_matches", fleet.config_differs == 0,
+              "Whether all edges have the same targets, limits and version.");
+    list_flag(sink, "flashduty_fleet_synchronous", fleet.is_synchronous != 0,
+              "Whether a commit of the database waits for a standby.");
+    if (fleet.standbys != 0) {
+        list_one(sink,
+                 {"flashduty_fleet_replicas", kGauge, "Standbys that the database sends to.", {}},
+                 Digits(fleet.standbys - 1));
+    }
+    list_one(sink,
+             {"flashduty_fleet_dead_rows",
+              kGauge,
+              "Rows of the fleet's tables that wait for a vacuum.",
+              {}},
+             Digits(fleet.dead_rows));
+}
+
 }  // namespace
 
 std::uint64_t oldest_wait_ms(const StatusView& view) noexcept {
@@ -156,6 +240,10 @@ void list_metrics(const StatusView& view, MetricSink& sink) noexcept {
              Digits(figures.dropped_labels));
     list_spool(sink, view);
     list_targets(sink, view);
+    if (view.context.has_fleet) {
+        list_edge(sink, view);
+        list_whole_fleet(sink, view);
+    }
     list_one(sink,
              {"flashduty_last_delivery_timestamp_seconds",
               kGauge,

@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace flashduty {
@@ -23,6 +24,19 @@ class Digits {
         for (std::uint64_t unit = kSecondMs / 10; rest != 0; unit /= 10) {
             digits.append(rest / unit);
             rest %= unit;
+        }
+        return digits;
+    }
+
+    /// The same below zero: `-0.005`.
+    [[nodiscard]] static Digits signed_seconds(std::int64_t ms) noexcept {
+        const bool is_negative = ms < 0;
+        const auto magnitude = static_cast<std::uint64_t>(ms);
+        Digits digits = seconds(is_negative ? ~magnitude + 1 : magnitude);
+        if (is_negative) {
+            std::memmove(digits.text_ + 1, digits.text_, digits.size_);
+            digits.text_[0] = '-';
+            digits.size_++;
         }
         return digits;
     }

@@ -2,38 +2,18 @@
 
 #include <algorithm>
 
+#include "counting.hpp"
+
 namespace flashduty {
 
 namespace {
 
 constexpr std::memory_order kRelaxed = std::memory_order_relaxed;
 
-void add(StatsWord& word, std::uint64_t count) noexcept { word.fetch_add(count, kRelaxed); }
-
-template <std::size_t Bounds>
-void observe(Histogram<StatsWord, Bounds>& histogram, const std::uint64_t (&bounds_ms)[Bounds],
-             std::uint64_t duration_ms) noexcept {
-    std::size_t bucket = 0;
-    while (bucket < Bounds && duration_ms > bounds_ms[bucket]) {
-        bucket++;
-    }
-    add(histogram.buckets[bucket], 1);
-    add(histogram.sum_ms, duration_ms);
-}
-
 // ---------------------------------------------------------------- minutes
 
 Minute<StatsWord>& minute_at(Stats& stats, StatusMs now_ms) noexcept {
     return stats.minutes[now_ms / kMinuteMs % kMinutes];
-}
-
-/// Adds one in this minute; the count of an older minute is dropped.
-void add_to_minute(StatsWord& word, StatusMs now_ms) noexcept {
-    const std::uint64_t minute = now_ms / kMinuteMs;
-    std::uint64_t seen = word.load(kRelaxed);
-    while (!word.compare_exchange_weak(seen, (minute << 32) + count_of_minute(seen, minute) + 1,
-                                       kRelaxed, kRelaxed)) {
-    }
 }
 
 // ---------------------------------------------------------------- alerts

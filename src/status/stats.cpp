@@ -5,7 +5,7 @@ namespace flashduty {
 namespace {
 
 /// Raise it with every change of what the words mean.
-constexpr std::uint64_t kLayoutVersion = 2;
+constexpr std::uint64_t kLayoutVersion = 3;
 constexpr std::uint64_t kLayout = kLayoutVersion << 32 | sizeof(Stats);
 
 template <class Whole>

@@ -170,6 +170,67 @@ struct SpoolFigures {
     Sealed<Word, kReasonWords> last_error;  ///< of the last push that failed
 };
 
+// ---------------------------------------------------------------- the fleet
+
+/// State of an edge: with the fleet, or what becomes of the events in its own spool meanwhile.
+/// kUnseen: the database has not heard of it lately.
+enum class EdgeState : std::uint64_t { kFleet, kHolding, kAlone, kDraining, kUnseen, kCount };
+inline constexpr std::string_view kEdgeStateNames[] = {"fleet", "holding", "alone", "draining",
+                                                       "unseen"};
+inline constexpr std::size_t kEdgeStates = kCountOf<EdgeState>;
+static_assert(std::size(kEdgeStateNames) == kEdgeStates);
+
+/// Result for an event that reached the database behind a newer one of its key.
+enum class LateResult {
+    kPushed,      ///< was pushed nevertheless
+    kSuperseded,  ///< became a dead letter: its alert was over
+    kMended,      ///< was pushed alone; the end of its alert was sent once more
+    kCount
+};
+inline constexpr std::string_view kLateNames[] = {"pushed", "superseded", "mended"};
+inline constexpr std::size_t kLateResults = kCountOf<LateResult>;
+static_assert(std::size(kLateNames) == kLateResults);
+
+inline constexpr std::uint64_t kAppendBoundsMs[] = {1, 2, 5, 10, 25, 50, 100, 250, 500, 1000};
+
+/// Minutes whose appends are shown as one percentile.
+inline constexpr std::size_t kAppendMinutes = 5;
+
+/// Edges that are shown one by one.
+inline constexpr std::size_t kEdges = 32;
+inline constexpr std::size_t kEdgeWords = 80;
+
+template <class Word>
+struct FleetFigures {
+    Word seen_ms;      ///< last word of this edge's agent; 0: there was none
+    Word is_up;        ///< the database does what it is asked for
+    Word up_since_ms;  ///< when that began or ended
+    Word state;        ///< EdgeState of this edge
+    Word state_since_ms;
+    Word departures;  ///< times that this edge has left the fleet
+    Word is_leader;
+    Word term;
+    Word local_events;     ///< in this edge's own spool
+    Word clock_offset_ms;  ///< by which the database's clock is ahead, signed
+    Word is_synchronous;   ///< a commit waits for a standby
+    Word standbys;         ///< connected ones, and one more; 0: not known
+    Word dead_rows;        ///< that wait for a vacuum
+    Word config_differs;   ///< from that of another edge
+    Word is_troubled;      ///< an operator has to do something: see `trouble`
+    Word unknown;          ///< batches of which nobody could say whether they were safe
+    Word late[kLateResults];
+    Word edge_count[kEdgeStates];
+    Histogram<Word, std::size(kAppendBoundsMs)> append;
+    Word appends[kAppendMinutes][kMinuteBuckets];  ///< as Minute::pushes
+    Sealed<Word, kBriefWords> name;
+    Sealed<Word, kBriefWords> server;
+    Sealed<Word, kReasonWords> reason;  ///< why the database is not up
+    Sealed<Word, kReasonWords> trouble;
+    Sealed<Word, kEdgeWords> edges[kEdges];
+};
+
+// ---------------------------------------------------------------- the last alerts
+
 inline constexpr std::size_t kAlerts = 100;
 inline constexpr std::size_t kAlertWords = 120;
 /// Stands for the delay of an alert that was not delivered.
@@ -210,6 +271,7 @@ struct Figures {
 
     Minute<Word> minutes[kMinutes];
     SpoolFigures<Word> spool;
+    FleetFigures<Word> fleet;
     Target<Word> other;  ///< shared by all targets without a place: the last one that failed
     Word other_key;      ///< target_key() of that one; 0: there was none
 

@@ -180,6 +180,68 @@ void write_minutes(JsonSink& out, const StatusView& view) noexcept {
     array(out, "minutes", kMinutes, [&](std::size_t i) { write_minute(out, view, first + i); });
 }
 
+// ---------------------------------------------------------------- the fleet
+
+/// Writes how long appends of the last minutes have taken.
+void write_append(JsonSink& out, const StatusView& view) noexcept {
+    std::uint64_t counts[kMinuteBuckets] = {};
+    std::uint64_t total = 0;
+    const std::uint64_t first = view.context.now_ms / kMinuteMs + 1 - kAppendMinutes;
+    for (std::uint64_t minute = first; minute < first + kAppendMinutes; minute++) {
+        const auto& from = view.figures->fleet.appends[minute % kAppendMinutes];
+        for (std::size_t i = 0; i < kMinuteBuckets; i++) {
+            const std::uint64_t count = count_of_minute(from[i], minute);
+            counts[i] += count;
+            total += count;
+        }
+    }
+    seconds_or_null(out, "append_p50", total != 0, percentile_ms(counts, total, 50));
+    seconds_or_null(out, "append_p99", total != 0, percentile_ms(counts, total, 99));
+}
+
+void write_edges(JsonSink& out, const StatusView& view) noexcept {
+    array(out, "edges", view.fleet.edge_count, [&](std::size_t i) {
+        const EdgeView& edge = view.fleet.edges[i];
+        const StatusMs now_ms = view.context.now_ms;
+        out.member("edge", edge.name);
+        out.member("mode", kEdgeStateNames[index_of(edge.state)]);
+        number(out, "leader", edge.is_leader ? "true" : "false");
+        out.member("version", edge.version);
+        out.member("revision", edge.revision);
+        number(out, "local_events", Digits(edge.local_events));
+        number(out, "seen_seconds",
+               Digits::seconds(now_ms > edge.seen_ms ? now_ms - edge.seen_ms : 0));
+        out.member("drift", edge.drift);
+    });
+}
+
+void write_fleet(JsonSink& out, const StatusView& view) noexcept {
+    const FleetFigures<std::uint64_t>& figures = view.figures->fleet;
+    const FleetView& fleet = view.fleet;
+    out.name("fleet");
+    out.open_object();
+    out.member("edge", fleet.name);
+    out.member("mode", kEdgeStateNames[index_of(fleet.state)]);
+    number(out, "since", Digits(figures.state_since_ms / kSecondMs));
+    number(out, "heard", fleet.is_heard ? "true" : "false");
+    number(out, "leader", fleet.is_leader ? "true" : "false");
+    number(out, "term", Digits(figures.term));
+    number(out, "local_events", Digits(figures.local_events));
+    out.member("database", fleet.server);
+    number(out, "up", fleet.is_up ? "true" : "false");
+    number(out, "up_since", Digits(figures.up_since_ms / kSecondMs));
+    number(out, "synchronous", figures.is_synchronous != 0 ? "true" : "false");
+    out.name("replicas");
+    out.raw(figures.standbys == 0 ? std::string_view("null")
+                                  : std::string_view(Digits(figures.standbys - 1)));
+    write_append(out, view);
+    number(out, "clock_offset", Digits::signed_seconds(fleet.clock_offset_ms));
+    out.member("reason", fleet.reason);
+    out.member("trouble", fleet.trouble);
+    write_edges(out, view);
+    out.close_object();
+}
+
 // ---------------------------------------------------------------- the last alerts
 
 void write_alerts(JsonSink& out, const StatusView& view) noexcept {
@@ -212,6 +274,9 @@ void write(JsonSink& out, const StatusView& view, const Health& health) noexcept
     number(out, "now", Digits(view.context.now_ms / kSecondMs));
     write_spool(out, view);
     write_targets(out, view);
+    if (view.context.has_fleet) {
+        write_fleet(out, view);
+    }
     JsonFigures figures(out);
     list_metrics(view, figures);
     write_minutes(out, view);

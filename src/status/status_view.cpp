@@ -166,6 +166,52 @@ void read_all_alerts(Arena& arena, StatusView& view) noexcept {
     view.alert_count = count + rejected_count;
 }
 
+// ---------------------------------------------------------------- the fleet
+
+bool read_edge(Arena& arena, const Sealed<std::uint64_t, kEdgeWords>& sealed,
+               EdgeView& edge) noexcept {
+    SealReader reader(sealed);
+    const std::uint64_t state = reader.number();
+    edge.state = static_cast<EdgeState>(state < kEdgeStates ? state : 0);
+    edge.is_leader = reader.number() != 0;
+    edge.local_events = reader.number();
+    edge.seen_ms = reader.number();
+    for (std::string_view* text : {&edge.name, &edge.version, &edge.revision, &edge.drift}) {
+        *text = shown(arena, reader.text());
+    }
+    return reader.is_whole() && !edge.name.empty();
+}
+
+void read_edges(Arena& arena, const FleetFigures<std::uint64_t>& figures,
+                FleetView& fleet) noexcept {
+    auto* edges = arena.make_array<EdgeView>(kEdges);
+    if (edges == nullptr) {
+        return;
+    }
+    for (const auto& sealed : figures.edges) {
+        fleet.edge_count += read_edge(arena, sealed, edges[fleet.edge_count]) ? 1 : 0;
+    }
+    std::sort(edges, edges + fleet.edge_count,
+              [](const EdgeView& a, const EdgeView& b) { return a.name < b.name; });
+    fleet.edges = edges;
+}
+
+FleetView view_of(Arena& arena, const FleetFigures<std::uint64_t>& figures,
+                  StatusMs now_ms) noexcept {
+    FleetView fleet;
+    fleet.is_heard = figures.seen_ms + kAgentAbsentMs > now_ms;
+    fleet.is_up = fleet.is_heard && figures.is_up != 0;
+    fleet.is_leader = fleet.is_heard && figures.is_leader != 0;
+    fleet.state = static_cast<EdgeState>(figures.state < kEdgeStates ? figures.state : 0);
+    fleet.clock_offset_ms = static_cast<std::int64_t>(figures.clock_offset_ms);
+    fleet.name = shown(arena, figures.name);
+    fleet.server = shown(arena, figures.server);
+    fleet.reason = fleet.is_up ? std::string_view{} : shown(arena, figures.reason);
+    fleet.trouble = figures.is_troubled == 0 ? std::string_view{} : shown(arena, figures.trouble);
+    read_edges(arena, figures, fleet);
+    return fleet;
+}
+
 }  // namespace
 
 StatusView view_status(Arena& arena, const Stats& stats, const StatusContext& context) noexcept {
@@ -182,6 +228,9 @@ StatusView view_status(Arena& arena, const Stats& stats, const StatusContext& co
     if (figures->spool.trouble != 0) {
         view.trouble = shown(arena, figures->spool.trouble_reason);
         view.trouble_brief = shown(arena, figures->spool.trouble_brief);
+    }
+    if (context.has_fleet) {
+        view.fleet = view_of(arena, figures->fleet, context.now_ms);
     }
     // It is over when a push has been taken since, and nothing is away.
     const auto is_away = [](const TargetView& target) { return !target.is_up; };

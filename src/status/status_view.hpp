@@ -49,6 +49,33 @@ struct AlertView {
     std::uint64_t count = 1;   ///< rejected requests with this address and reason
 };
 
+/// An edge of the fleet as it is shown.
+struct EdgeView {
+    std::string_view name;
+    std::string_view version;
+    std::string_view revision;
+    EdgeState state = EdgeState::kFleet;
+    bool is_leader = false;
+    std::uint64_t local_events = 0;
+    StatusMs seen_ms = 0;
+    std::string_view drift;  ///< how its configuration differs; empty: it does not
+};
+
+/// The fleet as this edge sees it. Unset where there is none.
+struct FleetView {
+    std::string_view name;     ///< of this edge
+    std::string_view server;   ///< of the database
+    std::string_view reason;   ///< why that is not up
+    std::string_view trouble;  ///< what an operator has to do
+    EdgeState state = EdgeState::kFleet;
+    bool is_heard = false;  ///< its agent has said something lately
+    bool is_up = false;
+    bool is_leader = false;
+    std::int64_t clock_offset_ms = 0;
+    const EdgeView* edges = nullptr;  ///< by name
+    std::size_t edge_count = 0;
+};
+
 /// Facts from outside the counters.
 struct StatusContext {
     bool has_spool = false;
@@ -59,7 +86,11 @@ struct StatusContext {
     /// knows of events that wait for it. nullptr: all targets are shown.
     bool (*is_removed)(const void* conf, std::string_view name, bool is_nowhere) = nullptr;
     const void* conf = nullptr;
+    bool has_fleet = false;
 };
+
+/// Silence of its agent after which nothing is known of an edge.
+inline constexpr std::uint64_t kAgentAbsentMs = 5 * kSecondMs;
 
 /// Texts are valid UTF-8 without control characters. Everything lives in the arena; unusable once
 /// that has failed().
@@ -73,6 +104,7 @@ struct StatusView {
     std::string_view trouble_brief;
     std::string_view trouble;     ///< why the spool cannot be used; empty when it can
     std::string_view last_error;  ///< of the last failed push from the spool
+    FleetView fleet;
 };
 
 [[nodiscard]] StatusView view_status(Arena& arena, const Stats& stats,
