@@ -78,7 +78,7 @@ StatusView view_status(ngx_http_request_t* r, Arena& arena) noexcept {
     };
     return view_status(arena, stats(),
                        {conf.spool != nullptr, kVersion, NGINX_VERSION, status_now_ms(),
-                        is_target_removed, &conf});
+                        is_target_removed, &conf, conf.fleet != nullptr});
 }
 
 ngx_int_t status_handler(ngx_http_request_t* r) {
