@@ -86,11 +86,11 @@ dd + dd { font-size: 13px; font-weight: 400; color: var(--soft); min-height: 1.3
   overflow-wrap: anywhere; }
 code, .id { font: 12.5px/1.5 ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 ul { list-style: none; margin: 0; padding: 0; }
-#targets li { display: grid; grid-template-columns: auto 1fr; gap: 0 10px; align-items: baseline;
+#targets li, #edges li { display: grid; grid-template-columns: auto 1fr; gap: 0 10px; align-items: baseline;
   padding: 7px 0; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
-#targets li:first-child { border: 0; padding-top: 0; }
-#targets small { grid-column: 2; }
-#targets .chip { min-width: 58px; text-align: center; }
+#targets li:first-child, #edges li:first-child { border: 0; padding-top: 0; }
+#targets small, #edges small { grid-column: 2; }
+#targets .chip, #edges .chip { min-width: 58px; text-align: center; }
 .chip { display: inline-block; padding: 0 8px; border-radius: 9px; font-size: 12.5px;
   font-weight: bold; line-height: 19px; white-space: nowrap; }
 
@@ -191,6 +191,11 @@ th:nth-child(6), .delay { text-align: right; }
 <ul id="targets"></ul>
 <p id="no-targets" class="soft" data-t="noTargets" hidden></p>
 </section>
+<section id="fleet" class="wide" aria-labelledby="h-fleet" hidden>
+<h2 id="h-fleet" data-t="fleet"></h2>
+<ul id="edges"></ul>
+<p id="fleet-note" class="note" hidden><b data-t="trouble"></b> <span id="fleet-trouble"></span></p>
+</section>
 <section aria-labelledby="h-events">
 <div class="head"><h2 id="h-events" data-t="events"></h2><span class="soft when"></span></div>
 <ul id="events-legend" class="legend"></ul>
@@ -238,17 +243,25 @@ const EN = {
   updated: t => "Updated " + t, of: (n, all) => n + " of " + all,
   delivering: () => "Delivering", ready: () => "Ready: nothing pushed yet",
   warn: (t, why) => `Delivering, but the spool cannot be used since ${t}: ${why}`,
+  apart: (t, why) => `Delivering, but without the fleet since ${t}: ${why}`,
   spooling: (t, why) => `Spooling since ${t}` + (why && " because " + why),
   failing: (t, why) => `Failing since ${t}` + (why && " because " + why),
   wait: (n, s) => ". " + s + (n === 1 ? "\u00a0alert waits" : "\u00a0alerts wait") + " on disk.", stop: ".",
   lastDelivery: d => `Last delivery ${d} ago.`, noDelivery: "Nothing delivered since nginx started.",
   safe: "Nothing is lost: what waits is delivered as soon as Flashduty takes it.",
   live: "Alerts are pushed at once, and one that Flashduty does not take is not kept.",
+  local: "What this edge takes is on its own disk until the fleet's database is back.",
   lost: "Alerts sent now are answered with an error. BlueKing tries again a few times.",
   stale: (t, why) => `Not refreshed since ${t}: ${why}`, never: why => "No figures: " + why,
   before: s => "Before that: " + s, noAnswer: "the gateway does not answer",
   slow: "no answer within 5 s", http: n => "the gateway answers HTTP " + n,
   bad: "the answer is not what this page knows",
+  fleet: "Fleet", database: "Database", here: "this edge", leads: "delivers for all",
+  seen: d => `seen ${d} ago`, onEdge: n => n + " on its own disk",
+  replicas: n => n === 1 ? "1 standby" : n + " standbys", noStandby: "does not wait for a standby",
+  append: (p50, p99) => `a batch is safe in ${p50}, 99 % in ${p99}`,
+  ahead: d => `its clock is ${d} ahead`, behind: d => `its clock is ${d} behind`,
+  silent: "its agent says nothing",
   word: { replayed: "delivered from the spool" },
   unit: { ms: "\u00a0ms", s: "\u00a0s", min: "\u00a0min", h: "\u00a0h", d: "\u00a0d" }
 };
@@ -271,17 +284,25 @@ const ZH = {
   updated: t => "更新于 " + t, of: (n, all) => `${n} / ${all}`,
   delivering: () => "正常投递", ready: () => "就绪：尚未推送过告警",
   warn: (t, why) => `正常投递，但自 ${t} 起无法使用暂存：${why}`,
+  apart: (t, why) => `正常投递，但自 ${t} 起脱离集群：${why}`,
   spooling: (t, why) => `自 ${t} 起转入暂存` + (why && "，原因：" + why),
   failing: (t, why) => `自 ${t} 起投递失败` + (why && "，原因：" + why),
   wait: (n, s) => `。${s} 条告警在磁盘上等待。`, stop: "。",
   lastDelivery: d => `最近一次送达：${d}前。`, noDelivery: "nginx 启动后尚未送达告警。",
   safe: "不会丢失：Flashduty 恢复接收后立即投递。",
   live: "告警会立即推送；Flashduty 未接收的不会保存。",
+  local: "本节点接收的告警保存在本机磁盘，直到集群数据库恢复。",
   lost: "此时发来的告警会以错误应答，蓝鲸会重试数次。",
   stale: (t, why) => `自 ${t} 起未能刷新：${why}`, never: why => "没有数据：" + why,
   before: s => "此前：" + s, noAnswer: "网关没有应答",
   slow: "5 秒内没有应答", http: n => "网关返回 HTTP " + n, bad: "应答无法识别",
-  word: { Critical: "严重", Warning: "警告", Info: "提醒", Ok: "恢复", delivered: "已送达",
+  fleet: "集群", database: "数据库", here: "本节点", leads: "负责投递",
+  seen: d => `${d}前在线`, onEdge: n => n + " 条在其本机磁盘",
+  replicas: n => n + " 个备库", noStandby: "提交时不等待备库",
+  append: (p50, p99) => `写入耗时 ${p50}，99% 在 ${p99} 以内`,
+  ahead: d => `时钟快 ${d}`, behind: d => `时钟慢 ${d}`, silent: "其代理没有消息",
+  word: { fleet: "正常", holding: "等待", alone: "单独", draining: "移交", unseen: "失联",
+    Critical: "严重", Warning: "警告", Info: "提醒", Ok: "恢复", delivered: "已送达",
     replayed: "从暂存送达", spooled: "已暂存", refused: "被拒绝", failed: "失败", rejected: "无效请求",
     "test, preview": "测试、预览", pushes: "推送" },
   unit: { ms: "\u00a0毫秒", s: "\u00a0秒", min: "\u00a0分", h: "\u00a0小时", d: "\u00a0天" }
@@ -312,6 +333,9 @@ const REASONS = [
   [/^Flashduty did not answer in time$/, "Flashduty 未及时应答"],
   [/^Flashduty asks to slow down$/, "Flashduty 要求放慢速度"],
   [/^Flashduty answered (\w+)$/, "Flashduty 返回 $1"],
+  [/^the fleet's database is away/, "集群数据库不可用"],
+  [/^this edge works alone/, "本节点单独工作"],
+  [/^this edge hands over to the fleet what it has kept/, "本节点正在把保存的告警移交给集群"],
   [/^no worker pushes what waits in the spool$/, "没有 worker 投递暂存的告警"],
   [/^the push location answered HTTP (\d+): .*/, "推送地址返回 HTTP $1，请检查推送地址和 integration key"],
   [/^the push location answered HTTP (\d+), .*/, "推送地址返回 HTTP $1，但不是 Flashduty 的应答，请检查推送地址"],
@@ -331,6 +355,7 @@ const SIGNS = {
   ready: ["M12 2a10 10 0 1 0 .01 0M8 12h8", "#77838f"],
   unknown: ["M12 2a10 10 0 1 0 .01 0M9 9.5c0-4 6-4 6-.3c0 2-3 2.3-3 4.6M12 17.5v.1", "#77838f"]
 };
+const MODES = { fleet: "ok", holding: "wait", draining: "wait", alone: "bad", unseen: "none" };
 const CHIPS = { Critical: "worst", Warning: "wait", Info: "info", Ok: "ok" };
 const TONES = { delivered: "ok", spooled: "wait", refused: "bad", failed: "bad" };
 const KINDS = ["delivered", "replayed", "spooled", "refused", "failed", "rejected", "other"];
@@ -426,13 +451,14 @@ const shorten = text => text.length <= 40 || isChinese ? text.slice(0, 40)
 function showSentence(status) {
   const { spool, reason } = status;
   const isUntried = sum(Object.values(status.flashduty_pushes_total)) === 0;
+  const isApart = reason && status.fleet && (status.fleet.mode !== "fleet" || !status.fleet.up) && !spool.trouble;
   const state = status.state !== "delivering" ? status.state : reason ? "warn"
     : isUntried ? "ready" : "delivering";
   const last = status.flashduty_last_delivery_timestamp_seconds;
   const ago = last ? T.lastDelivery(duration(Math.max(0, Math.round(now - last)))) : T.noDelivery;
   const waits = spool.waiting > 0 && (state !== "delivering" || spool.oldest_seconds > 5);
-  const advice = { spooling: T.safe, warn: T.live, failing: T.lost }[state] || "";
-  const head = T[state](clock(status.since), reasonText(reason));
+  const advice = { spooling: T.safe, warn: isApart ? T.local : T.live, failing: T.lost }[state] || "";
+  const head = T[isApart && state === "warn" ? "apart" : state](clock(status.since), reasonText(reason));
   showState(state, head, waits ? T.wait(spool.waiting, count(spool.waiting)) : T.stop,
     advice + (advice && T.space) + ago, shorten(head) + (waits ? ` (${count(spool.waiting)})` : "") + " · " + T.name);
 }
@@ -479,6 +505,44 @@ function showTargets(targets) {
       target.next_try_seconds === null ? "" : T.next + " " + nextTry(target.next_try_seconds),
       reasonText(target.reason || target.warning || "")].filter(Boolean).join(" · "));
   });
+}
+
+// ---- the fleet
+
+function fillLine(line, mode, name, facts) {
+  const [chip, text, more] = line.children;
+  chip.className = "chip " + mode[1];
+  put(chip, mode[0]);
+  put(text, name);
+  put(more, facts.filter(Boolean).join(" · "));
+}
+
+function databaseFacts(fleet) {
+  const offset = Math.abs(fleet.clock_offset) < 1 ? "" : duration(Math.abs(fleet.clock_offset));
+  return [fleet.up_since ? T.since(clock(fleet.up_since)) : "",
+    fleet.synchronous ? "" : T.noStandby, fleet.replicas === null ? "" : T.replicas(fleet.replicas),
+    fleet.append_p99 === null ? "" : T.append(duration(fleet.append_p50), duration(fleet.append_p99)),
+    offset && (fleet.clock_offset > 0 ? T.ahead : T.behind)(offset), fleet.reason];
+}
+
+function showFleet(fleet) {
+  $("fleet").hidden = !fleet;
+  if (!fleet) return;
+  const list = $("edges"), size = fleet.edges.length + 1;
+  while (list.children.length > size) list.lastChild.remove();
+  while (list.children.length < size) {
+    list.append(make("li", {}, make("span", {}), make("code", {}), make("small", {})));
+  }
+  const isWeak = fleet.up && (!fleet.synchronous || fleet.replicas === 0);
+  fillLine(list.children[0], fleet.up ? [T.up, isWeak ? "wait" : "ok"] : [T.away, "bad"],
+    T.database + (fleet.database && " " + fleet.database), databaseFacts(fleet));
+  fleet.edges.forEach((edge, i) => fillLine(list.children[i + 1], [word(edge.mode), MODES[edge.mode] || "none"],
+    edge.edge, [edge.edge === fleet.edge ? T.here : "", edge.leader ? T.leads : "",
+      [edge.version, edge.revision].filter(Boolean).join(" "),
+      edge.seen_seconds > 5 ? T.seen(duration(Math.floor(edge.seen_seconds))) : "",
+      edge.local_events ? T.onEdge(count(edge.local_events)) : "", edge.drift]));
+  say("fleet-trouble", fleet.heard ? fleet.trouble : T.silent);
+  $("fleet-note").hidden = fleet.heard && !fleet.trouble;
 }
 
 // ---- the last hour
@@ -779,6 +843,7 @@ function show(status) {
   showSentence(status);
   showSpool(status);
   showTargets(status.targets);
+  showFleet(status.fleet);
   showHour();
   showAlerts(status.alerts);
   const build = status.flashduty_build_info;

@@ -3,6 +3,9 @@ package Callers;
 # Many callers at once, in a process of its own. Each alert key has one caller, who sends its next
 # event only when the one before was answered: trigger and recovery by turns, numbered in their
 # titles. So the order in which the events of a key were written down is known.
+#
+# Or, with `lives`, as BlueKing does it: an alert fires, may fire on, and ends with its recovery;
+# what fires then is another alert, with a key of its own.
 
 use strict;
 use warnings;
@@ -18,9 +21,10 @@ use Gateway;
 
 # --- the test's side ---------------------------------------------------------
 
-# port; log: a file; name: what the keys begin with; keys: how many; events: of
+# port, or ports (an event goes to any of them); log: a file; name: what the keys begin with; keys: how many; events: of
 # each key, endless when undefined; at_once: how many keys have an event on its
-# way; rate: events a second at most; levels: the severities of the triggers
+# way; rate: events a second at most; levels: the severities of the triggers; lives: the most events
+# of an alert
 sub start {
     my ($class, %callers) = @_;
 
@@ -40,16 +44,17 @@ sub start {
     return bless { log => $callers{log}, pid => $pid, goes_on => $goes_on }, $class;
 }
 
-# [KEY, NUMBER, STATUS, OUTCOME, TIME] of every event that was answered so far, in the order of the
-# answers, with the time of sending; an event without an answer has the status "none".
+# [KEY, NUMBER, STATUS, OUTCOME, TIME, PLACE] of every event that was answered so far, in the order
+# of the answers, with the time of sending and the number of its port; an event without an answer has
+# the status "none".
 sub answers {
     my ($self) = @_;
 
     open my $log, '<', $self->{log} or die "cannot read $self->{log}: $!\n";
     chomp(my @lines = <$log>);
     return map {
-        my ($sent, $key, $number, $status, $outcome) = split / /, $_, 5;
-        [ $key, $number, $status, $outcome, $sent ]
+        my ($sent, $key, $number, $place, $status, $outcome) = split / /, $_, 6;
+        [ $key, $number, $status, $outcome, $sent, $place ]
     } @lines;
 }
 
@@ -91,10 +96,12 @@ sub send_all {
 
     my $self = bless {
         at_once => 50, rate => 1e9, levels => [ 1, 2, 3 ], %callers,
-        idle   => [ map { { key => "$callers{name}-$_", sent => 0 } } 1 .. $callers{keys} ],
+        idle   => [ map { { key => "$callers{name}-$_", sent => 0, level => $_ } } 1 .. $callers{keys} ],
         open   => {},
         select => IO::Select->new,
     }, $class;
+    $self->{ports} //= [ $callers{port} ];
+    begin_life($_, $self->{lives}) for $self->{lives} ? @{ $self->{idle} } : ();
     $self->{select}->add($self->{end}) if !defined $self->{events};
 
     my $started = time;
@@ -117,14 +124,16 @@ sub send_all {
 sub send_next {
     my ($self) = @_;
 
-    my $caller = eval { Client->connect($self->{port}) };
+    my $place  = int rand @{ $self->{ports} };
+    my $caller = eval { Client->connect($self->{ports}[$place]) };
     if (!$caller) {
         select undef, undef, undef, 0.02;
         return 0;
     }
     my $alert = splice @{ $self->{idle} }, rand @{ $self->{idle} }, 1;
     $alert->{sent}++;
-    $alert->{at} = time;
+    $alert->{at}    = time;
+    $alert->{place} = $place;
     $caller->send(Client->compose('POST', '/blueking', $self->body($alert), Connection => 'close'));
     $self->{open}{ $caller->socket } = { client => $caller, alert => $alert };
     $self->{select}->add($caller->socket);
@@ -134,11 +143,11 @@ sub send_next {
 sub body {
     my ($self, $alert) = @_;
 
-    my $levels = $self->{levels};
-    my ($number) = $alert->{key} =~ /(\d+)\z/;
+    my $levels   = $self->{levels};
+    my $is_over  = $alert->{length} ? $alert->{sent} == $alert->{length} : $alert->{sent} % 2 == 0;
     return alert(
-        type     => $alert->{sent} % 2 ? 'ANOMALY_NOTICE' : 'RECOVERY_NOTICE',
-        event    => { id   => $alert->{key}, event_id => $alert->{key}, level => $levels->[ $number % @$levels ] },
+        type     => $is_over ? 'RECOVERY_NOTICE' : 'ANOMALY_NOTICE',
+        event    => { id   => $alert->{key}, event_id => $alert->{key}, level => $levels->[ $alert->{level} % @$levels ] },
         strategy => { name => "event $alert->{sent}" },
     );
 }
@@ -164,8 +173,20 @@ sub listen {
 sub note {
     my ($self, $alert, $verdict) = @_;
 
-    printf { $self->{log} } "%.3f %s %d %s\n", $alert->{at}, $alert->{key}, $alert->{sent}, $verdict;
+    printf { $self->{log} } "%.3f %s %d %d %s\n", $alert->{at}, $alert->{key}, $alert->{sent}, $alert->{place}, $verdict;
+    begin_life($alert, $self->{lives}) if $alert->{length} && $alert->{sent} >= $alert->{length};
     push @{ $self->{idle} }, $alert if $alert->{sent} < ($self->{events} // 'inf');
+    return;
+}
+
+# The next alert of a caller: its events are two, or up to so many.
+sub begin_life {
+    my ($alert, $most) = @_;
+
+    $alert->{name} //= $alert->{key};
+    $alert->{key}    = "$alert->{name}." . ++$alert->{life};
+    $alert->{sent}   = 0;
+    $alert->{length} = 2 + int rand $most - 1;
     return;
 }
 

@@ -16,7 +16,7 @@ my $PROMTOOL = $ENV{TEST_PROMTOOL} || 'promtool';
 my $HERE     = abs_path(dirname(__FILE__));
 my $EXAMPLES = "$HERE/../../conf.example";
 
-my $t = Gateway->new(server => <<'EOC')->plan(7)->start;
+my $t = Gateway->new(server => <<'EOC')->plan(9)->start;
         location = /blueking {
             flashduty_push "/flashduty\"quoted\"";
         }
@@ -50,4 +50,6 @@ like(promtool('check metrics', "${metrics}flashduty_more 2\n"), qr/^3: flashduty
 
 like(promtool("check rules $EXAMPLES/flashduty.rules.yml"), qr/^0: .*SUCCESS: 11 rules found/s, 'the rules');
 like(promtool("test rules $HERE/rules_test.yml"), qr/^0: .*SUCCESS/s, 'fire when they should');
+like(promtool("check rules $EXAMPLES/flashduty_fleet.rules.yml"), qr/^0: .*SUCCESS: 11 rules found/s, 'those of a fleet');
+like(promtool("test rules $HERE/fleet_rules_test.yml"), qr/^0: .*SUCCESS/s, '... fire when they should');
 like(promtool("check config $EXAMPLES/prometheus.yml"), qr/^0: .*SUCCESS: $EXAMPLES\/prometheus\.yml is valid/s, 'the configuration');
