@@ -184,10 +184,10 @@ static_assert(std::size(kEdgeStateNames) == kEdgeStates);
 enum class LateResult {
     kPushed,      ///< was pushed nevertheless
     kSuperseded,  ///< became a dead letter: its alert was over
-    kMended,      ///< was pushed alone; the end of its alert was sent once more
+    kRepaired,    ///< was pushed alone; the end of its alert was sent once more
     kCount
 };
-inline constexpr std::string_view kLateNames[] = {"pushed", "superseded", "mended"};
+inline constexpr std::string_view kLateNames[] = {"pushed", "superseded", "repaired"};
 inline constexpr std::size_t kLateResults = kCountOf<LateResult>;
 static_assert(std::size(kLateNames) == kLateResults);
 

@@ -22,7 +22,7 @@ struct Edge : Board {
     void publish(StatusMs now_ms = kNow) { publish_fleet(stats, fact, now_ms); }
 
     [[nodiscard]] StatusView view(StatusMs now_ms = kNow) {
-        return view_status(arena, stats, {true, "1.2.3", "1.22.1", now_ms, true});
+        return view_status(arena, stats, {true, "1.2.3", "1.22.1", now_ms, nullptr, nullptr, true});
     }
     [[nodiscard]] std::string prometheus(StatusMs now_ms = kNow) {
         return std::string(write_prometheus(arena, view(now_ms)));
@@ -69,7 +69,7 @@ void an_edge_tells_of_itself(void**) {
           "flashduty_fleet_clock_offset_seconds -2.34\n",
           "flashduty_fleet_late_total{result=\"pushed\"} 0\n",
           "flashduty_fleet_late_total{result=\"superseded\"} 0\n",
-          "flashduty_fleet_late_total{result=\"mended\"} 0\n", "flashduty_fleet_synchronous 1\n",
+          "flashduty_fleet_late_total{result=\"repaired\"} 0\n", "flashduty_fleet_synchronous 1\n",
           "flashduty_fleet_config_matches 1\n", "flashduty_fleet_dead_rows 99\n"}) {
         assert_holds(text, "\n" + std::string(line));
     }
@@ -99,14 +99,14 @@ void appends_are_counted(void**) {
     count_append(edge.stats, 5'000, kNow);
     count_append(edge.stats, 64'000, kNow - 5 * kMinuteMs);
     count_unknown(edge.stats);
-    count_late(edge.stats, LateResult::kMended, 3);
+    count_late(edge.stats, LateResult::kRepaired, 3);
     const std::string text = edge.prometheus();
     assert_holds(text, std::string("\nflashduty_fleet_append_seconds_bucket{le=\"0.002\"} 0\n"));
     assert_holds(text, std::string("\nflashduty_fleet_append_seconds_bucket{le=\"0.005\"} 98\n"));
     assert_holds(text, std::string("\nflashduty_fleet_append_seconds_bucket{le=\"0.5\"} 99\n"));
     assert_holds(text, std::string("\nflashduty_fleet_append_seconds_count 101\n"));
     assert_holds(text, std::string("\nflashduty_fleet_unknown_total 1\n"));
-    assert_holds(text, std::string("\nflashduty_fleet_late_total{result=\"mended\"} 3\n"));
+    assert_holds(text, std::string("\nflashduty_fleet_late_total{result=\"repaired\"} 3\n"));
     // The percentiles are those of five minutes.
     assert_holds(edge.json(), R"("append_p50":0.003,"append_p99":0.384,)");
 }
