@@ -46,6 +46,15 @@ constexpr int kMostCredit = 2 * kHeldShare;
 /// Time without any other push after which a held key may leave.
 constexpr UnixMs kIdleMs = 30'001;
 
+/// Once so many keys have each taken their target away for no longer than that, with others
+/// delivered since but not they, and failures among deliveries were seen within the last minute, it
+/// takes so many failures in a row to take it away, or one after so long without a delivery.
+constexpr std::size_t kMostSuspects = 2;
+constexpr UnixMs kInVainMs = 30'000;
+constexpr UnixMs kSuspectedMs = 60'000;
+constexpr std::size_t kMostFailures = 16;
+constexpr UnixMs kWithoutYesMs = 5'000;
+
 /// An event that cannot be digested takes a well target away for about a second; longer is real.
 constexpr UnixMs kOutageMs = 3'000;
 
@@ -64,6 +73,16 @@ constexpr UnixMs kStoreWaitMs = 250;
 
 /// Number of targets above which idle ones are forgotten.
 constexpr std::size_t kMostIdleTargets = 1024;
+
+/// True in one turn of each two, but not in every second turn: turns that keep step with what
+/// arrives could miss the same ones for long. The Thue-Morse sequence.
+bool is_first_of_pair(unsigned turn) noexcept {
+    bool is_first = true;
+    for (; turn != 0; turn &= turn - 1) {
+        is_first = !is_first;
+    }
+    return is_first;
+}
 
 /// https://prng.di.unimi.it/splitmix64.c
 std::uint64_t draw(std::uint64_t& state) noexcept {
@@ -180,17 +199,31 @@ std::size_t Schedule::open(const Target& target, Ask::Kind kind, UnixMs since_ms
         std::count_if(target.pushes.begin(), target.pushes.end(), counts));
 }
 
-/// Number of untried keys that may become busy. Pushes of an earlier era may hang for long and tell
-/// nothing about this one.
-std::size_t Schedule::slots(const Target& target) noexcept {
+/// Number of untried keys that may become busy. Pushes that hang tell nothing about how much the
+/// target takes: those of an earlier era, and those that a later one has overtaken.
+std::size_t Schedule::slots(const Target& target, UnixMs now_ms) noexcept {
     const std::size_t all = open(target, Ask::Kind::kPlain, 0);
-    const auto counts = [&target](const Push& push) {
-        return push.kind == Ask::Kind::kPlain && push.era == target.era;
+    const auto counts = [&target, now_ms](const Push& push) {
+        const bool hangs =
+            push.started_ms + kProbeMs <= now_ms && push.started_ms < target.yes_started_ms;
+        return push.kind == Ask::Kind::kPlain && push.era == target.era && !hangs;
     };
     const auto busy =
         static_cast<std::size_t>(std::count_if(target.pushes.begin(), target.pushes.end(), counts));
     return std::min(target.window - std::min(target.window, busy),
                     kMaxWindow - std::min(kMaxWindow, all));
+}
+
+/// Time when a push that was overtaken counts as one that hangs.
+UnixMs Schedule::overtaken_ms(const Target& target, UnixMs now_ms) noexcept {
+    UnixMs at_ms = kNever;
+    for (const Push& push : target.pushes) {
+        const UnixMs hangs_ms = push.started_ms + kProbeMs;
+        const bool counts = push.kind == Ask::Kind::kPlain && push.era == target.era &&
+                            push.started_ms < target.yes_started_ms && hangs_ms > now_ms;
+        at_ms = counts ? std::min(at_ms, hangs_ms) : at_ms;
+    }
+    return at_ms;
 }
 
 /// Time when all plain pushes have gone without an answer for so long that others need not wait for
@@ -261,7 +294,7 @@ std::size_t Schedule::room(const Target& target, Ask::Kind kind, UnixMs now_ms) 
     std::size_t room = 0;
     switch (kind) {
         case Ask::Kind::kPlain:
-            room = target.is_away ? 0 : slots(target);
+            room = target.is_away ? 0 : slots(target, now_ms);
             break;
         case Ask::Kind::kArrival:
         case Ask::Kind::kProbe:
@@ -315,10 +348,11 @@ std::vector<Schedule::Option> Schedule::options(const Target& target, UnixMs now
     }
     add(std::max(target.held_look_ms, held_turn_ms(target)), Ask::Kind::kHeld);
     options.back().most = 1;
-    if (target.is_wanted && slots(target) > 0) {
+    if (target.is_wanted && slots(target, now_ms) > 0) {
         add(0, Ask::Kind::kPlain);
     } else if (target.is_wanted) {
         add(std::max(stalled_ms(target), arrival_ms(target, now_ms)), Ask::Kind::kArrival);
+        add(overtaken_ms(target, now_ms), Ask::Kind::kPlain);
     }
     add(held_more(target) > 0 ? target.held_look_ms : kNever, Ask::Kind::kHeld);
     add(refused_probe_ms(target), Ask::Kind::kProbe);
@@ -418,8 +452,9 @@ void Schedule::fill(Ask& ask, Target& target, UnixMs now_ms) noexcept {
             target.is_wanted = false;
             // A target that is well takes whatever it can; the worst event may be the one that
             // hangs.
-            search.kind = !target.is_away || target.arrival_turn % 2 == 0 ? Search::Kind::kNewest
-                                                                          : Search::Kind::kWorst;
+            search.kind = !target.is_away || is_first_of_pair(target.arrival_turn)
+                              ? Search::Kind::kNewest
+                              : Search::Kind::kWorst;
             break;
         case Ask::Kind::kProbe:
             target.idle_asked_ms = target.is_away ? target.idle_asked_ms : now_ms;
@@ -592,7 +627,37 @@ Schedule::Ended Schedule::ended(std::int64_t target_id, std::int64_t alert_id, c
     return ended;
 }
 
+/// Takes what a delivery says of the keys that were not taken before it: where one of them was at
+/// fault, the target was not.
+void Schedule::hear_of_suspects(Target& target, const Push& push, UnixMs now_ms) noexcept {
+    std::vector<std::int64_t>& suspects = target.suspects;
+    const bool is_one =
+        std::find(suspects.begin(), suspects.end(), push.alert_id) != suspects.end();
+    const bool was_outage =
+        target.is_away && (target.opener == push.alert_id || now_ms - target.since_ms > kInVainMs);
+    if (is_one || was_outage || now_ms - target.suspected_ms > kSuspectedMs) {
+        suspects.clear();
+    }
+    if (target.failures > 0 && !suspects.empty()) {
+        target.suspected_ms = now_ms;
+    }
+    const bool was_in_vain = target.is_away && !was_outage && target.opener != 0;
+    if (was_in_vain && suspects.size() < kMostSuspects) {
+        suspects.push_back(target.opener);
+        target.suspected_ms = now_ms;
+    }
+    target.failures = 0;
+}
+
+/// True when another failure takes the target away.
+bool Schedule::is_believed(Target& target, UnixMs now_ms) noexcept {
+    target.failures++;
+    return target.suspects.size() < kMostSuspects || now_ms - target.suspected_ms > kSuspectedMs ||
+           target.failures >= kMostFailures || now_ms - target.yes_ms > kWithoutYesMs;
+}
+
 TargetChange Schedule::succeed(Target& target, const Push& push, UnixMs now_ms) noexcept {
+    hear_of_suspects(target, push, now_ms);
     target.yes_ms = now_ms;
     target.yes_started_ms = std::max(target.yes_started_ms, push.started_ms);
     target.yes_count++;
@@ -654,10 +719,13 @@ Schedule::Ended Schedule::fail(Target& target, const Push& push, const PushEnded
     // wait that it asks for holds from now on.
     const bool is_old = push.era != target.era || (push.started_ms <= target.yes_started_ms &&
                                                    push.started_ms < target.yes_ms);
-    if (target.is_away || (is_old && quiet_ms == 0)) {
+    const bool says_little =
+        quiet_ms == 0 && (is_old || (!end.is_too_frequent && !is_believed(target, now_ms)));
+    if (target.is_away || says_little) {
         target.next_probe_ms = std::max(target.next_probe_ms, target.quiet_until_ms);
         return {Fate::kWaits, due_ms, true, {}};
     }
+    target.opener = push.alert_id;
     return {Fate::kWaits, due_ms, true, go_away(target, now_ms)};
 }
 
@@ -684,6 +752,7 @@ Schedule::Ended Schedule::refuse(Target& target, const Push& push, UnixMs now_ms
     Ended ended{Fate::kWaits, kUntilYes + now_ms, false, {}};
     const bool has_yes = target.yes_ms != 0 && now_ms - target.yes_ms <= kFreshYesMs;
     if (!target.is_away && !has_yes) {
+        target.opener = 0;
         ended.change = go_away(target, now_ms);
     }
     return ended;

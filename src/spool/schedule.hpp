@@ -204,6 +204,12 @@ class Schedule {
         std::size_t successes = 0;          ///< since the window last grew
         UnixMs yes_ms = 0;                  ///< last delivery
         UnixMs yes_started_ms = 0;          ///< latest start of a push that was delivered
+        std::size_t failures = 0;           ///< of keys that are not ill, since then
+
+        /// Keys that each took it away for a moment, with others delivered since, but not they.
+        std::vector<std::int64_t> suspects;
+        UnixMs suspected_ms = 0;  ///< when others were last delivered in spite of a failure
+        std::int64_t opener = 0;  ///< key that took it away; 0: none did
 
         bool is_away = false;
         UnixMs since_ms = 0;
@@ -250,7 +256,8 @@ class Schedule {
 
     // Times from which each kind may be asked for.
     static std::size_t open(const Target& target, Ask::Kind kind, UnixMs since_ms) noexcept;
-    static std::size_t slots(const Target& target) noexcept;
+    static std::size_t slots(const Target& target, UnixMs now_ms) noexcept;
+    static UnixMs overtaken_ms(const Target& target, UnixMs now_ms) noexcept;
     static UnixMs stalled_ms(const Target& target) noexcept;
     static UnixMs probe_gate_ms(const Target& target) noexcept;
     static UnixMs arrival_ms(const Target& target, UnixMs now_ms) noexcept;
@@ -267,6 +274,8 @@ class Schedule {
 
     // Consequences of a push's end.
     static bool is_ill(const Target& target, UnixMs tried_ms) noexcept;
+    static void hear_of_suspects(Target& target, const Push& push, UnixMs now_ms) noexcept;
+    static bool is_believed(Target& target, UnixMs now_ms) noexcept;
     TargetChange succeed(Target& target, const Push& push, UnixMs now_ms) noexcept;
     static void come_back(Target& target, UnixMs now_ms) noexcept;
     Ended fail(Target& target, const Push& push, const PushEnded& end, UnixMs now_ms) noexcept;

@@ -793,7 +793,8 @@ struct PoisonRow {
     int rank;
     UnixMs age_ms;
     Reply reply;
-    UnixMs over_ms = 0;  ///< come in within that time rather than at once
+    UnixMs over_ms = 0;    ///< come in within that time rather than at once
+    UnixMs jitter_ms = 1;  ///< each up to that much later
 };
 
 constexpr Reply kForbidden{5, Fate::kWaits};
@@ -812,6 +813,12 @@ const std::vector<PoisonRow> kPoisonRows = {
     {"a thousand old warnings", 1'000, 1, 20 * kMinute, kForbidden},
     {"a hundred that come one by one", 100, 0, 0, kForbidden, 10 * kMinute},
     {"three hundred that come one by one", 300, 1, 0, kForbidden, 14 * kMinute},
+    {"a thousand criticals that come one by one", 1'000, 0, 0, kForbidden, 14 * kMinute},
+    {"a thousand warnings that come one by one", 1'000, 1, 0, kForbidden, 14 * kMinute},
+    {"a thousand infos that come one by one", 1'000, 2, 0, kForbidden, 14 * kMinute},
+    {"a thousand that come one by one and hang", 1'000, 0, 0, kHangs, 14 * kMinute},
+    {"a thousand that come as they like and hang", 1'000, 0, 0, kHangs, 14 * kMinute, kSecond},
+    {"a thousand warnings that come as they like", 1'000, 1, 0, kForbidden, 14 * kMinute, kSecond},
     {"ten that are never answered", 10, 0, 0, kHangs},
     {"a hundred that are never answered", 100, 0, 0, kHangs},
     {"a thousand that are never answered", 1'000, 0, 0, kHangs},
@@ -825,11 +832,15 @@ void poison(void** state) {
         Simulation simulation({100, 1'000}, seed, [&row](const Event& event, UnixMs) {
             return event.alert_id <= row.keys ? row.reply : Reply{};
         });
+        std::mt19937_64 random(seed);
         for (std::int64_t i = 0; i < row.keys; i++) {
             if (row.age_ms > 0) {
                 simulation.append_old(kStart - row.age_ms, 1, i + 1, row.rank);
             } else {
-                simulation.append_at(kStart + i * row.over_ms / row.keys, 1, i + 1, row.rank);
+                const auto later_ms =
+                    static_cast<UnixMs>(random() % static_cast<std::uint64_t>(row.jitter_ms));
+                simulation.append_at(kStart + i * row.over_ms / row.keys + later_ms, 1, i + 1,
+                                     row.rank);
             }
         }
         for (std::int64_t i = 0; kStart + 100 + i * 2 * kSecond < kEnd; i++) {
@@ -876,6 +887,58 @@ void poison(void** state) {
         assert_true(ill * 10 <= simulation.pushes().size() + 10);
         // Once it is known, it takes the target away no more.
         assert_int_equal(late, 0);
+    }
+}
+
+/// As kPoisonRows' thousand that come one by one: what is not believed any more is, once nothing is
+/// taken.
+void an_outage_among_keys_that_cannot_be_digested_is_noticed(void**) {
+    for (const UnixMs good_ms : {2 * kSecond, UnixMs{100}}) {
+        constexpr UnixMs kFrom = kStart + 5 * kMinute;
+        constexpr UnixMs kTo = kFrom + 5 * kMinute;
+        Simulation simulation({100, 1'000}, 1, [](const Event& event, UnixMs now_ms) {
+            const bool is_away = now_ms >= kFrom && now_ms < kTo;
+            return is_away || event.alert_id <= 1'000 ? kForbidden : Reply{};
+        });
+        for (std::int64_t i = 0; i < 1'000; i++) {
+            simulation.append_at(kStart + i * 840, 1, i + 1, 1);
+        }
+        for (std::int64_t i = 0; kStart + i * good_ms < kTo + 5 * kMinute; i++) {
+            simulation.append_at(kStart + 100 + i * good_ms, 1, 100'000 + i, 1);
+        }
+        simulation.run_until(kTo + 20 * kMinute);
+        std::vector<Change> meanwhile;
+        for (const Change& change : simulation.changes()) {
+            if (change.at_ms >= kFrom && change.at_ms < kTo) {
+                meanwhile.push_back(change);
+            }
+        }
+        assert_int_equal(meanwhile.size(), 1);
+        assert_true(meanwhile[0].at_ms <= kFrom + 7 * kSecond);
+        std::size_t before = 0;
+        for (const Push& push : simulation.pushes()) {
+            before += push.left_ms >= kFrom && push.left_ms < meanwhile[0].at_ms ? 1 : 0;
+        }
+        assert_true(before <= 16 + kMaxOpen);
+    }
+}
+
+void pushes_of_which_half_fail_leave_nothing_behind(void**) {
+    for (std::uint64_t seed = 0; seed < 5; seed++) {
+        constexpr UnixMs kWell = kStart + 10 * kMinute;
+        Simulation simulation(
+            {100, 1'000}, seed,
+            [random = std::mt19937_64(seed)](const Event&, UnixMs now_ms) mutable {
+                return now_ms < kWell && random() % 2 == 0 ? kForbidden : Reply{};
+            });
+        for (std::int64_t i = 0; i < 1'200; i++) {
+            simulation.append_at(kStart + i * 500, 1, i + 1, static_cast<int>(i % 3));
+        }
+        simulation.run_until(kWell + kHour);
+        assert_int_equal(simulation.waiting(1), 0);
+        simulation.check_budget();
+        simulation.check_order();
+        assert_true(last_end_ms(simulation.pushes()) <= kWell + 11 * kMinute);
     }
 }
 
@@ -1211,6 +1274,8 @@ int main() {
         cmocka_unit_test(what_hangs_until_its_timeout_does_not_take_it_away_again),
         cmocka_unit_test(targets_do_not_feel_each_others_outages),
         cmocka_unit_test(what_asks_for_a_wait_is_left_in_peace),
+        cmocka_unit_test(an_outage_among_keys_that_cannot_be_digested_is_noticed),
+        cmocka_unit_test(pushes_of_which_half_fail_leave_nothing_behind),
         cmocka_unit_test(a_target_that_is_truly_away_is_left_in_peace),
         cmocka_unit_test(what_arrives_meanwhile_probes_at_once_but_once_a_second_at_most),
         cmocka_unit_test(what_arrives_after_too_many_pushes_waits_ten_seconds),

@@ -284,6 +284,62 @@ void one_that_is_not_taken_takes_its_target_away(void**) {
     assert_int_equal(schedule.next_probe_ms(kOther), 0);
 }
 
+/// Two keys that each take their target away in vain.
+UnixMs doubt(Schedule& schedule, UnixMs now_ms) {
+    for (const std::int64_t alert_id : {1, 2}) {
+        fail(schedule, alert_id, now_ms);
+        assert_true(is_away(schedule));
+        take(schedule, 10 + alert_id, now_ms + 2 * kSecond);
+        assert_false(is_away(schedule));
+        now_ms += 4 * kSecond;
+    }
+    return now_ms;
+}
+
+void after_two_in_vain_it_takes_many_in_a_row_to_take_it_away(void**) {
+    Schedule schedule(kOff, 1);
+    const UnixMs now_ms = doubt(schedule, kStart);
+    for (std::int64_t i = 0; i < 30; i++) {
+        fail(schedule, 100 + i, now_ms);
+        assert_int_equal(is_away(schedule), i % 16 == 15);
+        if (i % 16 == 15) {
+            take(schedule, 200 + i, now_ms);
+        }
+    }
+}
+
+void or_one_after_a_while_without_a_yes(void**) {
+    Schedule schedule(kOff, 1);
+    const UnixMs now_ms = doubt(schedule, kStart);  // 2 s after a yes
+    fail(schedule, 100, now_ms + 3 * kSecond);
+    assert_false(is_away(schedule));
+    fail(schedule, 101, now_ms + 3 * kSecond + 1);
+    assert_true(is_away(schedule));
+}
+
+void or_one_that_asks_for_a_wait(void**) {
+    Schedule schedule(kOff, 1);
+    const UnixMs now_ms = doubt(schedule, kStart);
+    fail(schedule, 100, now_ms, kSecond);
+    assert_true(is_away(schedule));
+}
+
+void or_one_when_either_of_the_two_was_taken_after_all(void**) {
+    Schedule schedule(kOff, 1);
+    const UnixMs now_ms = doubt(schedule, kStart);
+    take(schedule, 2, now_ms);
+    fail(schedule, 100, now_ms);
+    assert_true(is_away(schedule));
+}
+
+void or_one_when_a_minute_has_passed(void**) {
+    Schedule schedule(kOff, 1);
+    const UnixMs now_ms = doubt(schedule, kStart) + kMinute;
+    take(schedule, 100, now_ms);
+    fail(schedule, 101, now_ms);
+    assert_true(is_away(schedule));
+}
+
 void a_refused_event_does_not(void**) {
     Schedule schedule = known({}, 1);
     take(schedule, 2, kStart);
@@ -411,6 +467,19 @@ void their_successes_do_not_widen_it(void**) {
         schedule.settled(kTarget, alert_id);
     }
     assert_int_equal(ask_past_held(schedule, kStart).search.most, 8);
+}
+
+void neither_do_those_that_a_later_one_has_overtaken(void**) {
+    Schedule schedule = known(kOff, 1);
+    schedule.wake(kTarget);
+    const std::size_t window = start_all(schedule, 1, kStart);
+    start(schedule, kTarget, 100, kStart + 10, Ask::Kind::kArrival);
+    (void)end(schedule, 100, Fate::kDelivered, kStart + 20);
+    schedule.settled(kTarget, 100);
+    schedule.wake(kTarget);
+    assert_int_equal(schedule.asks(kStart + 20).size(), 0);
+    assert_int_equal(schedule.next_look_ms(kStart + 20), kStart + kSecond);
+    assert_int_equal(only_ask(schedule, kStart + kSecond).search.most, window);
 }
 
 void they_count_for_the_most_at_a_time_all_the_same(void**) {
@@ -1096,6 +1165,11 @@ int main() {
         cmocka_unit_test(a_key_is_busy_until_its_end_is_written_down),
         cmocka_unit_test(an_end_that_is_not_written_down_holds_its_place),
         cmocka_unit_test(one_that_is_not_taken_takes_its_target_away),
+        cmocka_unit_test(after_two_in_vain_it_takes_many_in_a_row_to_take_it_away),
+        cmocka_unit_test(or_one_after_a_while_without_a_yes),
+        cmocka_unit_test(or_one_that_asks_for_a_wait),
+        cmocka_unit_test(or_one_when_either_of_the_two_was_taken_after_all),
+        cmocka_unit_test(or_one_when_a_minute_has_passed),
         cmocka_unit_test(a_refused_event_does_not),
         cmocka_unit_test(a_target_that_is_away_gets_one_probe_at_a_time),
         cmocka_unit_test(a_probe_that_is_taken_brings_its_target_back),
@@ -1106,6 +1180,7 @@ int main() {
         cmocka_unit_test(those_of_before_its_return_do_not_take_it_away_again),
         cmocka_unit_test(those_that_hang_since_before_its_return_take_no_place_of_the_first_window),
         cmocka_unit_test(their_successes_do_not_widen_it),
+        cmocka_unit_test(neither_do_those_that_a_later_one_has_overtaken),
         cmocka_unit_test(they_count_for_the_most_at_a_time_all_the_same),
         cmocka_unit_test(a_probe_that_finds_nothing_leaves_its_target_away_until_something_comes),
         cmocka_unit_test(what_the_store_finds_stays_when_its_target_has_gone_away_meanwhile),
