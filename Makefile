@@ -376,7 +376,7 @@ $(DEBIAN_NGINX): | source-packages
 
 UNIT_OBJECTS := $(patsubst src/%.cpp,$(BUILD)/unit/%.o,$(CORE) $(SPOOL) $(STATUS) $(API))
 
-.SECONDARY: $(UNIT_OBJECTS)
+.SECONDARY: $(UNIT_OBJECTS) $(UNIT_TESTS:=.o)
 
 # Each object knows its headers.
 DEPENDENCIES = -MMD -MP -MT $@ -MF $@.d
@@ -386,9 +386,13 @@ $(BUILD)/unit/%.o: src/%.cpp | build-packages
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) $(SANITIZE) $(DEPENDENCIES) -c -o $@ $<
 
-$(BUILD)/unit/%: t/unit/%.cpp $(UNIT_OBJECTS) | build-packages test-packages
-	$(CXX) $(CXXFLAGS) $(SANITIZE) $(DEPENDENCIES) -Isrc/core -Isrc/spool -Isrc/status -Isrc/api '-DSOURCE_DIR="$(CURDIR)"' -o $@ $< \
-	    $(UNIT_OBJECTS) -lcmocka -lyajl -lcrypto -lsqlite3
+$(BUILD)/unit/%_test.o: t/unit/%_test.cpp | build-packages test-packages
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) $(SANITIZE) $(DEPENDENCIES) -Isrc/core -Isrc/spool -Isrc/status -Isrc/api \
+	    '-DSOURCE_DIR="$(CURDIR)"' -c -o $@ $<
+
+$(BUILD)/unit/%_test: $(BUILD)/unit/%_test.o $(UNIT_OBJECTS)
+	$(CXX) $(CXXFLAGS) $(SANITIZE) -o $@ $^ -lcmocka -lyajl -lcrypto -lsqlite3
 
 FUZZ_OBJECTS := $(CORE:src/core/%.cpp=$(BUILD)/fuzz/core/%.o)
 FUZZ_CXX := clang++ $(CXXFLAGS) $(SANITIZE) -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION

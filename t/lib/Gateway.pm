@@ -321,13 +321,19 @@ sub guard {
     # Others wait for the end of pipes whose ends were inherited.
     POSIX::close($_) for grep { $_ != fileno $watched } 3 .. 1023;
     $SIG{$_} = 'IGNORE' for qw(HUP INT TERM PIPE);
-    if (!sysread $watched, my $word, 1) {
-        # The group is that of the first master, whatever upgrades there were.
-        my $master = $self->{daemon} && $self->read_file('nginx.pid') =~ /(\d+)/ ? $1 : $self->{pid};
-        my $group  = getpgrp($master) // 0;
-        kill 'KILL', $group > 1 ? -$group : -$master;
-    }
+    $0 = 'guard of an nginx';    # whoever kills tests by their name leaves it alone
+    $self->kill_all if !sysread $watched, my $word, 1;
     POSIX::_exit(0);
+}
+
+# Kills master and workers: their group is that of the first master, whatever upgrades there were.
+sub kill_all {
+    my ($self) = @_;
+
+    my $master = $self->master or return;
+    my $group  = getpgrp($master) // 0;
+    kill 'KILL', $group > 1 ? -$group : -$master;
+    return;
 }
 
 sub has_ended {
@@ -413,7 +419,7 @@ sub stop {
     for my $signal (qw(QUIT TERM KILL)) {
         last if $self->has_ended;
         push @{ $self->{bad_manners} }, "needed SIG$signal" if $signal ne 'QUIT';
-        $self->signal($signal);
+        $signal eq 'KILL' ? $self->kill_all : $self->signal($signal);
         eventually { $self->has_ended };
     }
     return $self;
@@ -484,7 +490,7 @@ END {
     $SIG{$_} = 'IGNORE' for qw(HUP INT TERM);
     for my $gateway (grep { $_->{owner} == $$ } @started) {
         eval { $gateway->finish; 1 } or print STDERR $@;
-        $gateway->signal('KILL');
+        $gateway->kill_all if $gateway->{pid};
         syswrite $gateway->{alive}, 'x' if $gateway->{alive};
     }
 }
