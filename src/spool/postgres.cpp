@@ -306,6 +306,7 @@ bool PgConnection::set_up(PgDeadline deadline) noexcept {
         return fail_to_connect(error_);
     }
     if (rows.text(0, 0) != "UTF8") {
+        is_unfit_ = true;
         return fail_to_connect("the database is not in UTF8 but in " +
                                std::string(rows.text(0, 0)) +
                                ", make one with ENCODING 'UTF8' TEMPLATE template0");
@@ -315,8 +316,13 @@ bool PgConnection::set_up(PgDeadline deadline) noexcept {
 
 bool PgConnection::connect(PgDeadline deadline) noexcept {
     close();
+    is_unfit_ = false;
     pq_ = load_libpq(error_);
-    if (pq_ == nullptr || !start() || !finish_connecting(deadline) || !set_up(deadline)) {
+    if (pq_ == nullptr) {
+        is_unfit_ = true;
+        return false;
+    }
+    if (!start() || !finish_connecting(deadline) || !set_up(deadline)) {
         return false;
     }
     generation_++;

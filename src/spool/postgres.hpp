@@ -126,6 +126,10 @@ class PgConnection {
 
     /// Reason of the last failed call: one line.
     [[nodiscard]] const std::string& error() const noexcept { return error_; }
+    /// Gives the reason of an earlier call back.
+    void set_error(std::string reason) noexcept { error_ = std::move(reason); }
+    /// True when the last connect() has found a server that no try makes any better.
+    [[nodiscard]] bool is_unfit() const noexcept { return is_unfit_; }
     /// PostgreSQL's five characters, with kRefused.
     [[nodiscard]] const std::string& sql_state() const noexcept { return sql_state_; }
     [[nodiscard]] int server_version() const noexcept;
@@ -156,6 +160,7 @@ class PgConnection {
     std::string notice_;  ///< warning of the statement that is run
     std::string error_;
     std::string sql_state_;
+    bool is_unfit_ = false;
 };
 
 }  // namespace flashduty

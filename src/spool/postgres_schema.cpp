@@ -24,8 +24,10 @@ PostgresSchema look(PgConnection& connection, const std::string& schema,
     if (rows.number(0, 0) == 0) {
         return PostgresSchema::kMissing;
     }
-    if (connection.run(kVersions, {}, rows, deadline) != PgStatus::kOk) {
-        return PostgresSchema::kUnknown;
+    const PgStatus status = connection.run(kVersions, {}, rows, deadline);
+    if (status != PgStatus::kOk) {
+        // Without a right to the schema its tables seem not to be there.
+        return status == PgStatus::kRefused ? PostgresSchema::kForbidden : PostgresSchema::kUnknown;
     }
     if (rows.number(0, 1) > kPostgresSchemaVersion) {
         return PostgresSchema::kNewer;
@@ -60,7 +62,11 @@ PostgresSchema bring_up_to_date(PgConnection& connection, const std::string& sch
     // Another edge may have been faster, or the role may have no right to.
     const std::string reason = connection.error();
     (void)connection.script("ROLLBACK", rows, deadline);
-    return look(connection, schema, deadline);
+    const PostgresSchema then = look(connection, schema, deadline);
+    if (then == PostgresSchema::kMissing) {
+        connection.set_error(reason);
+    }
+    return then;
 }
 
 }  // namespace flashduty

@@ -9,11 +9,12 @@ inline constexpr int kPostgresSchemaVersion = 1;
 
 /// Kind of a database.
 enum class PostgresSchema : std::uint8_t {
-    kKnown,    ///< it has the newest tables, or has them now
-    kNewer,    ///< only newer gateways can use it
-    kMissing,  ///< it has no tables, or old ones, and may not be given any: see
-               ///< PgConnection::error()
-    kUnknown,  ///< the connection has failed
+    kKnown,      ///< it has the newest tables, or has them now
+    kNewer,      ///< only newer gateways can use it
+    kMissing,    ///< it has no tables, or old ones, and may not be given any: see
+                 ///< PgConnection::error()
+    kForbidden,  ///< the role may not use the schema: see PgConnection::error()
+    kUnknown,    ///< the connection has failed
 };
 
 /// Makes the tables that a database does not have yet.

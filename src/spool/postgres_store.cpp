@@ -261,6 +261,11 @@ StoreStatus PostgresStore::connect(PgDeadline deadline) noexcept {
                      "\" lacks tables, and they may not be made: " + connection_.error();
             status = StoreStatus::kReadOnly;
             break;
+        case PostgresSchema::kForbidden:
+            error_ = "PostgreSQL: schema \"" + options_.server.schema +
+                     "\" may not be used: " + connection_.error();
+            status = StoreStatus::kReadOnly;
+            break;
         case PostgresSchema::kUnknown:
             error_ = "PostgreSQL: " + connection_.error();
             break;
