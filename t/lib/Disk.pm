@@ -6,6 +6,8 @@ package Disk;
 use strict;
 use warnings;
 
+use List::Util qw(max);
+
 use Cwd qw(abs_path);
 use Exporter qw(import);
 use File::Basename qw(dirname);
@@ -60,7 +62,7 @@ sub fill {
         1 while syswrite $file, 'x' x $size;
     }
     die "cannot fill $folder: $!\n" if !$!{ENOSPC};
-    truncate $file, (-s $file) - ($left // 0) or die "cannot fill $folder: $!\n";
+    truncate $file, max(0, (-s $file) - ($left // 0)) or die "cannot fill $folder: $!\n";
     return;
 }
 
