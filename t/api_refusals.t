@@ -9,7 +9,7 @@ use Api;
 use Client;
 use Gateway;
 
-my $t = Api->new(http => <<'EOC')->plan(52);
+my $t = Api->new(http => <<'EOC')->plan(62);
     server {
         listen 127.0.0.1:%%PORT%%;
         server_name localhost gateway.example *.wild.example ~^re\d+\.example$;
@@ -31,6 +31,11 @@ my $t = Api->new(http => <<'EOC')->plan(52);
             flashduty_api write=on;
             flashduty_bearer_file %%DIR%%/tokens;
         }
+        location /basic/ {
+            flashduty_api write=on;
+            auth_basic gateway;
+            auth_basic_user_file %%DIR%%/users;
+        }
         location /denied/ {
             flashduty_api write=on;
             deny all;
@@ -38,6 +43,7 @@ my $t = Api->new(http => <<'EOC')->plan(52);
     }
 EOC
 $t->write_file('tokens', "sesame\n", 0600);
+$t->write_file('users',  "anna:{PLAIN}secret\n");
 $t->start;
 
 # The name that a caller uses.
@@ -63,6 +69,25 @@ for my $origin ('http://evil.example', 'http://127.0.0.1:1', 'null', "https://12
     like($answer->reason, qr/another origin/, 'with a sentence');
 }
 is($t->ask('GET', 'waiting', 'Sec-Fetch-Site' => 'cross-site')->status, 200, 'another page gets an answer that its browser keeps from it');
+
+# A browser sends a password that it knows along with another page's request, too.
+my @CHANGES = ([ POST => 'try' ], [ POST => 'waiting/discard?target=1' ], [ POST => 'dead/resend' ], [ DELETE => 'dead' ],
+    [ POST => 'test?uri=/flashduty' ]);
+my @FOREIGN = ([ 'Sec-Fetch-Site' => 'cross-site' ], [ 'Sec-Fetch-Site' => 'same-site', Origin => "http://127.0.0.1:$port" ],
+    [ Origin => 'http://evil.example' ], [ Origin => 'null' ]);
+my $by_anna = sub {
+    my ($change, @headers) = @_;
+    return Client->connect($port)->request($change->[0], "/basic/$change->[1]", undef,
+        Authorization => 'Basic YW5uYTpzZWNyZXQ=', @headers);
+};
+for my $change (@CHANGES) {
+    is(join(' ', map { $by_anna->($change, @$_)->status } @FOREIGN), '403 403 403 403', "another origin with a password: @$change");
+}
+unlike($t->error_log, qr{flashduty api: .* by user "anna"}, 'gets nothing done');
+is($t->flashduty->count, 0, 'and nothing pushed');
+is($by_anna->($CHANGES[0])->status, 200, 'the password is right');
+is(Client->connect($port)->request('POST', '/basic/try')->status, 401, 'and needed');
+ok($t->logs(qr{flashduty api: POST /basic/try by user "anna" from 127\.0\.0\.1: }), 'the log names its user');
 
 # Reading only.
 my $plain = sub { my ($method, $path) = @_; Client->connect($t->port)->request($method, $path) };
