@@ -73,10 +73,10 @@ inline constexpr std::string_view kDeskScript = R"page(
 
 (() => {
 const D = isChinese ? {
-  head: "暂存中的事件", reading: "只读：flashduty_api 没有 write=on", waits: n => `等待 (${n})`,
+  head: "暂存中的事件", reading: "只读：flashduty_api 未设置 write=on", waits: n => `等待 (${n})`,
   dead: n => `死信 (${n})`, all: "所有目标", filter: "标题或原因包含", again: "重新查询",
   more: "更多", looked: "继续查找", none: "没有符合条件的事件。", accepted: "接收时间",
-  died: "成为死信", status: "级别", title: "标题", tries: "尝试", why: "原因", next: "下次尝试",
+  died: "成为死信", status: "级别", title: "标题", tries: "尝试次数", why: "原因", next: "下次尝试",
   actions: "操作", discard: "丢弃", resend: "重新发送", remove: "删除", undo: "撤销",
   discardAll: "丢弃该目标的全部事件", resendAll: "全部重新发送", removeAll: "全部删除",
   tryNow: "立即尝试", pause: "暂停 1 小时", resume: "恢复", test: "测试", cancel: "取消",
@@ -85,15 +85,15 @@ const D = isChinese ? {
   behind: n => `排在事件 ${n} 之后`, superseded: "已被更新的事件取代，不会再发送",
   "to be sent again": "将重新发送", state: { up: "正常", away: "不可用", paused: "已暂停", gone: "已移除" },
   until: t => `暂停至 ${t}`, probe: t => `下次尝试 ${t}`, waiting: n => `${n} 条等待`, letters: n => `${n} 条死信`,
-  count: (n, busy) => `${n} 条已完成` + (busy ? `，${busy} 条正在推送，未改动` : ""),
+  count: (n, busy) => `已处理 ${n} 条` + (busy ? `，${busy} 条正在推送，未改动` : ""),
   cut: "，中途停止", tried: "已安排一次尝试", paused: "已暂停", resumed: "已恢复",
   tested: (t, r) => `测试：${word(r.outcome)}，用时 ${duration(r.push_time)}`
     + (r.reason ? `：${reasonText(r.reason)}` : "")
-    + (r.outcome !== "delivered" ? "" : r.alert_key_came_back ? "，Flashduty 已返回告警标识"
-      : "，但 Flashduty 未返回告警标识：请检查推送地址的集成类型"),
+    + (r.outcome !== "delivered" ? "" : r.alert_key_came_back ? "，Flashduty 已返回 alert_key"
+      : "，但 Flashduty 未返回 alert_key：请检查推送地址的集成类型"),
   sureRemove: t => `永久删除死信“${t}”？此操作无法撤销。`, sureRemoveAll: "永久删除所有符合条件的死信？此操作无法撤销。",
   sureResend: t => `重新发送“${t}”？送达后无法撤回。`, sureResendAll: "重新发送所有符合条件的死信？送达后无法撤回。",
-  sureDiscard: "丢弃该目标等待中的全部事件？它们会成为死信。", failed: why => "未能完成：" + why,
+  sureDiscard: "丢弃该目标等待中的全部事件？它们会成为死信。", failed: why => "操作未完成：" + why,
   looking: "查询中……"
 } : {
   head: "Events in the spool", reading: "Reading only: flashduty_api has no write=on",

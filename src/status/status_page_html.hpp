@@ -337,16 +337,33 @@ const REASONS = [
   [/^this edge works alone/, "本节点单独工作"],
   [/^this edge hands over to the fleet what it has kept/, "本节点正在把保存的告警移交给集群"],
   [/^no worker pushes what waits in the spool$/, "没有 worker 投递暂存的告警"],
-  [/^the push location answered HTTP (\d+): .*/, "推送地址返回 HTTP $1，请检查推送地址和 integration key"],
+  [/^the push location answered HTTP (\d+): .*/, "推送地址返回 HTTP $1，请检查推送地址和集成密钥"],
   [/^the push location answered HTTP (\d+), .*/, "推送地址返回 HTTP $1，但不是 Flashduty 的应答，请检查推送地址"],
-  [/^(?:the configuration has no location|no location of this server block matches) "(.*?)".*/, "配置中没有 location $1，请加回来"],
-  [/^the integration key came out empty in location "(.*?)".*/, "location $1 中的 integration key 为空，未发送"],
+  [/^the configuration has no location "(.*?)".*/, "配置中已没有 location $1，请加回来，或转移它的事件"],
+  [/^the configuration has no server block "(.*?)".*/, "配置中已没有 server 块 $1，请加回来，或转移它的事件"],
+  [/^no location of this server block matches "(.*?)".*/, "server 块中没有匹配 $1 的 location，请检查 flashduty_push"],
+  [/^the uri of flashduty_push is empty .*/, "flashduty_push 的 uri 为空，请为 map 加上 default"],
+  [/^the integration key came out empty in location "(.*?)".*/, "location $1 中的集成密钥为空，未发送"],
   [/^the push URL is that of another kind .*/, "推送地址属于另一种集成：请在 Flashduty 中选择“标准告警事件”，并使用它的推送地址"],
-  [/^the push URL has no integration key.*/, "推送地址中没有 integration key：请从 Flashduty 复制完整的推送地址"],
-  [/^the push URL has the placeholder .*/, "推送地址中的 integration key 还是占位符 KEY"],
+  [/^the push URL has no integration key.*/, "推送地址中没有集成密钥：请从 Flashduty 复制完整的推送地址"],
+  [/^the push URL has the placeholder .*/, "推送地址中的集成密钥还是占位符 KEY"],
   [/^Flashduty named no alert .*/, "Flashduty 的应答没有指明告警：推送地址是“标准告警事件”集成的吗？"],
-  [/^nginx itself answered HTTP (\d+): .*/, "nginx 自身返回 HTTP $1，请检查 flashduty_push 指向的 location"]
+  [/^nginx itself answered HTTP (\d+): .*/, "nginx 自身返回 HTTP $1，请检查 flashduty_push 指向的 location"],
+  [/^nginx has no connection or memory left$/, "nginx 的连接或内存已用尽"],
+  [/^an earlier event of this alert waits$/, "该告警更早的事件仍在等待"],
+  [/^(?:its target is )?paused by the operator$/, "目标已被人工暂停"],
+  [/^discarded by the operator$/, "已被人工丢弃"],
+  [/^not delivered within (.*)$/, "超过 $1 未能投递"],
+  [/^(\d+) more targets? (?:is|are) away$/, "另有 $1 个目标不可用"]
 ];
+// Short forms of the spool's trouble.
+const BRIEFS = {
+  "the spool is locked by another program": "暂存被其他程序锁住",
+  "the spool's disk stalls": "暂存所在的磁盘没有响应", "the spool cannot be written": "暂存无法写入",
+  "the spool was made by a newer version of the gateway": "暂存由更新版本的网关创建",
+  "the spool is damaged": "暂存已损坏", "the spool's disk is full": "暂存所在的磁盘已满",
+  "the spool is full": "暂存已满", "the spool's disk fails": "暂存所在的磁盘出错"
+};
 const SIGNS = {
   delivering: ["M12 2a10 10 0 1 0 .01 0M7 12.5l3.5 3.5L17 9", "#1f9d61"],
   spooling: ["M4 6c0-4 16-4 16 0v12c0 4-16 4-16 0zM4 6c0 4 16 4 16 0M4 12c0 4 16 4 16 0", "#d58a00"],
@@ -370,9 +387,30 @@ const TAG = isChinese ? "zh-CN" : "en-GB";
 
 const $ = id => document.getElementById(id);
 const word = name => T.word[name] || name;
-const reasonText = text =>
-  (isChinese ? REASONS.reduce((t, [from, to]) => t.replace(from, to), text) : text)
-    .replace(/[.。]$/, "");
+const plainText = text => REASONS.reduce((t, [from, to]) => t.replace(from, to), text);
+// Reasons of the gateway in Chinese, wherever one is made of several.
+const FRAMES = [
+  [/^(.*?); (\d+ more targets? (?:is|are) away)$/, (first, rest) => `${chineseText(first)}；${plainText(rest)}`],
+  [/^(.*?); ((?:\S+ )*?\/\S*: .*)$/, (first, second) => `${chineseText(first)}；${chineseText(second)}`],
+  [/^(the spool(?:'s disk)? [^,:]*)(?:, and (.*))?$/, (brief, why) =>
+    BRIEFS[brief] && BRIEFS[brief] + (why ? "；" + chineseText(why) : "")],
+  [/^the event is on disk and will be delivered(?:: (.*))?$/, why =>
+    "事件已在磁盘上，将会投递" + (why ? "：" + chineseText(why) : "")],
+  [/^((?:\S+ )*?\/\S*)(?: and (\d+) more)?: (.*)$/, (name, more, why) =>
+    name + (more ? ` 等 ${+more + 1} 个目标` : "") + "：" + chineseText(why)],
+  [/^(\d+) events in a row were refused: (.*)$/, (n, why) => `连续 ${n} 个事件被拒绝：${chineseText(why)}`],
+  [/^(\d+) events are refused: (.*); nothing else was sent to compare$/, (n, why) =>
+    `${n} 个事件被拒绝，没有其他事件可作对照：${chineseText(why)}`]
+];
+function chineseText(text) {
+  for (const [frame, say] of FRAMES) {
+    const found = frame.exec(text);
+    const said = found && say(...found.slice(1));
+    if (said) return said;
+  }
+  return plainText(text);
+}
+const reasonText = text => (isChinese ? chineseText(text) : text).replace(/[.。]$/, "");
 
 function put(node, text) {
   if (node.textContent !== text) node.textContent = text;
