@@ -12,7 +12,7 @@ use Flashduty;
 use Gateway;
 use Spool;
 
-my $t = Spool->new(workers => 2, peers => ['OTHER'], server => <<'EOC')->plan(30)->start;
+my $t = Spool->new(workers => 2, peers => ['OTHER'], server => <<'EOC')->plan(31)->start;
         location = /blueking {
             flashduty_push /flashduty;
         }
@@ -58,6 +58,7 @@ for my $n (1 .. 4) {
     is($answer->reason, 'the event is on disk and will be delivered: integration key is invalid', '... hears why');
 }
 is(post('key-1')->reason, 'the event is on disk and will be delivered: integration key is invalid', 'one behind another, too');
+is($t->get('/status')->json->{targets}[0]{needs}, 'operator', 'the status says that somebody must act');
 is(health()->{reason}, 'integration key is invalid', 'health says so');
 my ($shown) = @{ $t->get('/status')->json->{alerts} };
 is($shown->{reason}, 'the event is on disk and will be delivered: integration key is invalid', 'as do the last alerts');

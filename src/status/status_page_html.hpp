@@ -249,9 +249,12 @@ const EN = {
   wait: (n, s) => ". " + s + (n === 1 ? "\u00a0alert waits" : "\u00a0alerts wait") + " on disk.", stop: ".",
   lastDelivery: d => `Last delivery ${d} ago.`, noDelivery: "Nothing delivered since nginx started.",
   safe: "Nothing is lost: what waits is delivered as soon as Flashduty takes it.",
+  act: "This does not pass by itself: the target below says what to put right. What waits is kept until max_age.",
+  paced: "What waits leaves one after the other, at flashduty_rate.",
+  unheard: (n, s) => `Nothing pushed yet: ${s} ` + (n === 1 ? "request was" : "requests were") + " answered with an error",
   live: "Alerts are pushed at once, and one that Flashduty does not take is not kept.",
   local: "What this edge takes is on its own disk until the fleet's database is back.",
-  lost: "Alerts sent now are answered with an error. BlueKing tries again a few times.",
+  lost: "Alerts sent now are answered with an error. BlueKing tries again a few times, then they are lost.",
   stale: (t, why) => `Not refreshed since ${t}: ${why}`, never: why => "No figures: " + why,
   before: s => "Before that: " + s, noAnswer: "the gateway does not answer",
   slow: "no answer within 5 s", http: n => "the gateway answers HTTP " + n,
@@ -290,9 +293,12 @@ const ZH = {
   wait: (n, s) => `。${s} 条告警在磁盘上等待。`, stop: "。",
   lastDelivery: d => `最近一次送达：${d}前。`, noDelivery: "nginx 启动后尚未送达告警。",
   safe: "不会丢失：Flashduty 恢复接收后立即投递。",
+  act: "不会自行恢复：请按下方目标的提示处理。等待的告警保留至 max_age。",
+  paced: "等待的告警按 flashduty_rate 依次投递。",
+  unheard: (n, s) => `尚未推送过告警：${s} 个请求以错误应答`,
   live: "告警会立即推送；Flashduty 未接收的不会保存。",
   local: "本节点接收的告警保存在本机磁盘，直到集群数据库恢复。",
-  lost: "此时发来的告警会以错误应答，蓝鲸会重试数次。",
+  lost: "此时发来的告警会以错误应答，蓝鲸会重试数次，之后丢失。",
   stale: (t, why) => `自 ${t} 起未能刷新：${why}`, never: why => "没有数据：" + why,
   before: s => "此前：" + s, noAnswer: "网关没有应答",
   slow: "5 秒内没有应答", http: n => "网关返回 HTTP " + n, bad: "应答无法识别",
@@ -489,14 +495,19 @@ const shorten = text => text.length <= 40 || isChinese ? text.slice(0, 40)
 function showSentence(status) {
   const { spool, reason } = status;
   const isUntried = sum(Object.values(status.flashduty_pushes_total)) === 0;
+  const { rejected = 0, failed = 0 } = status.flashduty_events_total;
+  const errors = isUntried ? rejected + failed : 0;
   const isApart = reason && status.fleet && (status.fleet.mode !== "fleet" || !status.fleet.up) && !spool.trouble;
   const state = status.state !== "delivering" ? status.state : reason ? "warn"
-    : isUntried ? "ready" : "delivering";
+    : errors ? "warn" : isUntried ? "ready" : "delivering";
   const last = status.flashduty_last_delivery_timestamp_seconds;
   const ago = last ? T.lastDelivery(duration(Math.max(0, Math.round(now - last)))) : T.noDelivery;
   const waits = spool.waiting > 0 && (state !== "delivering" || spool.oldest_seconds > 5);
-  const advice = { spooling: T.safe, warn: isApart ? T.local : T.live, failing: T.lost }[state] || "";
-  const head = T[isApart && state === "warn" ? "apart" : state](clock(status.since), reasonText(reason));
+  const needsHand = status.targets.some(target => target.needs);
+  const advice = { spooling: needsHand ? T.act : T.safe, warn: errors && !reason ? "" : isApart ? T.local : T.live,
+    failing: T.lost, delivering: waits ? T.paced : "" }[state] || "";
+  const head = errors && !reason ? T.unheard(errors, count(errors))
+    : T[isApart && state === "warn" ? "apart" : state](clock(status.since), reasonText(reason));
   showState(state, head, waits ? T.wait(spool.waiting, count(spool.waiting)) : T.stop,
     advice + (advice && T.space) + ago, shorten(head) + (waits ? ` (${count(spool.waiting)})` : "") + " · " + T.name);
 }
