@@ -54,6 +54,52 @@ ngx_int_t hold_keyless_push(ngx_http_request_t* r) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
+// ---------------------------------------------------------------- too late
+
+bool may_leave(Delivery& delivery) noexcept {
+    return delivery.push.may_leave == nullptr || delivery.push.may_leave(delivery);
+}
+
+/// Replaces what sends a push. A process may have been stopped since the push began, and another
+/// one delivers.
+ngx_int_t send_if_not_late(void* data, ngx_chain_t* in) {
+    auto& r = *static_cast<ngx_http_request_t*>(data);
+    Delivery* delivery = find_push(&r);
+    if (delivery == nullptr || !may_leave(*delivery)) {
+        return NGX_ERROR;
+    }
+    return delivery->push.send(delivery->push.send_data, in);
+}
+
+/// Makes the last check stand directly before the bytes leave.
+void check_before_sending(ngx_http_request_t* r) noexcept {
+    Delivery* delivery = find_push(r);
+    if (delivery == nullptr || delivery->push.may_leave == nullptr || r->upstream == nullptr ||
+        r->upstream->output.output_filter == nullptr ||
+        r->upstream->output.output_filter == send_if_not_late) {
+        return;
+    }
+    ngx_output_chain_ctx_t& output = r->upstream->output;
+    delivery->push.send = output.output_filter;
+    delivery->push.send_data = output.filter_ctx;
+    output.output_filter = send_if_not_late;
+    output.filter_ctx = r;
+}
+
+/// Replaces the content handler.
+ngx_int_t hold_push(ngx_http_request_t* r) {
+    if (!may_leave(*find_push(r))) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+    const ngx_int_t rc = hold_keyless_push(r);
+    if (rc == NGX_DONE) {
+        check_before_sending(r);
+    }
+    return rc;
+}
+
+// ---------------------------------------------------------------- kept connections
+
 struct PeerInit {
     const ngx_http_upstream_srv_conf_t* upstream;
     ngx_http_upstream_init_peer_pt init;
@@ -69,6 +115,7 @@ ngx_int_t init_peer(ngx_http_request_t* r, ngx_http_upstream_srv_conf_t* upstrea
     if (lacks_key(r)) {
         return NGX_ERROR;
     }
+    check_before_sending(r);
     const ngx_array_t& inits = *main_conf(r).peer_inits;
     const auto* first = static_cast<PeerInit*>(inits.elts);
     return std::lower_bound(first, first + inits.nelts, PeerInit{upstream, nullptr}, is_before)
@@ -137,7 +184,7 @@ ngx_int_t prepare_content(ngx_http_request_t* r) {
     }
     if (delivery->push.is_from_spool && r->content_handler != nullptr) {
         delivery->push.handler = r->content_handler;
-        r->content_handler = hold_keyless_push;
+        r->content_handler = delivery->push.may_leave == nullptr ? hold_keyless_push : hold_push;
     }
     return keep_answer(r);
 }

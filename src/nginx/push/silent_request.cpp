@@ -23,10 +23,7 @@ void on_event(ngx_event_t* event) {
     auto* r = static_cast<ngx_http_request_t*>(c->data);
     set_log_request(c, r);
     if (c->close) {  // worker_shutdown_timeout is over
-        c->error = 1;
-        r->main->count++;
-        ngx_http_finalize_request(r, NGX_ERROR);
-        ngx_http_run_posted_requests(c);
+        drop_silent_request(r->main);
         return;
     }
     if (event->delayed && event->timedout) {
@@ -161,6 +158,14 @@ ngx_http_request_t* make_silent_request(ngx_http_conf_ctx_t* server) noexcept {
 
 void run_silent_request(ngx_http_request_t* r) noexcept {
     ngx_http_run_posted_requests(r->connection);
+}
+
+void drop_silent_request(ngx_http_request_t* r) noexcept {
+    ngx_connection_t* c = r->connection;
+    c->error = 1;
+    r->count++;
+    ngx_http_finalize_request(r, NGX_ERROR);
+    ngx_http_run_posted_requests(c);
 }
 
 void end_silent_request(ngx_http_request_t* r) {

@@ -16,4 +16,7 @@ void run_silent_request(ngx_http_request_t* r) noexcept;
 /// Event handler of the request that ends it.
 void end_silent_request(ngx_http_request_t* r);
 
+/// Ends the request and its subrequests at once. Not to be called by one of them.
+void drop_silent_request(ngx_http_request_t* r) noexcept;
+
 }  // namespace flashduty

@@ -26,17 +26,21 @@ struct PushState {
     ngx_str_t args = ngx_null_string;
     void (*on_judged)(Delivery& delivery) = nullptr;  ///< called once, when the push has ended
     ngx_http_event_handler_pt on_over = nullptr;      ///< handler of the main request that ends it
-    DeliveredHook on_delivered;                       ///< see push_live()
-    void* owner = nullptr;                            ///< for on_judged and on_over
-    bool is_from_spool = false;                       ///< an event that is not sent waits
-    ngx_http_request_t* request = nullptr;            ///< the subrequest
+    /// Asked directly before bytes leave; nullptr: they may.
+    bool (*may_leave)(Delivery& delivery) = nullptr;
+    ngx_output_chain_filter_pt send = nullptr;  ///< nginx's own, see check_before_sending()
+    void* send_data = nullptr;
+    DeliveredHook on_delivered;             ///< see push_live()
+    void* owner = nullptr;                  ///< for on_judged and on_over
+    bool is_from_spool = false;             ///< an event that is not sent waits
+    ngx_http_request_t* request = nullptr;  ///< the subrequest
     AnswerReader* answer_reader = nullptr;
     PushEnd end;
     bool is_timed_out = false;
     bool is_redirected = false;             ///< the response is not the answer to the push
     bool has_no_location = false;           ///< no location matches its uri
     bool has_no_key = false;                ///< not sent: the integration key came out empty
-    ngx_http_handler_pt handler = nullptr;  ///< the location's own, see hold_keyless_push()
+    ngx_http_handler_pt handler = nullptr;  ///< the location's own, see hold_push()
     bool is_judged = false;                 ///< the push has ended, or never was
     ngx_msec_t started_ms = 0;
     ngx_msec_t time_ms = 0;
