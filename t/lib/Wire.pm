@@ -98,6 +98,7 @@ sub stop {
     my ($self) = @_;
 
     close delete $self->{control} or return;
+    kill 'TERM', $self->{pid};    # processes that were started later hold that end, too
     waitpid $self->{pid}, 0;
     return;
 }
