@@ -21,6 +21,9 @@ class Budget {
   public:
     explicit Budget(Rate rate) noexcept : rate_(rate) {}
 
+    /// What has left before counts against the new rate.
+    void set_rate(Rate rate) noexcept { rate_ = rate; }
+
     /// Pushes that may leave now.
     [[nodiscard]] std::size_t room(UnixMs now_ms) const noexcept;
 

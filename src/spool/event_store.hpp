@@ -27,6 +27,12 @@ struct NewEvent {
     UnixMs accepted_ms = 0;
 };
 
+/// Bit of ids that stand for rows of a fleet's database where both kinds are used: in messages
+/// between processes, and among callers that wait.
+inline constexpr std::int64_t kShared = std::int64_t{1} << 62;
+
+[[nodiscard]] constexpr bool is_shared(std::int64_t id) noexcept { return (id & kShared) != 0; }
+
 /// Result of a NewEvent.
 struct Appended {
     /// Grows in the order of the commits. 0: the store cannot hold this event, whatever is tried;

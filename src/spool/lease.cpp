@@ -103,7 +103,10 @@ void Lease::answered(LeaseAnswer answer, const LeaseRow& row, SteadyMs now_ms) n
         case LeaseCall::Kind::kTake:
         case LeaseCall::Kind::kBeat:
             lead(row, true, now_ms);
-            next_ms_ = std::max(now_ms, started_ms_ + times_.beat_ms);
+            // The first beat says what may be spent.
+            next_ms_ = kind == LeaseCall::Kind::kTake
+                           ? now_ms
+                           : std::max(now_ms, started_ms_ + times_.beat_ms);
             break;
         case LeaseCall::Kind::kLetGo:
         case LeaseCall::Kind::kNone:

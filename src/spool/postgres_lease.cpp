@@ -24,12 +24,14 @@ void PostgresLease::end_blockers(PgDeadline deadline) noexcept {
 }
 
 LeaseAnswer PostgresLease::look(LeaseRow& row, PgDeadline deadline) noexcept {
-    constexpr char kLook[] = "SELECT term, beat, edge_id, agent_id FROM look_at_term()";
+    constexpr char kLook[] =
+        "SELECT term, beat, edge_id, agent_id, (SELECT spent FROM beat) FROM look_at_term()";
     PgRows rows;
     if (connection_.run(kLook, {}, rows, deadline) != PgStatus::kOk || rows.count() != 1) {
         return LeaseAnswer::kUnknown;
     }
     row = {rows.number(0, 0), rows.number(0, 1), rows.number(0, 2), rows.number(0, 3)};
+    spent_ = rows.text(0, 4);
     return LeaseAnswer::kDone;
 }
 

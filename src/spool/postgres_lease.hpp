@@ -28,6 +28,9 @@ class PostgresLease {
     [[nodiscard]] LeaseAnswer run(const LeaseCall& call, const std::string& spent, LeaseRow& row,
                                   PgDeadline deadline) noexcept;
 
+    /// What the leader has written for the next one, by the last look.
+    [[nodiscard]] const std::string& spent() const noexcept { return spent_; }
+
     /// Raised with each connection: call Lease::reconnected() then.
     [[nodiscard]] std::uint64_t generation() const noexcept { return connection_.generation(); }
 
@@ -46,6 +49,7 @@ class PostgresLease {
     PgConnection connection_;
     PgConnection helper_;  ///< for as long as a takeover is held up
     std::string edge_;
+    std::string spent_;
     std::int64_t edge_id_;
     std::int64_t agent_id_;
 };

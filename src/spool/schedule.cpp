@@ -111,7 +111,11 @@ UnixMs Schedule::draw_wait_ms(unsigned doublings, UnixMs away_ms) noexcept {
 }
 
 Schedule::Target& Schedule::target_of(std::int64_t target_id) noexcept {
-    return targets_.try_emplace(target_id, rate_).first->second;
+    const auto [at, is_new] = targets_.try_emplace(target_id, rate_);
+    for (std::size_t i = 0; is_new && i < spent_anywhere_; i++) {
+        at->second.budget.spend(spent_anywhere_ms_);
+    }
+    return at->second;
 }
 
 const Schedule::Target* Schedule::find(std::int64_t target_id) const noexcept {
@@ -167,6 +171,25 @@ void Schedule::hear_yes(std::int64_t target_id, Place place, UnixMs now_ms) noex
     target.refusals.hear_yes(place, now_ms);
     target.yes_count++;
     target.yes_ms = now_ms;
+}
+
+void Schedule::spent(std::int64_t target_id, std::size_t count, UnixMs left_ms) noexcept {
+    Target& target = target_of(target_id);
+    for (std::size_t i = 0; i < count; i++) {
+        target.budget.spend(left_ms);
+    }
+}
+
+void Schedule::spent_anywhere(std::size_t count, UnixMs left_ms) noexcept {
+    spent_anywhere_ = count;
+    spent_anywhere_ms_ = left_ms;
+}
+
+void Schedule::set_rate(Rate rate) noexcept {
+    rate_ = rate;
+    for (auto& [target_id, target] : targets_) {
+        target.budget.set_rate(rate);
+    }
 }
 
 void Schedule::forget(const std::vector<std::int64_t>& event_ids) noexcept {

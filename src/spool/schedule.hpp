@@ -98,6 +98,14 @@ class Schedule {
     /// a second, or its budget is spent.
     [[nodiscard]] bool may_leave(std::int64_t target_id, UnixMs now_ms) const noexcept;
 
+    /// Counts pushes that another process has sent to a target, oldest first.
+    void spent(std::int64_t target_id, std::size_t count, UnixMs left_ms) noexcept;
+    /// Counts so many for each target that is not known yet.
+    void spent_anywhere(std::size_t count, UnixMs left_ms) noexcept;
+
+    /// Changes the rate of all targets. What has left counts.
+    void set_rate(Rate rate) noexcept;
+
     /// Notes a delivery there that was no event of the store: a test.
     void hear_yes(std::int64_t target_id, Place place, UnixMs now_ms) noexcept;
 
@@ -288,6 +296,8 @@ class Schedule {
     Rate rate_;
     std::uint64_t random_;
     std::map<std::int64_t, Target> targets_;
+    std::size_t spent_anywhere_ = 0;
+    UnixMs spent_anywhere_ms_ = 0;
     std::int64_t first_asked_ = 0;  ///< first target of the last round of asks
 };
 

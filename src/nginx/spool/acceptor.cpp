@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 #include "../../core/alert_variables.hpp"
 #include "../../core/secret.hpp"
 #include "../../core/text.hpp"
+#include "../../spool/steady.hpp"
+#include "../../status/fleet_record.hpp"
 #include "../push/live_push.hpp"
 #include "../push/push.hpp"
 #include "../request/answer.hpp"
@@ -36,6 +39,13 @@ constexpr std::size_t kMostTold = 1000;
 
 /// Tries of a worker that is told to leave.
 constexpr int kLastTellings = 5;
+
+/// Time that is kept for the local spool when the fleet's database takes too long.
+constexpr std::int64_t kForLocalMs = 300;
+constexpr std::int64_t kLongestMs = 60'000;
+
+/// Interval of connecting to the fleet's database.
+constexpr ngx_msec_t kConnectMs = 1000;
 
 /// Interval of trying a spool that has taken nothing.
 constexpr ngx_msec_t kTrialMs = 1000;
@@ -136,6 +146,8 @@ struct Acceptor::Batch {
     std::vector<NewEvent> events;  ///< events of the entries whose body could be read
     std::vector<DeliveredKey> delivered;
     std::vector<Appended> appended;  ///< results of `events`
+    SteadyMs shared_until_ms = 0;    ///< end of the time for the fleet's database
+    FleetAppender::Way way;
     StoreStatus status = StoreStatus::kOk;
     std::string error;
     std::string notice;
@@ -152,7 +164,53 @@ Acceptor::Acceptor(std::unique_ptr<EventStore> store, ngx_thread_pool_t* threads
     }
 }
 
+Acceptor::Acceptor(std::unique_ptr<FleetAppender> store, ngx_thread_pool_t* threads,
+                   const Waker& waker, SpoolClock clock) noexcept
+    : Acceptor(std::unique_ptr<EventStore>(std::move(store)), threads, waker, clock) {
+    fleet_ = static_cast<FleetAppender*>(store_.get());
+    connecting_.set<&Acceptor::connect_in_thread, &Acceptor::on_connected>(*this);
+    connect_again_.set<&Acceptor::connect>(*this, true);
+    connect();
+}
+
 Acceptor::~Acceptor() = default;
+
+// ---------------------------------------------------------------- the fleet's database
+
+/// Connects where there is no connection: no caller may have to wait for that.
+void Acceptor::connect() noexcept {
+    const bool is_leaving = ngx_exiting || ngx_terminate;
+    if (!is_leaving && fleet_->is_cut_off() && !connecting_.is_out()) {
+        (void)connecting_.post(threads_);
+    }
+    if (!is_leaving) {
+        connect_again_.start(kConnectMs);
+    }
+}
+
+void Acceptor::connect_in_thread() noexcept { is_connected_ = fleet_->connect(connect_error_); }
+
+void Acceptor::on_connected() noexcept {
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "flashduty acceptor: connected to the fleet's database: %ui",
+                   static_cast<ngx_uint_t>(is_connected_));
+}
+
+/// Tells where a batch has gone.
+void Acceptor::note_way(const Batch& batch) noexcept {
+    const FleetAppender::Way& way = batch.way;
+    if (way.is_shared) {
+        count_append(stats(), static_cast<std::uint64_t>(way.took_ms), status_now_ms());
+    }
+    if (way.is_unknown) {
+        count_unknown(stats());
+    }
+    if (!way.is_shared && !way.reason.empty()) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "flashduty fleet: %uz events are written to the local spool: %s",
+                      batch.events.size(), way.reason.c_str());
+    }
+}
 
 // ---------------------------------------------------------------- in
 
@@ -212,10 +270,29 @@ void Acceptor::accept(Delivery& delivery) noexcept {
     post();
 }
 
+/// Time that the callers of a batch leave to the fleet's database.
+std::int64_t Acceptor::time_for_shared(const Batch& batch) noexcept {
+    std::int64_t left_ms = std::numeric_limits<std::int64_t>::max();
+    for (const Entry& entry : batch.entries) {
+        const Waiter& waiter = *entry.waiter;
+        if (waiter.delivery != nullptr && !waiter.has_waited) {
+            const ngx_http_request_t* r = waiter.delivery->request;
+            const ngx_msec_t age_ms = ngx_current_msec - waiter.delivery->arrived_ms;
+            const auto after_ms = static_cast<std::int64_t>(
+                location_conf(const_cast<ngx_http_request_t*>(r)).spool_after_ms);
+            left_ms = std::min(left_ms, after_ms - kForLocalMs - static_cast<std::int64_t>(age_ms));
+        }
+    }
+    return std::clamp<std::int64_t>(left_ms, 0, kLongestMs);
+}
+
 void Acceptor::post() noexcept {
     while (!job_.is_out() && !queue_.empty()) {
         batch_ = std::make_unique<Batch>();
         batch_->entries = take_first(queue_, batch_size());
+        if (fleet_ != nullptr) {
+            batch_->shared_until_ms = steady_now_ms() + time_for_shared(*batch_);
+        }
         if (!job_.post(threads_)) {
             const std::unique_ptr<Batch> refused = std::move(batch_);
             for (Entry& entry : refused->entries) {
@@ -299,10 +376,16 @@ void Acceptor::write_down() noexcept {
             events.push_back(std::move(entry.event));
         }
     }
+    if (fleet_ != nullptr) {
+        fleet_->hurry(batch_->shared_until_ms - steady_now_ms());
+    }
     batch_->status = batch_->delivered.empty() ? store_->append(events, batch_->appended)
                                                : store_->supersede(batch_->delivered);
     batch_->error = copy(store_->error());
     batch_->notice = store_->take_notice();
+    if (fleet_ != nullptr) {
+        batch_->way = fleet_->way();
+    }
 }
 
 // ---------------------------------------------------------------- written down, or not
@@ -312,6 +395,9 @@ void Acceptor::on_written() noexcept {
     if (!batch->notice.empty()) {
         ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0, "flashduty spool: %s",
                       batch->notice.c_str());
+    }
+    if (fleet_ != nullptr && batch->delivered.empty()) {
+        note_way(*batch);
     }
     if (batch->delivered.empty()) {
         take(*batch);

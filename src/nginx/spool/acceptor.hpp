@@ -9,6 +9,7 @@
 
 #include "../../spool/clock.hpp"
 #include "../../spool/event_store.hpp"
+#include "../../spool/fleet_appender.hpp"
 #include "../../spool/line_message.hpp"
 #include "../base/thread_job.hpp"
 #include "../request/delivery.hpp"
@@ -26,6 +27,9 @@ class Acceptor {
     };
 
     Acceptor(std::unique_ptr<EventStore> store, ngx_thread_pool_t* threads, const Waker& waker,
+             SpoolClock clock) noexcept;
+    /// Of a fleet's edge.
+    Acceptor(std::unique_ptr<FleetAppender> store, ngx_thread_pool_t* threads, const Waker& waker,
              SpoolClock clock) noexcept;
     ~Acceptor();
     Acceptor(const Acceptor&) = delete;
@@ -51,6 +55,11 @@ class Acceptor {
         ngx_msec_t arrived_ms;
     };
 
+    void connect() noexcept;
+    void connect_in_thread() noexcept;
+    void on_connected() noexcept;
+    void note_way(const Batch& batch) noexcept;
+    [[nodiscard]] static std::int64_t time_for_shared(const Batch& batch) noexcept;
     void post() noexcept;
     [[nodiscard]] std::size_t batch_size() const noexcept;
     void try_spool() noexcept;
@@ -70,6 +79,7 @@ class Acceptor {
     static void on_request_end(void* data);
 
     std::unique_ptr<EventStore> store_;
+    FleetAppender* fleet_ = nullptr;  ///< the store, if this is a fleet's edge
     ngx_thread_pool_t* threads_;
     Waker waker_;
     SpoolClock clock_;
@@ -80,6 +90,10 @@ class Acceptor {
     Timer telling_;                        ///< tells the spool about those
     bool is_telling_due_ = false;          ///< tell as soon as the job is back
     int last_tellings_ = 0;
+    ThreadJob connecting_;  ///< to the fleet's database
+    Timer connect_again_;
+    std::string connect_error_;     ///< belongs to the thread while that job is out
+    bool is_connected_ = false;     ///< end of that job
     std::unique_ptr<Batch> batch_;  ///< belongs to the thread while the job is out
     std::unordered_map<std::int64_t, std::unique_ptr<Waiter>> waiters_;  ///< by event_id
     std::unordered_map<std::int64_t, Kept> kept_;                        ///< by event_id

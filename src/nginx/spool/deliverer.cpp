@@ -117,7 +117,20 @@ void log_deleted(const DeadLetter& letter) noexcept {
 /// An event on its way. Lives as long as its request, which points into it.
 struct Deliverer::Push {
     Deliverer* deliverer;  ///< nullptr once the deliverer is gone
+    ngx_http_request_t* request;
     DueEvent event;
+
+    Push(Deliverer& owner, ngx_http_request_t* r, DueEvent&& due) noexcept
+        : deliverer(&owner), request(r), event(std::move(due)) {
+        deliverer->pushes_.insert(this);
+    }
+    ~Push() {
+        if (deliverer != nullptr) {
+            deliverer->pushes_.erase(this);
+        }
+    }
+    Push(const Push&) = delete;
+    Push& operator=(const Push&) = delete;
 };
 
 /// Answer of the store to an ask.
@@ -159,12 +172,21 @@ Deliverer::Deliverer(std::unique_ptr<EventStore> store, const Options& options,
     job_.set<&Deliverer::work, &Deliverer::on_worked>(*this);
     look_.set<&Deliverer::run>(*this, true);
     retry_.set<&Deliverer::run>(*this, false);
-    log(NGX_LOG_NOTICE, "flashduty spool: this process delivers");
-    listen();
+    if (!options_.is_shared) {
+        log(NGX_LOG_NOTICE, "flashduty spool: this process delivers");
+    }
+    if (!options_.socket_path.empty()) {
+        listen();
+    }
     run();
 }
 
-Deliverer::~Deliverer() { record_unheard(clock_.now_ms()); }
+Deliverer::~Deliverer() {
+    for (Push* push : pushes_) {
+        push->deliverer = nullptr;
+    }
+    record_unheard(clock_.now_ms());
+}
 
 void Deliverer::listen() noexcept {
     server_ = LineServer::listen(
@@ -210,6 +232,9 @@ void Deliverer::on_line_end(Line& line) noexcept {
     for (auto at = listening_.begin(); at != listening_.end();) {
         at = at->second.line == &line ? listening_.erase(at) : std::next(at);
     }
+    if (options_.gate != nullptr) {
+        options_.gate->on_line_end(line);
+    }
     lines_.erase(&line);
 }
 
@@ -223,8 +248,29 @@ void Deliverer::on_message(Line& line, std::string_view message) noexcept {
 }
 
 void Deliverer::on_woken(Line& line, std::string_view message) noexcept {
+    std::vector<Woken> own, shared;
+    for (Woken woken : read_woken(message)) {
+        const bool is_of_fleet = is_shared(woken.target_id);
+        woken.event_id &= ~kShared;
+        woken.target_id &= ~kShared;
+        (is_of_fleet ? shared : own).push_back(woken);
+    }
+    if (!shared.empty() && options_.gate != nullptr) {
+        options_.gate->on_woken(line, shared);
+    }
+    if (!own.empty() && options_.gate != nullptr) {
+        options_.gate->on_own_woken();
+    }
+    if (!own.empty()) {
+        listen_to(&line, own);
+    }
+}
+
+void Deliverer::hear(const std::vector<Woken>& woken) noexcept { listen_to(nullptr, woken); }
+
+void Deliverer::listen_to(Line* line, const std::vector<Woken>& all) noexcept {
     const UnixMs now_ms = clock_.now_ms();
-    for (const Woken& woken : read_woken(message)) {
+    for (const Woken& woken : all) {
         if (tell_late(line, woken.event_id)) {
             continue;
         }
@@ -237,10 +283,24 @@ void Deliverer::on_woken(Line& line, std::string_view message) noexcept {
                        "flashduty deliverer: woken for target %L by event %L", woken.target_id,
                        woken.event_id);
         if (woken.event_id != 0) {
-            listening_[woken.event_id] = {&line, woken.target_id, now_ms};
+            listening_[woken.event_id] = {line, woken.target_id, now_ms};
         }
     }
     tell_who_waits(now_ms);
+    run();
+}
+
+void Deliverer::count_spent(const std::vector<Spent>& spent, std::uint32_t anywhere) noexcept {
+    const UnixMs now_ms = clock_.now_ms();
+    const SteadyMs steady_ms = steady_now_ms();
+    for (const Spent& one : spent) {
+        schedule_.spent(one.target_id, one.count, now_ms - (steady_ms - one.left_ms));
+    }
+    schedule_.spent_anywhere(anywhere, now_ms);
+}
+
+void Deliverer::look_again() noexcept {
+    tell_who_waits(clock_.now_ms());
     run();
 }
 
@@ -282,10 +342,18 @@ void Deliverer::on_order(Line& line, Order&& order) noexcept {
     run();
 }
 
+void Deliverer::send(const Listening& listening, const PushVerdict& verdict) noexcept {
+    if (listening.line != nullptr) {
+        listening.line->send(write_verdict(verdict));
+    } else if (options_.gate != nullptr) {
+        options_.gate->tell(verdict);
+    }
+}
+
 void Deliverer::tell(const PushVerdict& verdict) noexcept {
     const auto found = listening_.find(verdict.event_id);
     if (found != listening_.end()) {
-        found->second.line->send(write_verdict(verdict));
+        send(found->second, verdict);
         listening_.erase(found);
         return;
     }
@@ -298,14 +366,14 @@ void Deliverer::tell(const PushVerdict& verdict) noexcept {
 
 /// Tells a caller of whom is heard after its event's push; false when the event has none behind it,
 /// or its verdict is still to come. The caller counts the event from now on.
-bool Deliverer::tell_late(Line& line, std::int64_t event_id) noexcept {
+bool Deliverer::tell_late(Line* line, std::int64_t event_id) noexcept {
     const auto found = unheard_.find(event_id);
     if (found == unheard_.end()) {
         return false;
     }
     const bool is_settled = found->second.is_settled;
     if (is_settled) {
-        line.send(write_verdict(found->second.verdict));
+        send({line, 0, 0}, found->second.verdict);
     }
     unheard_.erase(found);
     return is_settled;
@@ -334,6 +402,7 @@ std::unordered_map<std::int64_t, std::int64_t> Deliverer::newest() const noexcep
 /// a target that is away may be the next probe.
 void Deliverer::tell_who_waits(UnixMs now_ms) noexcept {
     const auto newest = this->newest();
+    const std::string why_not = options_.gate == nullptr ? std::string() : options_.gate->why_not();
     for (auto at = listening_.begin(); at != listening_.end();) {
         const auto& [event_id, listening] = *at;
         const std::int64_t target_id = listening.target_id;
@@ -341,7 +410,7 @@ void Deliverer::tell_who_waits(UnixMs now_ms) noexcept {
         const bool is_pushed = pushing_.count(event_id) != 0 || is_settling(event_id);
         const bool is_forgotten = now_ms - listening.since_ms > kForgetMs;
         const bool is_paused = pauses_.has(target_id, now_ms);
-        const bool may_leave = !is_leaving_ && !is_paused &&
+        const bool may_leave = !is_leaving_ && !is_paused && why_not.empty() &&
                                schedule_.may_leave(target_id, now_ms) &&
                                (!is_away || newest.at(target_id) == event_id);
         if (!is_forgotten && (is_pushed || may_leave)) {
@@ -355,8 +424,10 @@ void Deliverer::tell_who_waits(UnixMs now_ms) noexcept {
         } else if (const auto text = target_texts_.find(target_id);
                    is_away && text != target_texts_.end()) {
             verdict.reason = reason_of(target_id, text->second);
+        } else {
+            verdict.reason = why_not;
         }
-        listening.line->send(write_verdict(verdict));
+        send(listening, verdict);
         at = listening_.erase(at);
     }
 }
@@ -365,7 +436,7 @@ void Deliverer::tell_who_waits(UnixMs now_ms) noexcept {
 
 /// Gives a thread all work that there is. While one is busy, new work is left for the next run.
 void Deliverer::run() noexcept {
-    if (job_.is_out() || is_running_) {
+    if (job_.is_out() || is_running_ || is_abandoned_) {
         return;
     }
     is_running_ = true;
@@ -403,7 +474,9 @@ bool Deliverer::collect(Job& job, UnixMs now_ms) noexcept {
     pushed_.clear();
     if (!is_leaving_) {
         job.is_tending = now_ms >= next_tending_ms_;
-        job.asks = schedule_.asks(now_ms);
+        if (may_push()) {
+            job.asks = schedule_.asks(now_ms);
+        }
     }
     if (!is_leaving_ && !orders_.empty()) {
         job.order = std::make_unique<OrderJob>(std::move(orders_.front()));
@@ -471,6 +544,10 @@ void Deliverer::work() noexcept {
 
 void Deliverer::on_worked() noexcept {
     const std::unique_ptr<Job> job = std::move(work_);
+    if (is_abandoned_) {
+        owner_.on_done(owner_.owner);  // ends this object
+        return;
+    }
     const UnixMs now_ms = clock_.now_ms();
     if (!job->notice.empty()) {
         log(NGX_LOG_CRIT, "flashduty spool: %s", job->notice.c_str());
@@ -479,7 +556,12 @@ void Deliverer::on_worked() noexcept {
     for (const StoreStatus status : {job->settled, job->tended, job->found}) {
         worst = status == StoreStatus::kOk ? worst : status;
     }
-    note_spool(SpoolUser::kDeliverer, worst, job->error);
+    if (!options_.is_shared) {
+        note_spool(SpoolUser::kDeliverer, worst, job->error);
+    }
+    if (options_.gate != nullptr) {
+        options_.gate->on_store(worst, job->error);
+    }
     failures_ = worst == StoreStatus::kOk ? 0 : failures_ + 1;
     not_before_ms_ = worst == StoreStatus::kOk ? 0 : now_ms + kStoreRetryMs;
     is_running_ = true;  // until all results are taken
@@ -519,6 +601,9 @@ void Deliverer::take_settled(Job& job) noexcept {
                        "flashduty deliverer: event %L is settled: %s", pushed.settlement.event_id,
                        kFateNames[index_of(pushed.settlement.fate)]);
         schedule_.wake(pushed.target_id);
+        if (options_.gate != nullptr) {
+            options_.gate->on_settled();
+        }
         if (pushed.settlement.fate == Fate::kRefused) {
             log_dead(pushed.alert_key, pushed.settlement.event_id, pushed.settlement.reason);
         }
@@ -567,13 +652,14 @@ void Deliverer::take_due(Job& job) noexcept {
             schedule_.not_answered(ask);
             continue;
         }
-        if (!knows_pauses_ || pauses_.has(ask.search.target_id, clock_.now_ms())) {
+        if (!knows_pauses_ || !may_push() || pauses_.has(ask.search.target_id, clock_.now_ms())) {
             schedule_.not_answered(ask);
             continue;
         }
         Found& found = job.answers[i];
         const std::size_t count =
             schedule_.answered(ask, found.due.size(), found.held, clock_.now_ms());
+        bool is_early = false;
         for (std::size_t k = 0; k < count; k++) {
             // Time anew for each: a busy machine may stop this process between two of them, and
             // the budget counts pushes as sent.
@@ -585,7 +671,18 @@ void Deliverer::take_due(Job& job) noexcept {
                 schedule_.not_started(ask);
                 break;
             }
+            if (options_.gate != nullptr && !options_.gate->may_push_of(found.due[k].term)) {
+                is_early = true;
+                continue;
+            }
+            if (options_.gate != nullptr && !options_.gate->may_spend(target_id)) {
+                is_early = true;
+                break;
+            }
             push(ask.kind, std::move(found.due[k]), now_ms);
+        }
+        if (is_early) {
+            schedule_.not_answered(ask);  // asked again in a moment
         }
     }
 }
@@ -619,7 +716,10 @@ void Deliverer::take_tended(Job& job) noexcept {
         forget_removed(job.targets);
     }
     show_targets();
-    if (job.tended == StoreStatus::kOk) {
+    if (job.tended == StoreStatus::kOk && options_.gate != nullptr) {
+        options_.gate->on_figures(job.size, served_targets());
+    }
+    if (job.tended == StoreStatus::kOk && is_shown()) {
         publish_spool(stats(),
                       {job.size.waiting, job.size.dead, job.size.used_bytes,
                        to_status(clock_, job.size.oldest_ms)},
@@ -634,7 +734,10 @@ void Deliverer::set_timer(UnixMs now_ms) noexcept {
         }
         return;
     }
-    UnixMs next_ms = std::min(schedule_.next_look_ms(now_ms), next_tending_ms_);
+    UnixMs next_ms = next_tending_ms_;
+    if (may_push()) {
+        next_ms = std::min(next_ms, schedule_.next_look_ms(now_ms));
+    }
     next_ms = std::max(next_ms, not_before_ms_);
     look_.start(static_cast<ngx_msec_t>(std::max<UnixMs>(next_ms - now_ms, 1)));
 }
@@ -643,6 +746,9 @@ void Deliverer::set_timer(UnixMs now_ms) noexcept {
 
 void Deliverer::push(Ask::Kind kind, DueEvent&& event, UnixMs now_ms) noexcept {
     schedule_.started(kind, event, now_ms);
+    if (options_.gate != nullptr) {
+        options_.gate->on_push(event.target_id);
+    }
     pushing_.emplace(event.event_id, event.target_id);
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
                    "flashduty deliverer: event %L of target %L leaves, attempt %uD", event.event_id,
@@ -671,7 +777,7 @@ void Deliverer::push(Ask::Kind kind, DueEvent&& event, UnixMs now_ms) noexcept {
         }
         return;
     }
-    Push& push = *new Push{this, std::move(event)};
+    Push& push = *new Push(*this, r, std::move(event));
     cleanup->handler = [](void* data) { delete static_cast<Push*>(data); };
     cleanup->data = &push;
     delivery->push.owner = &push;
@@ -685,8 +791,16 @@ void Deliverer::push(Ask::Kind kind, DueEvent&& event, UnixMs now_ms) noexcept {
     delivery->push.args = to_ngx(push.event.arguments);
     delivery->push.on_judged = [](Delivery& judged) {
         Push& ended = *static_cast<Push*>(judged.push.owner);
-        ended.deliverer->on_judged(ended, judged);
+        if (ended.deliverer != nullptr) {
+            ended.deliverer->on_judged(ended, judged);
+        }
     };
+    if (options_.is_shared) {
+        delivery->push.may_leave = [](Delivery& leaving) {
+            const Push& leaves = *static_cast<Push*>(leaving.push.owner);
+            return leaves.deliverer != nullptr && leaves.deliverer->may_push();
+        };
+    }
     delivery->push.on_over = end_silent_request;
     if (!start_push(*delivery)) {
         end_push(push.event, Fate::kWaits, nullptr, "out of memory");
@@ -927,15 +1041,58 @@ void Deliverer::show_targets() noexcept {
         facts.push_back(fact);
         ++at;
     }
+    if (!is_shown()) {
+        return;
+    }
     publish_targets(stats(), facts.data(), facts.size(), begun_ms_, status_now_ms());
+}
+
+/// Targets for the other edges of a fleet.
+std::vector<ServedTarget> Deliverer::served_targets() const noexcept {
+    std::vector<ServedTarget> shown;
+    for (const TargetState& state : schedule_.targets()) {
+        const auto text = target_texts_.find(state.target_id);
+        if (text != target_texts_.end()) {
+            shown.push_back({text->second.server, text->second.location,
+                             !state.is_away && state.refused == 0,
+                             reason_of(state.target_id, text->second)});
+        }
+    }
+    return shown;
 }
 
 // ---------------------------------------------------------------- the end
 
 void Deliverer::leave() noexcept {
+    if (is_abandoned_) {
+        return;
+    }
     is_leaving_ = true;
+    if (options_.gate != nullptr) {
+        options_.gate->on_leave();
+    }
     tell_who_waits(clock_.now_ms());
     run();
+}
+
+void Deliverer::abandon() noexcept {
+    if (is_abandoned_) {
+        return;
+    }
+    is_abandoned_ = is_leaving_ = true;
+    look_.stop();
+    retry_.stop();
+    const std::unordered_set<Push*> pushes = std::move(pushes_);
+    pushes_.clear();
+    for (Push* push : pushes) {
+        push->deliverer = nullptr;
+    }
+    for (Push* push : pushes) {
+        drop_silent_request(push->request);  // ends the push, too
+    }
+    if (!job_.is_out()) {
+        owner_.on_done(owner_.owner);  // ends this object
+    }
 }
 
 bool Deliverer::is_done() const noexcept {

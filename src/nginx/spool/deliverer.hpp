@@ -4,19 +4,22 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "../../core/verdict.hpp"
 #include "../../spool/clock.hpp"
 #include "../../spool/event_store.hpp"
 #include "../../spool/line_message.hpp"
+#include "../../spool/reserved_rate.hpp"
 #include "../../spool/schedule.hpp"
 #include "../base/thread_job.hpp"
 #include "../request/conf.hpp"
 #include "../request/delivery.hpp"
-#include "../request/recorder.hpp"
 #include "../request/push_places.hpp"
+#include "../request/recorder.hpp"
 #include "../request/stats_zone.hpp"
+#include "gate.hpp"
 #include "line.hpp"
 #include "orders.hpp"
 
@@ -28,9 +31,11 @@ class Deliverer {
         Rate rate;
         const MainConf* conf;
         ngx_thread_pool_t* threads;
-        std::string socket_path;
+        std::string socket_path;   ///< empty: no worker has a line to it
         SpoolClock clock;          ///< clock of the store
         std::string introduction;  ///< first message of a line
+        Gate* gate = nullptr;      ///< of a fleet
+        bool is_shared = false;    ///< the store is the fleet's database
     };
 
     /// Owner of the deliverer: is told when it has nothing left to do and may be destroyed.
@@ -49,8 +54,23 @@ class Deliverer {
     /// Begins nothing more; done once everything under way is settled.
     void leave() noexcept;
 
+    /// Ends at once: running pushes are closed, nothing more is settled. Not to be called by a
+    /// push.
+    void abandon() noexcept;
+
     /// Called when its socket is gone: new workers cannot find it.
     void listen_where_missing() noexcept;
+
+    // ---------------------------------------------------------------- in a fleet
+
+    /// Takes events that were written down; Gate::tell() gets the verdicts of those that have an
+    /// event_id.
+    void hear(const std::vector<Woken>& woken) noexcept;
+    /// Called when the gate may have changed its mind.
+    void look_again() noexcept;
+    void set_rate(Rate rate) noexcept { schedule_.set_rate(rate); }
+    /// Counts what leaders before have sent: see LeaseKeeper::spent_before().
+    void count_spent(const std::vector<Spent>& spent, std::uint32_t anywhere) noexcept;
 
   private:
     struct Push;
@@ -72,7 +92,7 @@ class Deliverer {
 
     /// A caller that waits for the verdict of an event, in the worker at the other end of a line.
     struct Listening {
-        Line* line;
+        Line* line;  ///< nullptr: the gate's
         std::int64_t target_id;
         UnixMs since_ms;
     };
@@ -103,8 +123,10 @@ class Deliverer {
     void on_message(Line& line, std::string_view message) noexcept;
     void on_woken(Line& line, std::string_view message) noexcept;
     void on_order(Line& line, Order&& order) noexcept;
+    void listen_to(Line* line, const std::vector<Woken>& woken) noexcept;
+    void send(const Listening& listening, const PushVerdict& verdict) noexcept;
     void tell(const PushVerdict& verdict) noexcept;
-    [[nodiscard]] bool tell_late(Line& line, std::int64_t event_id) noexcept;
+    [[nodiscard]] bool tell_late(Line* line, std::int64_t event_id) noexcept;
     [[nodiscard]] bool is_settling(std::int64_t event_id) const noexcept;
     [[nodiscard]] std::unordered_map<std::int64_t, std::int64_t> newest() const noexcept;
     void tell_who_waits(UnixMs now_ms) noexcept;
@@ -140,7 +162,14 @@ class Deliverer {
     void record_unheard(UnixMs until_ms) noexcept;
     void forget_removed(const std::vector<std::int64_t>& waiting) noexcept;
     void show_targets() noexcept;
+    [[nodiscard]] std::vector<ServedTarget> served_targets() const noexcept;
 
+    [[nodiscard]] bool may_push() const noexcept {
+        return options_.gate == nullptr || options_.gate->may_push();
+    }
+    [[nodiscard]] bool is_shown() const noexcept {
+        return options_.gate == nullptr || options_.gate->is_shown();
+    }
     [[nodiscard]] bool is_done() const noexcept;
 
     Options options_;
@@ -155,6 +184,7 @@ class Deliverer {
     std::unordered_map<std::int64_t, std::int64_t> pushing_;     ///< event_id to target_id: settled
                                                                  ///< ones are not in it
     std::unordered_map<std::int64_t, Unheard> unheard_;          ///< by event_id
+    std::unordered_set<Push*> pushes_;                           ///< whose requests live
     std::unordered_map<std::int64_t, TargetText> target_texts_;  ///< by target_id
     std::deque<OrderJob> orders_;
     Pauses pauses_;
@@ -170,6 +200,7 @@ class Deliverer {
     UnixMs not_before_ms_ = 0;  ///< the store could not be used
     unsigned failures_ = 0;     ///< failures of the store in a row
     bool is_leaving_ = false;
+    bool is_abandoned_ = false;
     bool is_running_ = false;
 };
 

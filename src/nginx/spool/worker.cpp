@@ -7,11 +7,14 @@
 #include <string>
 
 #include "../../spool/deliverer_lock.hpp"
+#include "../../spool/fleet_appender.hpp"
 #include "../../spool/sqlite_store.hpp"
+#include "../base/version.hpp"
 #include "../request/conf.hpp"
 #include "../request/servers.hpp"
 #include "../request/stats_zone.hpp"
 #include "acceptor.hpp"
+#include "agent.hpp"
 #include "deliverer.hpp"
 #include "desk.hpp"
 #include "line.hpp"
@@ -40,12 +43,7 @@ class SpoolWorker {
         : conf_(conf),
           path_(to_view(conf.spool->path)),
           stores_(store_options()),
-          acceptor_(stores_.make(StoreUser::kAcceptor), conf.spool->threads,
-                    {[](void* self, const std::vector<Woken>& woken) noexcept {
-                         static_cast<SpoolWorker*>(self)->wake(woken);
-                     },
-                     this},
-                    clock_),
+          acceptor_(make_acceptor()),
           desk_(stores_.make(StoreUser::kAcceptor), conf.spool->threads),
           lock_(path_) {
         look_.set<&SpoolWorker::look_at_files>(*this, true);
@@ -59,11 +57,12 @@ class SpoolWorker {
     ~SpoolWorker() {
         line_.reset();
         deliverer_.reset();
+        agent_.reset();
     }
     SpoolWorker(const SpoolWorker&) = delete;
     SpoolWorker& operator=(const SpoolWorker&) = delete;
 
-    void accept(Delivery& delivery) noexcept { acceptor_.accept(delivery); }
+    void accept(Delivery& delivery) noexcept { acceptor_->accept(delivery); }
 
     void read(std::unique_ptr<Reading> reading) noexcept { desk_.read(std::move(reading)); }
 
@@ -85,7 +84,79 @@ class SpoolWorker {
         options.max_age_ms = spool.max_age_s * kSecond;
         options.dead_age_ms = spool.dead_age_s * kSecond;
         options.clock = clock_;
+        options.is_of_fleet = conf_.fleet != nullptr;
         return options;
+    }
+
+    [[nodiscard]] std::unique_ptr<Acceptor> make_acceptor() noexcept {
+        const Acceptor::Waker waker = {[](void* self, const std::vector<Woken>& woken) noexcept {
+                                           static_cast<SpoolWorker*>(self)->wake(woken);
+                                       },
+                                       this};
+        if (conf_.fleet == nullptr) {
+            return std::make_unique<Acceptor>(stores_.make(StoreUser::kAcceptor),
+                                              conf_.spool->threads, waker, clock_);
+        }
+        return std::make_unique<Acceptor>(
+            std::make_unique<FleetAppender>(std::make_unique<SqliteStore>(store_options(), false),
+                                            shared_options()),
+            conf_.fleet->threads, waker, clock_);
+    }
+
+    // ------------------------------------------------------------ the fleet
+
+    [[nodiscard]] PostgresStoreOptions shared_options() const noexcept {
+        const FleetConf& fleet = *conf_.fleet;
+        const SqliteStoreOptions local = store_options();
+        PostgresStoreOptions options;
+        options.server.conninfo = to_view(fleet.conninfo);
+        options.server.password = to_view(fleet.password);
+        options.server.schema = to_view(fleet.schema);
+        options.server.name = "flashduty/" + std::string(to_view(fleet.edge));
+        options.max_size_bytes = local.max_size_bytes;
+        options.max_age_ms = local.max_age_ms;
+        options.dead_age_ms = local.dead_age_ms;
+        options.timeout_ms = static_cast<std::int64_t>(fleet.timeout_ms);
+        options.clock = clock_;
+        options.writer = to_view(fleet.edge);
+        return options;
+    }
+
+    /// What should be the same on all edges.
+    [[nodiscard]] EdgeSetup setup() const noexcept {
+        const FleetConf& fleet = *conf_.fleet;
+        const SqliteStoreOptions local = store_options();
+        EdgeSetup setup;
+        setup.gateway = kVersion;
+        setup.nginx = NGINX_VERSION;
+        setup.version = to_view(fleet.version);
+        setup.rate = conf_.rate;
+        setup.max_size_bytes = static_cast<std::int64_t>(local.max_size_bytes);
+        setup.max_age_ms = local.max_age_ms;
+        setup.dead_age_ms = local.dead_age_ms;
+        setup.lease_ms = static_cast<std::int64_t>(fleet.lease_ms);
+        setup.alone_after_ms = static_cast<std::int64_t>(fleet.alone_after_ms);
+        for_each_literal_push(
+            conf_, [&](const ngx_http_core_srv_conf_t* server, std::string_view uri) {
+                setup.locations.push_back({std::string(server_of(*conf_.servers, server)),
+                                           std::string(uri.substr(0, uri.find('?')))});
+            });
+        return setup;
+    }
+
+    [[nodiscard]] std::unique_ptr<Agent> make_agent(const Deliverer::Options& deliverer) noexcept {
+        Agent::Options options;
+        options.edge = to_view(conf_.fleet->edge);
+        options.setup = setup();
+        options.deliverer = deliverer;
+        options.deliverer.threads = conf_.fleet->threads;
+        options.shared = shared_options();
+        options.local = std::make_unique<SqliteStore>(store_options(), false);
+        return std::make_unique<Agent>(
+            std::move(options), Agent::Owner{[](void* self) noexcept {
+                                                 static_cast<SpoolWorker*>(self)->on_agent_done();
+                                             },
+                                             this});
     }
 
     // ------------------------------------------------------------ who delivers
@@ -101,10 +172,18 @@ class SpoolWorker {
             options.clock = clock_;
             options.introduction = write_introduction(introduction());
             options.socket_path = path_ + std::string(kSocketSuffix);
+            is_deliverer_done_ = is_agent_done_ = false;
+            if (conf_.fleet != nullptr) {
+                agent_ = make_agent(options);
+                options.gate = &agent_->gate();
+            }
             deliverer_ = std::make_unique<Deliverer>(
                 stores_.make(StoreUser::kDeliverer), options,
                 Deliverer::Owner{
                     [](void* self) noexcept { static_cast<SpoolWorker*>(self)->on_done(); }, this});
+            if (agent_ != nullptr) {
+                agent_->set_local(deliverer_.get());
+            }
             look_.start(kLookMs);
         }
         connect();
@@ -159,14 +238,27 @@ class SpoolWorker {
     }
 
     void on_done() noexcept {
-        is_done_.set<&SpoolWorker::stop_delivering>(*this, false);
-        is_done_.start(1);  // the deliverer is still at work
+        is_deliverer_done_ = true;
+        stop_if_done();
+    }
+
+    void on_agent_done() noexcept {
+        is_agent_done_ = true;
+        stop_if_done();
+    }
+
+    void stop_if_done() noexcept {
+        if (is_deliverer_done_ && (agent_ == nullptr || is_agent_done_)) {
+            is_done_.set<&SpoolWorker::stop_delivering>(*this, false);
+            is_done_.start(1);  // they are still at work
+        }
     }
 
     void stop_delivering() noexcept {
         line_.reset();
         desk_.on_line_end();
         deliverer_.reset();
+        agent_.reset();
         lock_.give_up();
         elect();
     }
@@ -184,7 +276,7 @@ class SpoolWorker {
              },
              [](void* self, Line&) noexcept { static_cast<SpoolWorker*>(self)->on_line_end(); },
              this});
-        wake(acceptor_.waiting());
+        wake(acceptor_->waiting());
     }
 
     void hear(std::string_view message) noexcept {
@@ -192,7 +284,7 @@ class SpoolWorker {
         OrderDone done;
         Introduction deliverers;
         if (read_verdict(message, verdict)) {
-            acceptor_.hear(verdict);
+            acceptor_->hear(verdict);
         } else if (read_introduction(message, deliverers)) {
             meet(deliverers);
         } else if (read_order_done(message, done)) {
@@ -269,12 +361,15 @@ class SpoolWorker {
     std::string path_;
     SpoolClock clock_;
     SqliteStoreFactory stores_;
-    Acceptor acceptor_;
+    std::unique_ptr<Acceptor> acceptor_;
     Desk desk_;
     DelivererLock lock_;
     bool has_complained_ = false;   ///< complained that nobody can take the lock
     unsigned times_met_other_ = 0;  ///< in a row, with another deliverer's file removed
     std::unique_ptr<Deliverer> deliverer_;
+    std::unique_ptr<Agent> agent_;  ///< where that is, in a fleet
+    bool is_deliverer_done_ = false;
+    bool is_agent_done_ = false;
     std::unique_ptr<Line> line_;
     Timer election_;
     Timer is_done_;
