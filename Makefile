@@ -48,7 +48,7 @@ endif
 DEBIAN_NGINX := $(BUILD)/debian/nginx
 
 .PHONY: help module run test unit nginx-tests test-asan fuzz fuzz-corpus check-memory coverage soak kill chaos \
-    test-promtool test-browser compat bench bench-spool bench-api bench-memory bench-profile bench-core \
+    test-promtool test-browser compat bench bench-spool bench-api bench-fleet-store bench-memory bench-profile bench-core \
     bench-core-update install clean
 
 module: $(MODULE)
@@ -85,6 +85,7 @@ make bench-core     what the core costs, in instructions, held against what it h
 make bench          what a request costs, beside plain nginx, Lua and njs: t/bench/RESULTS.md
 make bench-spool    what the spool takes and gives: t/bench/SPOOL_RESULTS.md
 make bench-api      what flashduty_api costs while a million events wait: t/bench/API_RESULTS.md
+make bench-fleet-store   what PostgreSQL takes for an event, by how many wait
 make bench-memory   what a worker takes for odd bodies
 
 NGINX_SRC=dir builds and tests with the nginx of a source tree.
@@ -257,6 +258,9 @@ bench-spool: $(MODULE) $(BENCH)/fill_spool $(BENCH)/slow_sync.so | bench-package
 bench-api: $(MODULE) $(BENCH)/fill_spool | bench-packages
 	$(WITH_DEBIAN)perl t/bench/api.pl $(MODULE) $(BENCH)/fill_spool t/bench/API_RESULTS.md
 
+bench-fleet-store: $(BENCH)/fleet_store_bench
+	$<
+
 bench-memory: $(MODULE) $(BODIES) | bench-packages
 	$(WITH_DEBIAN)perl t/bench/memory.pl $(MODULE) $(BENCH)
 
@@ -423,6 +427,12 @@ $(BENCH)/core_bench: t/bench/core_bench.cpp $(MODULE) | valgrind-packages
 $(BENCH)/fill_spool: t/bench/fill_spool.cpp $(SPOOL) $(SPOOL_HEADERS) | build-packages
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 -g -O2 -fno-exceptions -fno-rtti $(WARNINGS) -o $@ $< $(SPOOL) -lsqlite3
+
+$(BENCH)/fleet_store_bench: t/bench/fleet_store_bench.cpp $(CORE) $(SPOOL) $(SPOOL_HEADERS) \
+    | build-packages test-packages
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 -g -O2 -fno-exceptions -fno-rtti $(WARNINGS) -Isrc/core -Isrc/spool \
+	    '-DSOURCE_DIR="$(CURDIR)"' -o $@ $< $(CORE) $(SPOOL) -lcmocka -lyajl -lcrypto -lsqlite3
 
 $(BODIES): t/bench/bodies.pl $(wildcard t/payloads/*.json) | test-packages
 	perl $< $(@D)

@@ -269,15 +269,16 @@ BEGIN
            first_id = coalesce(n.event_id, 0), since_ms = coalesce(n.accepted_ms, 0),
            -- What the tries of its first event have come to does not hold up the next one.
            due_ms = CASE WHEN n.event_id = a.first_id THEN a.due_ms ELSE 0 END
-      FROM (SELECT alert_id, count(*) FILTER (WHERE severity = 0) AS critical,
-                   count(*) FILTER (WHERE severity = 1) AS warning,
-                   count(*) FILTER (WHERE severity = 2) AS info,
-                   count(*) FILTER (WHERE severity = 3) AS ok
-              FROM gone GROUP BY alert_id) g
-      LEFT JOIN LATERAL (SELECT e.event_id, e.accepted_ms
-                           FROM event e JOIN alert b USING (alert_id)
-                          WHERE e.alert_id = g.alert_id AND e.event_id >= b.first_id
-                          ORDER BY e.event_id LIMIT 1) n ON true
+      FROM (SELECT b.alert_id, b.first_id,
+                   count(*) FILTER (WHERE n.severity = 0) AS critical,
+                   count(*) FILTER (WHERE n.severity = 1) AS warning,
+                   count(*) FILTER (WHERE n.severity = 2) AS info,
+                   count(*) FILTER (WHERE n.severity = 3) AS ok
+              FROM gone n JOIN alert b USING (alert_id) GROUP BY b.alert_id, b.first_id) g
+      -- One row of the index, however many there are, and past those that are dead before it.
+      LEFT JOIN LATERAL (SELECT e.event_id, e.accepted_ms FROM event e
+                          WHERE e.alert_id = g.alert_id AND e.event_id >= g.first_id
+                          ORDER BY e.alert_id, e.event_id LIMIT 1) n ON true
      WHERE a.alert_id = g.alert_id;
     PERFORM count_for(array_agg(g.target_id), array_agg(-g.events), array_agg(-g.bytes),
                       array_agg(0::bigint), array_agg(0::bigint))
@@ -588,7 +589,7 @@ BEGIN
         DELETE FROM attempt
          WHERE event_id = p_event
            AND attempt_id <= (SELECT attempt_id FROM attempt WHERE event_id = p_event
-                               ORDER BY attempt_id DESC OFFSET 10 LIMIT 1);
+                               ORDER BY event_id DESC, attempt_id DESC OFFSET 10 LIMIT 1);
     END IF;
 END
 $$;
@@ -1325,7 +1326,7 @@ CREATE FUNCTION recount(p_alert bigint) RETURNS void LANGUAGE sql AS $$
                    count(*) FILTER (WHERE severity = 3) AS ok
               FROM event WHERE alert_id = p_alert) n
       LEFT JOIN LATERAL (SELECT event_id, accepted_ms FROM event WHERE alert_id = p_alert
-                          ORDER BY event_id LIMIT 1) f ON true
+                          ORDER BY alert_id, event_id LIMIT 1) f ON true
      WHERE a.alert_id = p_alert
 $$;
 
@@ -1375,7 +1376,7 @@ BEGIN
         ELSE
             SELECT array_agg(e.event_id), count(*), sum(e.bytes) INTO v_ids, v_moved, v_bytes
               FROM (SELECT event_id, bytes FROM event WHERE alert_id = k.alert_id
-                     ORDER BY event_id LIMIT p_most - v_done) e;
+                     ORDER BY alert_id, event_id LIMIT p_most - v_done) e;
             UPDATE event SET alert_id = k.there WHERE event_id = ANY (v_ids);
             PERFORM recount(k.alert_id), recount(k.there);
         END IF;

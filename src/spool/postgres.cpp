@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <climits>
 #include <utility>
 
 namespace flashduty {
@@ -275,7 +276,7 @@ bool PgConnection::wait(short events, PgDeadline deadline) noexcept {
     }
     struct pollfd descriptor = {socket, events, 0};
     // Interrupted, or ready: the caller looks which.
-    return ::poll(&descriptor, 1, static_cast<int>(std::min<long long>(left, 60'000))) != 0;
+    return ::poll(&descriptor, 1, static_cast<int>(std::min<long long>(left, INT_MAX))) != 0;
 }
 
 bool PgConnection::finish_connecting(PgDeadline deadline) noexcept {

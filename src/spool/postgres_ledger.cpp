@@ -78,7 +78,7 @@ const Statements& statements_of(Pile pile) noexcept {
 
 constexpr char kTries[] =
     "SELECT tried_ms, http_status, reason FROM attempt WHERE event_id = $1::bigint"
-    " ORDER BY attempt_id DESC LIMIT 10";
+    " ORDER BY event_id DESC, attempt_id DESC LIMIT 10";
 constexpr char kFacts[] =
     "SELECT current_setting('server_version'), value FROM meta WHERE name = 'schema'";
 

@@ -93,7 +93,7 @@ CREATE FUNCTION recount(p_alert bigint) RETURNS void LANGUAGE sql AS $$
                    count(*) FILTER (WHERE severity = 3) AS ok
               FROM event WHERE alert_id = p_alert) n
       LEFT JOIN LATERAL (SELECT event_id, accepted_ms FROM event WHERE alert_id = p_alert
-                          ORDER BY event_id LIMIT 1) f ON true
+                          ORDER BY alert_id, event_id LIMIT 1) f ON true
      WHERE a.alert_id = p_alert
 $$;
 
@@ -143,7 +143,7 @@ BEGIN
         ELSE
             SELECT array_agg(e.event_id), count(*), sum(e.bytes) INTO v_ids, v_moved, v_bytes
               FROM (SELECT event_id, bytes FROM event WHERE alert_id = k.alert_id
-                     ORDER BY event_id LIMIT p_most - v_done) e;
+                     ORDER BY alert_id, event_id LIMIT p_most - v_done) e;
             UPDATE event SET alert_id = k.there WHERE event_id = ANY (v_ids);
             PERFORM recount(k.alert_id), recount(k.there);
         END IF;

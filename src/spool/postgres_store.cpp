@@ -110,8 +110,12 @@ constexpr char kKeys[] = FLASHDUTY_EVENTS_OF(
 constexpr char kNext[] = FLASHDUTY_EVENTS_OF(
     "SELECT a.alert_id, a.alert_key, n.event_id AS first_id, a.due_ms, a.tried_ms"
     " FROM unnest($5::bigint[]) WITH ORDINALITY AS k (alert_id, n) JOIN alert a USING (alert_id)"
-    " CROSS JOIN LATERAL (SELECT event_id FROM event b WHERE b.alert_id = a.alert_id"
-    " AND b.event_id > $6::bigint ORDER BY b.attempts > 0, b.event_id LIMIT 1) n"
+    " CROSS JOIN LATERAL (SELECT event_id FROM ("
+    " (SELECT event_id, 0 AS line FROM event b WHERE b.alert_id = a.alert_id"
+    " AND b.event_id > $6::bigint AND b.attempts = 0 ORDER BY b.alert_id, b.event_id LIMIT 1)"
+    " UNION ALL (SELECT event_id, 1 FROM event b WHERE b.alert_id = a.alert_id"
+    " AND b.event_id > $6::bigint ORDER BY b.alert_id, b.event_id LIMIT 1)) e"
+    " ORDER BY line LIMIT 1) n"
     " WHERE a.alert_id <> ALL ($3::bigint[])" FLASHDUTY_MAY_LEAVE " ORDER BY k.n");
 // $1 target, $2 start and $3 end of the range.
 constexpr char kLookAtHeld[] =

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -161,10 +162,22 @@ class PostgresServer {
     }
 
     void start() {
-        process_ = spawn({postgres_folder() + "/postgres", "-D", folder_ + "/data", "-k", folder_,
-                          "-c", "listen_addresses=", "-c", "fsync=off", "-c", "shared_buffers=16MB",
-                          "-c", "max_connections=40", "-c", "autovacuum_naptime=5s", "-c",
-                          "log_min_messages=warning"});
+        std::vector<std::string> arguments = {postgres_folder() + "/postgres", "-D",
+                                              folder_ + "/data", "-k", folder_};
+        std::istringstream settings(
+            "listen_addresses= fsync=off shared_buffers=16MB max_connections=40"
+            " autovacuum_naptime=5s log_min_messages=warning " +
+            std::string(more_settings()));
+        for (std::string setting; settings >> setting;) {
+            arguments.insert(arguments.end(), {"-c", setting});
+        }
+        process_ = spawn(arguments);
+    }
+
+    /// Settings of the server from outside, such as `fsync=on`.
+    static const char* more_settings() {
+        const char* more = ::getenv("TEST_POSTGRES_OPTIONS");
+        return more == nullptr ? "" : more;
     }
 
     std::string folder_;
