@@ -3,6 +3,7 @@
 #include <yajl/yajl_parse.h>
 
 #include <algorithm>
+#include <csetjmp>
 #include <new>
 
 namespace flashduty {
@@ -14,70 +15,97 @@ struct BlockHeader {
     std::size_t size_bytes;
 };
 
-}  // namespace
+/// yajl, shown one text in parts. Not copyable: yajl holds its address.
+///
+/// yajl writes through what its allocator returns without a look, so the only way out of a failed
+/// allocation is a jump. It passes over yajl's C frames and one lambda's, which owns nothing: yajl
+/// has no callbacks here.
+class Judge {
+  public:
+    explicit Judge(Arena& arena) noexcept
+        : arena_(arena), memory_{allocate, reallocate, release, this} {
+        (void)has_memory_for([this] {
+            yajl_ = yajl_alloc(nullptr, &memory_, this);
+            // Bytes that are no UTF-8 are fixed by repair(), not refused.
+            return yajl_config(yajl_, yajl_dont_validate_strings, 1) != 0;
+        });
+    }
+    ~Judge() {
+        if (yajl_ != nullptr) {
+            yajl_free(yajl_);
+        }
+    }
+    Judge(const Judge&) = delete;
+    Judge& operator=(const Judge&) = delete;
 
-struct JsonParser::Yajl {
-    static void* allocate(void* reader, std::size_t size_bytes) noexcept;
-    static void* reallocate(void* reader, void* memory, std::size_t size_bytes) noexcept;
-    static void release(void* reader, void* memory) noexcept;
+    /// Shows it what follows. False when that is refused, or memory ran out.
+    bool takes(std::string_view text) noexcept {
+        const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
+        return text.empty() || has_memory_for([this, bytes, size = text.size()] {
+                   return yajl_parse(yajl_, bytes, size) == yajl_status_ok;
+               });
+    }
 
-    yajl_alloc_funcs memory;
-    yajl_handle handle;
+    /// Tells it that the text ends here.
+    bool takes_end() noexcept {
+        return has_memory_for([this] { return yajl_complete_parse(yajl_) == yajl_status_ok; });
+    }
+
+    /// How much it has read of what it was shown last.
+    [[nodiscard]] std::size_t read_bytes() const noexcept {
+        return is_out_of_memory_ ? 0 : yajl_get_bytes_consumed(yajl_);
+    }
+
+    [[nodiscard]] JsonStatus refusal() const noexcept {
+        return is_out_of_memory_ ? JsonStatus::kOutOfMemory : JsonStatus::kInvalid;
+    }
+
+  private:
+    /// What `call` gives; false without memory.
+    template <class Call>
+    bool has_memory_for(Call call) noexcept {
+        if (is_out_of_memory_ || setjmp(out_of_memory_) != 0) {
+            is_out_of_memory_ = true;
+            return false;
+        }
+        return call();
+    }
+
+    static void* allocate(void* judge, std::size_t size_bytes) noexcept {
+        Judge& self = *static_cast<Judge*>(judge);
+        void* memory = self.arena_.allocate(sizeof(BlockHeader) + size_bytes);
+        if (memory == nullptr) {
+            std::longjmp(self.out_of_memory_, 1);
+        }
+        return new (memory) BlockHeader{size_bytes} + 1;
+    }
+
+    static void* reallocate(void* judge, void* memory, std::size_t size_bytes) noexcept {
+        void* grown = allocate(judge, size_bytes);
+        if (memory != nullptr) {
+            const std::size_t had_bytes = (static_cast<BlockHeader*>(memory) - 1)->size_bytes;
+            std::memcpy(grown, memory, std::min(had_bytes, size_bytes));
+            release(judge, memory);
+        }
+        return grown;
+    }
+
+    static void release(void* judge, void* memory) noexcept {
+        if (memory != nullptr) {
+            BlockHeader* block = static_cast<BlockHeader*>(memory) - 1;
+            static_cast<Judge*>(judge)->arena_.release(block,
+                                                       sizeof(BlockHeader) + block->size_bytes);
+        }
+    }
+
+    Arena& arena_;
+    yajl_alloc_funcs memory_;
+    yajl_handle yajl_ = nullptr;
+    bool is_out_of_memory_ = false;
+    std::jmp_buf out_of_memory_;
 };
 
-JsonParser::JsonParser(Arena& arena, JsonConstants constants) noexcept
-    : constants_(constants),
-      arena_(arena),
-      parser_(static_cast<Yajl*>(arena.allocate(sizeof(Yajl)))) {
-    static_assert(kMaxJsonDepth <= 64, "a bit for each depth");
-    if (parser_ != nullptr) {
-        new (parser_) Yajl{{Yajl::allocate, Yajl::reallocate, Yajl::release, this}, nullptr};
-    }
-    if (parser_ == nullptr || setjmp(out_of_memory_) != 0) {
-        fail(JsonStatus::kOutOfMemory);
-        return;
-    }
-    parser_->handle = yajl_alloc(nullptr, &parser_->memory, this);
-    // Bytes that are no UTF-8 are fixed by repair(), not refused.
-    yajl_config(parser_->handle, yajl_dont_validate_strings, 1);
-}
-
-JsonParser::~JsonParser() {
-    if (parser_ != nullptr && parser_->handle != nullptr) {
-        yajl_free(parser_->handle);
-    }
-    arena_.release(parser_, sizeof(Yajl));
-}
-
-// yajl writes through what its allocator returns without a look, so the only way out of a failed
-// allocation is a jump. It passes over yajl's C frames alone: yajl never allocates while one of
-// our callbacks is on the stack.
-void* JsonParser::Yajl::allocate(void* reader, std::size_t size_bytes) noexcept {
-    JsonParser& self = *static_cast<JsonParser*>(reader);
-    void* memory = self.arena_.allocate(sizeof(BlockHeader) + size_bytes);
-    if (memory == nullptr) {
-        std::longjmp(self.out_of_memory_, 1);
-    }
-    return new (memory) BlockHeader{size_bytes} + 1;
-}
-
-void* JsonParser::Yajl::reallocate(void* reader, void* memory, std::size_t size_bytes) noexcept {
-    void* grown = allocate(reader, size_bytes);
-    if (memory != nullptr) {
-        const std::size_t had_bytes = (static_cast<BlockHeader*>(memory) - 1)->size_bytes;
-        std::memcpy(grown, memory, std::min(had_bytes, size_bytes));
-        release(reader, memory);
-    }
-    return grown;
-}
-
-void JsonParser::Yajl::release(void* reader, void* memory) noexcept {
-    if (memory != nullptr) {
-        BlockHeader* block = static_cast<BlockHeader*>(memory) - 1;
-        static_cast<JsonParser*>(reader)->arena_.release(block,
-                                                         sizeof(BlockHeader) + block->size_bytes);
-    }
-}
+}  // namespace
 
 template class JsonReaderFor<JsonHandler>;
 
@@ -119,61 +147,51 @@ std::size_t JsonParser::draw_outline(char* to) const noexcept {
 
 constexpr std::size_t kMostOutlineBytes = kMaxJsonDepth * std::string_view("{\"\":").size() + 8;
 
+namespace {
+
 /// How much of `text` yajl reads.
-std::size_t JsonParser::read_by_yajl(std::string_view text) noexcept {
+std::size_t read_by_yajl(Judge& judge, std::string_view text, JsonConstants constants) noexcept {
     const char* const word_end = find_word_end(text.data(), text.data() + text.size());
     const std::string_view word = text.substr(0, static_cast<std::size_t>(word_end - text.data()));
-    if (!word.empty() && json_word(word, constants_) == JsonWord::kNumber) {
+    if (!word.empty() && json_word(word, constants) == JsonWord::kNumber) {
         // A constant is none to yajl. All numbers are alike.
-        return parse("0 ") || yajl_get_bytes_consumed(parser_->handle) != 0 ? word.size() : 0;
+        return judge.takes("0 ") || judge.read_bytes() != 0 ? word.size() : 0;
     }
     // yajl takes these two for white space; nowhere in JSON may they stand unescaped.
     text = text.substr(0, std::min(text.find('\v'), text.find('\f')));
-    return parse(text) ? text.size() : yajl_get_bytes_consumed(parser_->handle);
+    return judge.takes(text) ? text.size() : judge.read_bytes();
 }
+
+}  // namespace
 
 void JsonParser::refuse(std::string_view text) noexcept {
     const std::size_t string_bytes =
         text[0] == '"' ? 1 + sound_string_bytes(text.substr(1)) : std::size_t{0};
     const bool is_unsound = string_bytes == text.size() || text[string_bytes] != '"';
-    char outline[kMostOutlineBytes];
     if (string_bytes > kPieceBytes && is_unsound) {  // yajl would copy it
         offset_ += string_bytes;
-    } else if (parse({outline, draw_outline(outline)})) {
-        offset_ += read_by_yajl(text);
+        fail(JsonStatus::kInvalid);
+        return;
     }
-    fail(JsonStatus::kInvalid);
+    char outline[kMostOutlineBytes];
+    Judge judge(arena_);
+    if (judge.takes({outline, draw_outline(outline)})) {
+        offset_ += read_by_yajl(judge, text, constants_);
+    }
+    fail(judge.refusal());
 }
 
 JsonStatus JsonParser::finish() noexcept {
-    if (status_ != JsonStatus::kOk) {
+    const bool is_whole = depth_ == 0 && place_ == Place::kBehindValue;
+    if (status_ != JsonStatus::kOk || is_whole) {
         return status_;
     }
     char outline[kMostOutlineBytes];
-    (void)parse({outline, draw_outline(outline)});
-    if (status_ == JsonStatus::kOk && setjmp(out_of_memory_) != 0) {
-        fail(JsonStatus::kOutOfMemory);
-    } else if (status_ == JsonStatus::kOk &&
-               yajl_complete_parse(parser_->handle) != yajl_status_ok) {
-        fail(JsonStatus::kInvalid);
+    Judge judge(arena_);
+    if (!judge.takes({outline, draw_outline(outline)}) || !judge.takes_end()) {
+        fail(judge.refusal());
     }
     return status_;
-}
-
-bool JsonParser::parse(std::string_view text) noexcept {
-    if (text.empty()) {
-        return true;
-    }
-    if (setjmp(out_of_memory_) != 0) {
-        fail(JsonStatus::kOutOfMemory);
-        return false;
-    }
-    const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
-    const bool is_read = yajl_parse(parser_->handle, bytes, text.size()) == yajl_status_ok;
-    if (!is_read) {
-        fail(JsonStatus::kInvalid);
-    }
-    return is_read;
 }
 
 }  // namespace flashduty

@@ -1,7 +1,6 @@
 // JSON as a stream: RFC 8259 by yajl, plus what BlueKing sends and minus what yajl lets through.
 #pragma once
 
-#include <csetjmp>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -50,11 +49,12 @@ enum class JsonStatus {
     kOutOfMemory,
 };
 
-/// What all readers of JSON share. Not copyable: yajl holds its address.
+/// What all readers of JSON share.
 ///
 /// yajl decides what is JSON, from an outline of the text in which every value that has ended is
-/// one short token. What plainly is none of the tokens that may come next is shown to it as it
-/// stands: so it is yajl that refuses it, and says where.
+/// one short token. It is asked once there is a doubt: what plainly is none of the tokens that may
+/// come next is shown to it as it stands, so it is yajl that refuses it, and says where. The
+/// outline of a text that has ended whole is always the same token, which needs no question.
 class JsonParser {
   public:
     JsonParser(const JsonParser&) = delete;
@@ -106,8 +106,11 @@ class JsonParser {
         kBehindValue,
     };
 
-    JsonParser(Arena& arena, JsonConstants constants) noexcept;
-    ~JsonParser();
+    JsonParser(Arena& arena, JsonConstants constants) noexcept
+        : constants_(constants), arena_(arena) {
+        static_assert(kMaxJsonDepth <= 64, "a bit for each depth");
+    }
+    ~JsonParser() = default;
 
     void fail(JsonStatus status) noexcept {
         if (status_ == JsonStatus::kOk) {
@@ -143,15 +146,9 @@ class JsonParser {
     std::uint64_t objects_ = 0;  ///< a bit for each depth: whether it is an object's
 
   private:
-    struct Yajl;  ///< what is yajl's: json_reader.cpp alone names it
-
     std::size_t draw_outline(char* to) const noexcept;
-    std::size_t read_by_yajl(std::string_view text) noexcept;
-    bool parse(std::string_view text) noexcept;
 
     Arena& arena_;
-    Yajl* parser_;
-    std::jmp_buf out_of_memory_;
 };
 
 /// Reads one JSON text, fed in pieces, and tells `Handler` of it, whose functions are those of
