@@ -37,6 +37,8 @@ class EightBytes {
     explicit EightBytes(const char* bytes) noexcept { std::memcpy(&word_, bytes, kSize); }
     void copy(char* to) const noexcept { std::memcpy(to, &word_, kSize); }
 
+    [[nodiscard]] std::uint64_t word() const noexcept { return word_; }
+
     [[nodiscard]] bool are_ascii() const noexcept { return (word_ & kHighBits) == 0; }
     /// `limit` is at most 0x80.
     [[nodiscard]] bool have_below(unsigned char limit) const noexcept {
@@ -78,6 +80,12 @@ class SixteenBytes {
 
     explicit SixteenBytes(const char* bytes) noexcept
         : bytes_(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes))) {}
+    SixteenBytes(EightBytes a, EightBytes b) noexcept
+        : bytes_(
+              _mm_set_epi64x(static_cast<long long>(b.word()), static_cast<long long>(a.word()))) {}
+    /// The eight bytes of the two, twice.
+    SixteenBytes(FourBytes a, FourBytes b) noexcept
+        : SixteenBytes(EightBytes(a, b), EightBytes(a, b)) {}
     void copy(char* to) const noexcept { _mm_storeu_si128(reinterpret_cast<__m128i*>(to), bytes_); }
 
     /// A bit for each byte that is a control character, `"` or `\`, of the first one the lowest.
@@ -112,8 +120,7 @@ inline const char* skip_plain(const char* at, const char* end, bool& is_ascii) n
         const SixteenBytes bytes(at);
         const unsigned found = bytes.not_plain();
         if (found != 0) {
-            not_ascii |=
-                bytes.not_ascii() & (found ^ (found - 1));  // what is found is ASCII itself
+            not_ascii |= bytes.not_ascii() & (found - 1);  // what is found is ASCII itself
             is_ascii &= not_ascii == 0;
             return at + __builtin_ctz(found);
         }
@@ -169,29 +176,51 @@ inline const char* skip_plain(const char* at, const char* end, bool& is_ascii) n
     return i >= last && word(a.data() + last) == word(b.data() + last);
 }
 
+/// Copies `text`, which has at least the bytes of a `Block` and at most twice as many.
+template <class Block>
+inline void copy_ends(std::string_view text, char* to) noexcept {
+    const std::size_t last = text.size() - Block::kSize;
+    const Block a(text.data()), b(text.data() + last);
+    a.copy(to);
+    b.copy(to + last);
+}
+
 /// Copies `text` to `to` and gives what is behind: for texts of which most are short.
 inline char* copy_short(std::string_view text, char* to) noexcept {
-    constexpr std::size_t kBlock = 8;
-    const char* from = text.data();
     const std::size_t size = text.size();
-    if (size > 4 * kBlock) {
-        std::memcpy(to, from, size);
-    } else if (size >= kBlock) {
-        for (std::size_t i = 0; i < size - kBlock; i += kBlock) {
-            std::memcpy(to + i, from + i, kBlock);
-        }
-        std::memcpy(to + size - kBlock, from + size - kBlock, kBlock);
+    if (size > 2 * EightBytes::kSize) {
+        std::memcpy(to, text.data(), size);
+    } else if (size >= EightBytes::kSize) {
+        copy_ends<EightBytes>(text, to);
     } else if (size >= FourBytes::kSize) {
-        const FourBytes first(from), last(from + size - FourBytes::kSize);
-        first.copy(to);
-        last.copy(to + size - FourBytes::kSize);
+        copy_ends<FourBytes>(text, to);
     } else {
         for (std::size_t i = 0; i < size; i++) {
-            to[i] = from[i];
+            to[i] = text[i];
         }
     }
     return to + size;
 }
+
+#if defined(__SSE2__)
+
+/// Copies `text`, which has at least the bytes of a `Block` and at most twice as many, and gives
+/// how much of it stands before the first byte that needs_escape().
+template <class Block>
+inline std::size_t copy_plain_ends(std::string_view text, char* to) noexcept {
+    const std::size_t last = text.size() - Block::kSize;
+    const Block a(text.data()), b(text.data() + last);
+    a.copy(to);
+    b.copy(to + last);
+    const unsigned found = SixteenBytes(a, b).not_plain();
+    if (found == 0) {
+        return text.size();
+    }
+    const auto place = static_cast<std::size_t>(__builtin_ctz(found));
+    return place < Block::kSize ? place : last + place - Block::kSize;
+}
+
+#endif
 
 /// Copies `text` up to the first byte that needs_escape() to `to`, which has room for all of it,
 /// and gives how much that was.
@@ -200,33 +229,33 @@ inline std::size_t copy_plain(std::string_view text, char* to) noexcept {
     const std::size_t size = text.size();
     std::size_t i = 0;
 #if defined(__SSE2__)
-    for (; size - i >= SixteenBytes::kSize; i += SixteenBytes::kSize) {
-        const SixteenBytes bytes(from + i);
-        bytes.copy(to + i);
-        const unsigned found = bytes.not_plain();
-        if (found != 0) {
-            return i + static_cast<std::size_t>(__builtin_ctz(found));
+    if (size >= SixteenBytes::kSize) {
+        const std::size_t last = size - SixteenBytes::kSize;
+        for (;;) {
+            const SixteenBytes bytes(from + i);
+            bytes.copy(to + i);
+            const unsigned found = bytes.not_plain();
+            if (found != 0) {
+                return i + static_cast<std::size_t>(__builtin_ctz(found));
+            }
+            if (i == last) {
+                return size;
+            }
+            i = i + SixteenBytes::kSize < last ? i + SixteenBytes::kSize : last;
         }
+    }
+    if (size >= EightBytes::kSize) {
+        return copy_plain_ends<EightBytes>(text, to);
+    }
+    if (size >= FourBytes::kSize) {
+        return copy_plain_ends<FourBytes>(text, to);
+    }
+#else
+    for (; size - i >= EightBytes::kSize && !EightBytes(from + i).need_escape();
+         i += EightBytes::kSize) {
+        EightBytes(from + i).copy(to + i);
     }
 #endif
-    if (size >= EightBytes::kSize) {
-        const std::size_t last = size - EightBytes::kSize;
-        for (; i < last && !EightBytes(from + i).need_escape(); i += EightBytes::kSize) {
-            EightBytes(from + i).copy(to + i);
-        }
-        if (i >= last && !EightBytes(from + last).need_escape()) {
-            EightBytes(from + last).copy(to + last);
-            return size;
-        }
-    }
-    if (size >= FourBytes::kSize && size < EightBytes::kSize) {
-        const FourBytes first(from), last(from + size - FourBytes::kSize);
-        if (!EightBytes(first, last).need_escape()) {
-            first.copy(to);
-            last.copy(to + size - FourBytes::kSize);
-            return size;
-        }
-    }
     for (; i < size && !needs_escape(from[i]); i++) {
         to[i] = from[i];
     }

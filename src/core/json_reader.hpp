@@ -263,8 +263,12 @@ template <class Handler>
 const char* JsonReaderFor<Handler>::read_members(const char* at, const char* end) noexcept {
     for (;;) {
         at = read_name(at, end);
-        if (at == nullptr || !is_next(at, end, ':')) {
-            return at == nullptr || at == end ? at : stop(at);
+        if (at == nullptr) {
+            return at;
+        }
+        if (!is_next(at, end, ':')) {
+            place_ = Place::kColon;
+            return at == end ? at : stop(at);
         }
         at = skip_json_space(at + 1, end);
         place_ = Place::kValue;
@@ -272,9 +276,12 @@ const char* JsonReaderFor<Handler>::read_members(const char* at, const char* end
             return at == end ? at : open(at);
         }
         at = read_scalar(at, end);
-        place_ = at == nullptr ? place_ : Place::kBehindValue;
-        if (at == nullptr || !is_next(at, end, ',')) {
-            return at == nullptr || at == end ? at : read_behind_value(at, end);
+        if (at == nullptr) {
+            return at;
+        }
+        if (!is_next(at, end, ',')) {
+            place_ = Place::kBehindValue;
+            return at == end ? at : read_behind_value(at, end);
         }
         at = skip_json_space(at + 1, end);
         place_ = Place::kName;
@@ -292,9 +299,12 @@ const char* JsonReaderFor<Handler>::read_elements(const char* at, const char* en
             return open(at);
         }
         at = read_scalar(at, end);
-        place_ = at == nullptr ? place_ : Place::kBehindValue;
-        if (at == nullptr || !is_next(at, end, ',')) {
-            return at == nullptr || at == end ? at : read_behind_value(at, end);
+        if (at == nullptr) {
+            return at;
+        }
+        if (!is_next(at, end, ',')) {
+            place_ = Place::kBehindValue;
+            return at == end ? at : read_behind_value(at, end);
         }
         at = skip_json_space(at + 1, end);
         place_ = Place::kValue;
@@ -306,12 +316,13 @@ const char* JsonReaderFor<Handler>::read_elements(const char* at, const char* en
 
 template <class Handler>
 inline const char* JsonReaderFor<Handler>::read_name(const char* at, const char* end) noexcept {
-    JsonForm form;
-    const char* const quote = *at == '"' ? find_string_end(at + 1, end, form) : end;
-    if (quote == end || *quote != '"') {
+    if (*at != '"') {
         return stop(at);
     }
-    place_ = Place::kColon;
+    const auto [quote, form] = find_closing_quote(at + 1, end);
+    if (quote == nullptr) {
+        return stop(at);
+    }
     form_ = form;
     if (!is_skipping() && !handler_.on_key({at + 1, static_cast<std::size_t>(quote - at - 1)})) {
         return stop_as_told(quote + 1);
@@ -324,9 +335,8 @@ inline const char* JsonReaderFor<Handler>::read_scalar(const char* at, const cha
     if (*at != '"') {
         return read_word(at, end);
     }
-    JsonForm form;
-    const char* const quote = find_string_end(at + 1, end, form);
-    if (quote == end || *quote != '"') {
+    const auto [quote, form] = find_closing_quote(at + 1, end);
+    if (quote == nullptr) {
         return stop(at);
     }
     form_ = form;
@@ -338,9 +348,11 @@ inline const char* JsonReaderFor<Handler>::read_scalar(const char* at, const cha
 
 template <class Handler>
 const char* JsonReaderFor<Handler>::read_word(const char* at, const char* end) noexcept {
-    const char* const behind = find_word_end(at, end);
+    const char* behind = find_integer_end(at, end);
+    const bool is_integer = behind != at;
+    behind = is_integer ? behind : find_word_end(at, end);
     const std::string_view word(at, static_cast<std::size_t>(behind - at));
-    const JsonWord kind = json_word(word, constants_);
+    const JsonWord kind = is_integer ? JsonWord::kNumber : json_word(word, constants_);
     if (kind == JsonWord::kNone) {
         return stop(at);
     }

@@ -55,7 +55,7 @@ bool is_number(std::string_view word) noexcept {
 
 }  // namespace
 
-const char* find_escaped_end(const char* at, const char* end, JsonForm& form) noexcept {
+StringEnd find_escaped_end(const char* at, const char* end, JsonForm form) noexcept {
     form.has_escapes = true;
     for (;;) {
         while (end - at >= static_cast<std::ptrdiff_t>(kUnitEscapeBytes) && at[0] == '\\' &&
@@ -63,18 +63,18 @@ const char* find_escaped_end(const char* at, const char* end, JsonForm& form) no
             at += kUnitEscapeBytes;
         }
         if (at == end || *at == '"') {
-            return at;
+            return {at, form};
         }
         if (*at != '\\') {
             at = skip_plain(at, end, form.is_ascii);
             if (at == end || *at != '\\') {
-                return at;
+                return {at, form};
             }
             continue;
         }
         const std::size_t escape = escape_bytes(at, end);
         if (escape == 0) {
-            return at;
+            return {at, form};
         }
         at += escape;
     }
@@ -84,18 +84,20 @@ JsonWord json_word(std::string_view word, JsonConstants constants) noexcept {
     if (word.empty()) {
         return JsonWord::kNone;
     }
+    if (word[0] >= 'a') {
+        return is_same(word, "true")    ? JsonWord::kTrue
+               : is_same(word, "false") ? JsonWord::kFalse
+               : is_same(word, "null")  ? JsonWord::kNull
+                                        : JsonWord::kNone;
+    }
     if (is_number(word) || (constants == JsonConstants::kRead && is_constant(word))) {
         return JsonWord::kNumber;
     }
-    return word == "true"    ? JsonWord::kTrue
-           : word == "false" ? JsonWord::kFalse
-           : word == "null"  ? JsonWord::kNull
-                             : JsonWord::kNone;
+    return JsonWord::kNone;
 }
 
 std::size_t sound_string_bytes(std::string_view text) noexcept {
-    JsonForm form;
-    const char* end = find_string_end(text.data(), text.data() + text.size(), form);
+    const char* const end = find_string_end(text.data(), text.data() + text.size()).at;
     return static_cast<std::size_t>(end - text.data());
 }
 

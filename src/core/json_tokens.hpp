@@ -52,6 +52,9 @@ inline constexpr JsonCharacters kJsonCharacters;
 }
 
 [[nodiscard]] inline const char* skip_json_space(const char* at, const char* end) noexcept {
+    if (at != end && *at == ' ') {  // the only one, as nearly every writer puts it
+        at++;
+    }
     while (at != end && *at <= ' ' && is_json_space(*at)) {
         at++;
     }
@@ -84,16 +87,39 @@ inline constexpr JsonCharacters kJsonCharacters;
     return (digit(0) | digit(1) | digit(2) | digit(3)) >= 0;
 }
 
-/// Where a string ends that has a backslash at `at`: at its closing quote, at what may not stand in
-/// it, or at `end`.
-[[nodiscard]] const char* find_escaped_end(const char* at, const char* end,
-                                           JsonForm& form) noexcept;
+/// Where a string ends: at its closing quote, at what may not stand in it, or at the text's end.
+struct StringEnd {
+    const char* at;
+    JsonForm form;
+};
 
-/// The same of any string, from behind its opening quote.
-[[nodiscard]] inline const char* find_string_end(const char* at, const char* end,
-                                                 JsonForm& form) noexcept {
+/// The end of a string that has a backslash at `at`, and the form `form` before that.
+[[nodiscard]] StringEnd find_escaped_end(const char* at, const char* end, JsonForm form) noexcept;
+
+/// The end of any string, from behind its opening quote.
+[[nodiscard]] inline StringEnd find_string_end(const char* at, const char* end) noexcept {
+    JsonForm form;
     at = skip_plain(at, end, form.is_ascii);
-    return at != end && *at == '\\' ? find_escaped_end(at, end, form) : at;
+    return at != end && *at == '\\' ? find_escaped_end(at, end, form) : StringEnd{at, form};
+}
+
+/// The closing quote of a string, from behind its opening quote; nullptr when the text ends before
+/// it, or what may not stand in a string does.
+struct ClosingQuote {
+    const char* at;
+    JsonForm form;
+};
+[[nodiscard]] inline ClosingQuote find_closing_quote(const char* at, const char* end) noexcept {
+    JsonForm form;
+    at = skip_plain(at, end, form.is_ascii);
+    if (at == end) {
+        return {nullptr, form};
+    }
+    if (*at == '\\') {
+        const StringEnd found = find_escaped_end(at, end, form);
+        return {found.at == end || *found.at != '"' ? nullptr : found.at, found.form};
+    }
+    return {*at == '"' ? at : nullptr, form};
 }
 
 /// Where the word ends that begins at `at`.
@@ -102,6 +128,17 @@ inline constexpr JsonCharacters kJsonCharacters;
         at++;
     }
     return at;
+}
+
+/// Where a plain integer ends that stands at `at`; `at` itself where another word does, or none.
+[[nodiscard]] inline const char* find_integer_end(const char* at, const char* end) noexcept {
+    const char* behind = at;
+    while (behind != end && *behind >= '0' && *behind <= '9') {
+        behind++;
+    }
+    const bool is_whole =
+        behind == end || !kJsonCharacters.in_word[static_cast<unsigned char>(*behind)];
+    return is_whole && (*at != '0' || behind == at + 1) ? behind : at;
 }
 
 /// What a word is.
