@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
-#include <cstring>
 #include <ctime>
 #include <limits>
 
@@ -113,17 +112,22 @@ class KeyIndex {
     [[nodiscard]] static std::size_t hash(std::string_view key) noexcept {
         constexpr std::uint64_t kFactor = 0x9E3779B97F4A7C15;
         std::uint64_t hash = key.size();
-        while (key.size() >= sizeof(hash)) {
-            std::uint64_t word = 0;
-            std::memcpy(&word, key.data(), sizeof(word));
+        const auto add = [&hash](std::uint64_t word) {
             hash = (hash ^ word) * kFactor;
             hash ^= hash >> 32;
-            key.remove_prefix(sizeof(word));
+        };
+        if (key.size() >= EightBytes::kSize) {
+            const std::size_t last = key.size() - EightBytes::kSize;
+            for (std::size_t i = 0; i < last; i += EightBytes::kSize) {
+                add(EightBytes(key.data() + i).word());
+            }
+            add(EightBytes(key.data() + last).word());
+        } else {
+            for (const char c : key) {
+                add(static_cast<unsigned char>(c));
+            }
         }
-        for (const char c : key) {
-            hash = (hash ^ static_cast<unsigned char>(c)) * kFactor;
-        }
-        return static_cast<std::size_t>(hash ^ hash >> 32);
+        return static_cast<std::size_t>(hash);
     }
 
     static constexpr std::size_t kFew = 16;
@@ -267,15 +271,24 @@ std::string_view distinct(Arena& arena, const JsonValue* item_list, std::string_
     if (all.list == nullptr) {
         return {};
     }
-    std::string_view* texts = arena.make_array<std::string_view>(item_list->count);
-    if (texts == nullptr) {
-        return {};
-    }
     for (const JsonValue* item = item_list->first; item != nullptr; item = item->next) {
         const std::string_view text = text_of(arena, item->member(name));
         if (!is_blank(text)) {
             all.add(text, item);
         }
+    }
+    if (all.count == 0) {
+        return {};
+    }
+    if (first != nullptr) {
+        *first = all.list[0].key;
+    }
+    if (all.count == 1) {
+        return all.list[0].key;
+    }
+    std::string_view* texts = arena.make_array<std::string_view>(all.count);
+    if (texts == nullptr) {
+        return {};
     }
     std::size_t count = 0;
     KeyIndex index(arena, all.list, all.count);
@@ -284,9 +297,6 @@ std::string_view distinct(Arena& arena, const JsonValue* item_list, std::string_
         if (same != nullptr && same->order == i) {
             texts[count++] = all.list[i].key;
         }
-    }
-    if (first != nullptr && count != 0) {
-        *first = texts[0];
     }
     return join(arena, texts, count, ",");
 }
@@ -557,9 +567,7 @@ BlueKingAlert read_alert(Arena& arena, const BlueKingMessage& message) noexcept 
     alert.is_alert_info = is_alert_info(message);
     for (const TextSource& source : kTexts) {
         const JsonValue* const value = pick(message, source, alert.is_alert_info);
-        if (value != nullptr) {
-            alert.*source.text = value->is_container() ? text_of(arena, value) : value->text;
-        }
+        alert.*source.text = text_of(arena, value);
     }
     for (const TextSource& source : kTimes) {
         alert.*source.text = time_of(arena, pick(message, source, alert.is_alert_info));

@@ -55,8 +55,10 @@ enum class Look {
 /// One reading of a body, which keeps what is wanted of the message.
 class Pass {
   public:
-    Pass(Arena& arena, std::size_t openings, MessageFinder::Ordinal target, Look look) noexcept
+    Pass(Arena& arena, std::size_t openings, MessageFinder::Ordinal target, Look look,
+         BlueKingMessage& message) noexcept
         : finder(openings),
+          message(message),
           reader(arena, *this, JsonConstants::kRead),
           arena_(arena),
           openings_(openings),
@@ -65,7 +67,7 @@ class Pass {
           extractor_(arena, message) {}
 
     MessageFinder finder;
-    BlueKingMessage message;
+    BlueKingMessage& message;
     JsonReaderFor<Pass> reader;
     bool has_unseen = false;  ///< the finder was not told of everything
 
@@ -314,30 +316,24 @@ BodyKind read_all(Arena& arena, Pass& pass, BodySource& source) noexcept {
     }
 }
 
-/// What one reading brought.
+/// What one reading found, besides what is in it.
 struct PassResult {
-    BodyReading reading;
     MessageFinder::Ordinal message = 0;
     bool has_unseen = false;
 };
 
+/// Reads into `reading`, which is new.
 PassResult read_once(Arena& arena, BodySource& source, std::size_t openings,
-                     MessageFinder::Ordinal target, Look look) noexcept {
-    Pass pass(arena, openings, target, look);
-    PassResult result;
-    result.reading.kind = read_all(arena, pass, source);
-    result.reading.offset_bytes = pass.reader.offset_bytes();
-    result.message = pass.finder.message;
-    result.has_unseen = pass.has_unseen;
-    if (result.reading.kind == BodyKind::kNoAlert) {
-        if (pass.finder.message != 0) {
-            result.reading.kind = BodyKind::kMessage;
-            result.reading.message = pass.message;
-        } else if (pass.finder.debug != 0) {
-            result.reading.kind = BodyKind::kDebug;
-        }
+                     MessageFinder::Ordinal target, Look look, BodyReading& reading) noexcept {
+    Pass pass(arena, openings, target, look, reading.message);
+    reading.kind = read_all(arena, pass, source);
+    reading.offset_bytes = pass.reader.offset_bytes();
+    if (reading.kind == BodyKind::kNoAlert) {
+        reading.kind = pass.finder.message != 0 ? BodyKind::kMessage
+                       : pass.finder.debug != 0 ? BodyKind::kDebug
+                                                : BodyKind::kNoAlert;
     }
-    return result;
+    return {pass.finder.message, pass.has_unseen};
 }
 
 constexpr bool is_json(BodyKind kind) noexcept {
@@ -347,18 +343,22 @@ constexpr bool is_json(BodyKind kind) noexcept {
 /// The body or string in `source`, opened at most `openings` times.
 BodyReading read_wrapped(Arena& arena, BodySource& source, std::size_t openings) noexcept {
     constexpr MessageFinder::Ordinal kBodyItself = MessageFinder::kBodyItself;
-    const auto read = [&](MessageFinder::Ordinal target, Look look) {
+    BodyReading reading;
+    const auto read_again = [&](MessageFinder::Ordinal target, Look look) {
         source.seek(0);
-        return read_once(arena, source, openings, target, look);
+        reading = {};
+        return read_once(arena, source, openings, target, look, reading);
     };
-    PassResult found = read(kBodyItself, Look::kAtBody);
-    if (!is_json(found.reading.kind) || found.message == kBodyItself) {
-        return found.reading;
+    source.seek(0);
+    PassResult found = read_once(arena, source, openings, kBodyItself, Look::kAtBody, reading);
+    if (!is_json(reading.kind) || found.message == kBodyItself) {
+        return reading;
     }
     if (found.has_unseen) {
-        found = read(kBodyItself, Look::kEverywhere);
+        found = read_again(kBodyItself, Look::kEverywhere);
     }
-    return read(found.message, Look::kIntoStrings).reading;
+    (void)read_again(found.message, Look::kIntoStrings);
+    return reading;
 }
 
 }  // namespace

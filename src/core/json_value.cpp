@@ -71,16 +71,10 @@ void JsonValue::append(JsonValue* value) noexcept {
     count++;
 }
 
-std::string_view text_of(Arena& arena, const JsonValue* value) noexcept {
-    if (value == nullptr) {
-        return {};
-    }
-    if (!value->is_container()) {
-        return value->text;
-    }
-    const auto write =
-        value->is_array() && !holds_containers(*value) ? write_joined : write_compact;
-    return write_json(arena, [&](JsonSink& sink) { write(*value, sink); });
+std::string_view text_of_parts(Arena& arena, const JsonValue& container) noexcept {
+    const bool is_list = container.is_array() && !holds_containers(container);
+    const auto write = is_list ? write_joined : write_compact;
+    return write_json(arena, [&](JsonSink& sink) { write(container, sink); });
 }
 
 }  // namespace flashduty

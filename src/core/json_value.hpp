@@ -31,8 +31,16 @@ struct JsonValue {
     void append(JsonValue* value) noexcept;
 };
 
+/// The text of an array or object.
+[[nodiscard]] std::string_view text_of_parts(Arena& arena, const JsonValue& container) noexcept;
+
 /// Text of a value as docs/translation.md defines it under "Words": a scalar as it is, an array of
 /// scalars joined by commas without the empty ones, all else as compact JSON. nullptr: empty.
-[[nodiscard]] std::string_view text_of(Arena& arena, const JsonValue* value) noexcept;
+[[nodiscard]] inline std::string_view text_of(Arena& arena, const JsonValue* value) noexcept {
+    if (value == nullptr) {
+        return {};
+    }
+    return value->is_container() ? text_of_parts(arena, *value) : value->text;
+}
 
 }  // namespace flashduty

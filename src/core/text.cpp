@@ -130,13 +130,6 @@ std::size_t sound_prefix(std::string_view text) noexcept {
                 i += EightBytes::kSize;
                 continue;
             }
-            // Chinese characters stand in rows.
-            while (i + 3 <= text.size() && is_plain_three(text.data() + i)) {
-                i += 3;
-            }
-            if (i == text.size()) {
-                break;
-            }
         }
         const char c = text[i];
         if (static_cast<unsigned char>(c) < 0x80) {
@@ -144,7 +137,14 @@ std::size_t sound_prefix(std::string_view text) noexcept {
                 break;
             }
             i++;
-        } else {
+            continue;
+        }
+        // Chinese characters stand in rows.
+        const std::size_t row = i;
+        while (i + 3 <= text.size() && is_plain_three(text.data() + i)) {
+            i += 3;
+        }
+        if (i == row) {
             const Utf8Step step = utf8_step(text.substr(i));
             if (!step.valid) {
                 break;
@@ -217,10 +217,8 @@ std::size_t count_characters(std::string_view text) noexcept {
            static_cast<std::size_t>(std::count_if(text.begin(), text.end(), is_continuation));
 }
 
-std::string_view cut(Arena& arena, std::string_view text, std::size_t max_characters) noexcept {
-    if (text.size() <= max_characters) {
-        return text;
-    }
+std::string_view cut_long(Arena& arena, std::string_view text,
+                          std::size_t max_characters) noexcept {
     std::size_t characters = 0, keep = 0;
     for (std::size_t i = 0; i < text.size(); i++) {
         if (is_continuation(text[i])) {
@@ -255,9 +253,18 @@ std::string_view collapse_spaces(Arena& arena, std::string_view text,
     const auto is_alone = [text](std::size_t i) {
         return !is_space(text[i]) || (text[i] == ' ' && !is_space(text[i + 1]));
     };
+    const auto has_no_space = [text](std::size_t i) {
+        return i + EightBytes::kSize <= text.size() && !EightBytes(text.data() + i).have_below('!');
+    };
     std::size_t i = 0;
-    while (i < text.size() && (static_cast<unsigned char>(text[i]) > ' ' || is_alone(i))) {
-        i++;
+    while (i < text.size()) {
+        if (has_no_space(i)) {
+            i += EightBytes::kSize;
+        } else if (is_alone(i)) {
+            i++;
+        } else {
+            break;
+        }
     }
     if (i == text.size()) {
         return first_characters(text, characters);

@@ -65,8 +65,12 @@ std::size_t repair_into(std::string_view text, char* to) noexcept;
 [[nodiscard]] std::size_t count_characters(std::string_view text) noexcept;
 
 /// Cuts valid UTF-8 to at most `max_characters`, the last of them `…` when something was cut.
-[[nodiscard]] std::string_view cut(Arena& arena, std::string_view text,
-                                   std::size_t max_characters) noexcept;
+[[nodiscard]] std::string_view cut_long(Arena& arena, std::string_view text,
+                                        std::size_t max_characters) noexcept;
+[[nodiscard]] inline std::string_view cut(Arena& arena, std::string_view text,
+                                          std::size_t max_characters) noexcept {
+    return text.size() <= max_characters ? text : cut_long(arena, text, max_characters);
+}
 
 /// First `characters` characters of valid UTF-8, all of it when it has fewer.
 [[nodiscard]] std::string_view first_characters(std::string_view text,

@@ -1,6 +1,8 @@
 #include "translate.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <new>
 
 #include "bytes.hpp"
 #include "digest.hpp"
@@ -174,6 +176,78 @@ std::string_view description(Arena& arena, const BlueKingAlert& alert) noexcept 
 
 // ---------------------------------------------------------------- labels
 
+/// A label that is a text of the alert as it is.
+struct AlertLabel {
+    std::string_view name;
+    std::string_view BlueKingAlert::*text;
+};
+
+constexpr AlertLabel kAlertLabels[] = {
+    {"metric", &BlueKingAlert::metric},
+    {"bk_biz_id", &BlueKingAlert::bk_biz_id},
+    {"bk_biz_name", &BlueKingAlert::bk_biz_name},
+    {"strategy_id", &BlueKingAlert::strategy_id},
+    {"strategy_name", &BlueKingAlert::strategy_name},
+    {"strategy_labels", &BlueKingAlert::strategy_labels},
+    {"scenario", &BlueKingAlert::scenario},
+    {"type", &BlueKingAlert::type},
+    {"level", &BlueKingAlert::level},
+    {"level_name", &BlueKingAlert::level_name},
+    {"current_value", &BlueKingAlert::current_value},
+    {"event_id", &BlueKingAlert::event_id},
+    {"begin_time", &BlueKingAlert::begin_time},
+    {"create_time", &BlueKingAlert::create_time},
+    {"end_time", &BlueKingAlert::end_time},
+};
+
+constexpr AlertLabel kMetricLabels[] = {
+    {"metric_name", &BlueKingAlert::metric_name},
+    {"data_source", &BlueKingAlert::data_source},
+    {"data_type", &BlueKingAlert::data_type},
+};
+
+/// Says of nearly every name that is new that it is, without a look at all others.
+class NameFilter {
+  public:
+    /// False when `name` may have been added before.
+    constexpr bool add(std::string_view name) noexcept {
+        const std::size_t place = place_of(name);
+        const std::uint64_t bit = std::uint64_t{1} << (place % 64);
+        const bool is_new = (bits_[place / 64] & bit) == 0;
+        bits_[place / 64] |= bit;
+        return is_new;
+    }
+
+  private:
+    static constexpr std::size_t kPlaces = 256;
+
+    [[nodiscard]] static constexpr std::size_t place_of(std::string_view name) noexcept {
+        std::size_t place = 0;
+        for (const char c : name) {
+            place = place * 31 + static_cast<unsigned char>(c);
+        }
+        return (place ^ place >> 8) % kPlaces;
+    }
+
+    std::uint64_t bits_[kPlaces / 64] = {};
+};
+
+/// Names of labels that are no dimensions.
+constexpr NameFilter own_names() noexcept {
+    NameFilter names;
+    for (std::string_view name : {"source", "resource", "check", "is_shielded"}) {
+        names.add(name);
+    }
+    for (const AlertLabel& label : kAlertLabels) {
+        names.add(label.name);
+    }
+    for (const AlertLabel& label : kMetricLabels) {
+        names.add(label.name);
+    }
+    return names;
+}
+constexpr NameFilter kOwnNames = own_names();
+
 /// Fills an event's labels in order, each name once.
 class LabelList {
   public:
@@ -182,7 +256,7 @@ class LabelList {
           event_(event),
           overrides_(overrides),
           room_(kMaxLabels + overrides.label_count) {
-        event_.labels = arena.make_array<Label>(room_);
+        event_.labels = static_cast<Label*>(arena.allocate(room_ * sizeof(Label)));
     }
 
     void add(std::string_view name, std::string_view text) noexcept {
@@ -193,7 +267,8 @@ class LabelList {
             event_.dropped_labels += find_override(overrides_, name) == nullptr;
             return;
         }
-        event_.labels[event_.label_count++] = {name, cut(arena_, text, kMaxLabelCharacters)};
+        new (event_.labels + event_.label_count++)
+            Label{name, cut(arena_, text, kMaxLabelCharacters)};
     }
 
     /// Adds a dimension, under another name when its own is taken by another text.
@@ -201,11 +276,13 @@ class LabelList {
         if (name.empty() || is_blank(text)) {
             return;
         }
-        const Label* same = find(name);
+        const Label* same = names_.add(name) ? nullptr : find(name);
         if (same == nullptr) {
             add(name, text);
         } else if (same->value != cut(arena_, text, kMaxLabelCharacters)) {
-            add(free_name(name), text);
+            const std::string_view free = free_name(name);
+            add(free, text);
+            names_.add(free);
         }
     }
 
@@ -241,36 +318,7 @@ class LabelList {
     FlashdutyEvent& event_;
     const Overrides& overrides_;
     std::size_t room_;
-};
-
-/// A label that is a text of the alert as it is.
-struct AlertLabel {
-    std::string_view name;
-    std::string_view BlueKingAlert::*text;
-};
-
-constexpr AlertLabel kAlertLabels[] = {
-    {"metric", &BlueKingAlert::metric},
-    {"bk_biz_id", &BlueKingAlert::bk_biz_id},
-    {"bk_biz_name", &BlueKingAlert::bk_biz_name},
-    {"strategy_id", &BlueKingAlert::strategy_id},
-    {"strategy_name", &BlueKingAlert::strategy_name},
-    {"strategy_labels", &BlueKingAlert::strategy_labels},
-    {"scenario", &BlueKingAlert::scenario},
-    {"type", &BlueKingAlert::type},
-    {"level", &BlueKingAlert::level},
-    {"level_name", &BlueKingAlert::level_name},
-    {"current_value", &BlueKingAlert::current_value},
-    {"event_id", &BlueKingAlert::event_id},
-    {"begin_time", &BlueKingAlert::begin_time},
-    {"create_time", &BlueKingAlert::create_time},
-    {"end_time", &BlueKingAlert::end_time},
-};
-
-constexpr AlertLabel kMetricLabels[] = {
-    {"metric_name", &BlueKingAlert::metric_name},
-    {"data_source", &BlueKingAlert::data_source},
-    {"data_type", &BlueKingAlert::data_type},
+    NameFilter names_ = kOwnNames;
 };
 
 void add_labels(Arena& arena, const BlueKingAlert& alert, std::string_view check,

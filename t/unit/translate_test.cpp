@@ -1,6 +1,8 @@
 // Translation of alerts to events: docs/translation.md, rule by rule.
 #include "translate.hpp"
 
+#include <sstream>
+
 #include "support.hpp"
 
 namespace {
@@ -796,19 +798,40 @@ void check_order(void** state) {
                 std::string("source check") + (*row.expected == 0 ? "" : " ") + row.expected);
 }
 
+/// An alert that has every label.
+std::string with_all_labels(std::string_view dimensions) {
+    return R"({"labels":"l","description":"d","current_value":1,"bk_biz_name":"n","bk_biz_id":2,)"
+           R"("scenario":"s","type":"t","strategy":{"item_list":[{"data_type_label":"t",)"
+           R"("data_source_label":"s","metric_field_name":"n","metric_id":"m"}],"name":"n","id":1},)"
+           R"("event":{"dimensions":{)" +
+           std::string(dimensions) +
+           R"(},"is_shielded":true,"end_time":1,)"
+           R"("create_time":1,"begin_time":1,"level_name":"n","level":1,"id":"i"}})";
+}
+
+const std::string kAllLabels =
+    "source resource check metric bk_biz_id bk_biz_name strategy_id strategy_name strategy_labels "
+    "scenario type level level_name current_value event_id begin_time create_time end_time "
+    "is_shielded metric_name data_source data_type";
+
 void labels_stand_in_their_order(void**) {
-    const std::string body =
-        R"({"labels":"l","description":"d","current_value":1,"bk_biz_name":"n","bk_biz_id":2,)"
-        R"("scenario":"s","type":"t","strategy":{"item_list":[{"data_type_label":"t",)"
-        R"("data_source_label":"s","metric_field_name":"n","metric_id":"m"}],"name":"n","id":1},)"
-        R"("event":{"dimensions":{"app":"a","pod":"p"},"is_shielded":true,"end_time":1,)"
-        R"("create_time":1,"begin_time":1,"level_name":"n","level":1,"id":"i"}})";
+    const std::string body = with_all_labels(R"("app":"a","pod":"p")");
     HeapArena arena;
     ChunkSource source({body}, Stay::kLasting);
-    assert_text(label_names(Translation(arena, source).event),
-                "source resource check metric bk_biz_id bk_biz_name strategy_id strategy_name "
-                "strategy_labels scenario type level level_name current_value event_id begin_time "
-                "create_time end_time is_shielded metric_name data_source data_type app pod");
+    assert_text(label_names(Translation(arena, source).event), kAllLabels + " app pod");
+}
+
+void no_dimension_takes_the_name_of_a_label(void**) {
+    std::string dimensions = R"("pod":"p")", expected = kAllLabels + " pod";
+    std::istringstream names(kAllLabels);
+    for (std::string name; names >> name;) {
+        dimensions += "," + quoted(name) + R"(:"another text")";
+        expected += " dimension_" + name;
+    }
+    const std::string body = with_all_labels(dimensions);
+    HeapArena arena;
+    ChunkSource source({body}, Stay::kLasting);
+    assert_text(label_names(Translation(arena, source).event), expected);
 }
 
 void labels_of_an_alert_info_stand_in_their_order(void**) {
@@ -912,6 +935,7 @@ int main() {
     std::vector<CMUnitTest> tests = {
         cmocka_unit_test(resources_are_chosen_in_the_order_of_their_names),
         cmocka_unit_test(labels_stand_in_their_order),
+        cmocka_unit_test(no_dimension_takes_the_name_of_a_label),
         cmocka_unit_test(labels_of_an_alert_info_stand_in_their_order),
         cmocka_unit_test(other_names_are_kept_to_128_characters),
         cmocka_unit_test(equal_keys_leave_every_label_one_name),
