@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bytes.hpp"
 #include "text.hpp"
 
 namespace flashduty {
@@ -18,6 +19,21 @@ constexpr int hex_digit(char c) noexcept {
 
 /// Most escapes of escapes that are looked into; nobody escapes a URL that often.
 constexpr unsigned kDeepestEscape = 6;
+
+/// Place of the first `a` or `b`; the size of `text` when there is none.
+std::size_t find_either(std::string_view text, char a, char b) noexcept {
+    std::size_t i = 0;
+    for (; i + EightBytes::kSize <= text.size(); i += EightBytes::kSize) {
+        const EightBytes bytes(text.data() + i);
+        if (bytes.have(a) || bytes.have(b)) {
+            break;
+        }
+    }
+    while (i < text.size() && text[i] != a && text[i] != b) {
+        i++;
+    }
+    return i;
+}
 
 /// Place of the first character that `is_it`; the size of `text` when there is none.
 template <class IsIt>
@@ -37,6 +53,9 @@ char take_character(std::string_view& url) noexcept {
 
 /// Unescapes until nothing is left to unescape.
 std::string_view unescape(Arena& arena, std::string_view text) noexcept {
+    if (text.find('%') == std::string_view::npos) {
+        return text;
+    }
     char* const to = static_cast<char*>(arena.allocate(text.size()));
     if (to == nullptr) {
         return {};
@@ -54,6 +73,9 @@ std::string_view unescape(Arena& arena, std::string_view text) noexcept {
 }
 
 bool is_key_name(std::string_view name) noexcept {
+    if (is_same(name, kName)) {
+        return true;
+    }
     std::size_t i = 0;
     while (!name.empty() && i < kName.size() && to_lower(take_character(name)) == kName[i]) {
         i++;
@@ -130,9 +152,8 @@ std::string_view mask(Arena& arena, std::string_view text, std::string_view secr
     char* to = nullptr;
     char* end = nullptr;
     std::string_view shown = text;
-    const auto may_begin = [first = secret[0]](char c) { return c == first || c == '%'; };
     while (!text.empty()) {
-        const std::size_t before_any = find_if(text, may_begin);
+        const std::size_t before_any = find_either(text, secret[0], '%');
         if (before_any != 0) {
             end = to == nullptr ? end : std::copy(text.begin(), text.begin() + before_any, end);
             text.remove_prefix(before_any);
@@ -165,9 +186,8 @@ std::string_view mask(Arena& arena, std::string_view text, std::string_view secr
 /// Takes the next argument with that name; `url` is cut to what follows it. False when there is
 /// none.
 bool take_key_argument(std::string_view& url, std::string_view& value) noexcept {
-    const auto begins_argument = [](char c) { return c == '?' || c == '&'; };
     const auto ends_argument = [](char c) { return c == '&' || c == '?' || c == '#' || c == ' '; };
-    std::size_t from = find_if(url, begins_argument);
+    std::size_t from = find_either(url, '?', '&');
     while (from != url.size()) {
         url.remove_prefix(from + 1);
         const std::string_view argument = url.substr(0, find_if(url, ends_argument));
@@ -177,7 +197,7 @@ bool take_key_argument(std::string_view& url, std::string_view& value) noexcept 
             value = argument.substr(equals + 1);
             return true;
         }
-        from = find_if(url, begins_argument);
+        from = find_either(url, '?', '&');
     }
     url = {};
     return false;
