@@ -96,6 +96,13 @@ class SixteenBytes {
                                             _mm_cmpeq_epi8(bytes_, _mm_set1_epi8('\\')));
         return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(controls, others)));
     }
+    /// A bit for each byte that is a control character or not ASCII.
+    [[nodiscard]] unsigned not_printable() const noexcept {
+        const __m128i last_control = _mm_set1_epi8(0x1F);
+        // Compared as signed: what is not ASCII is below all others.
+        return static_cast<unsigned>(0xFFFF ^
+                                     _mm_movemask_epi8(_mm_cmpgt_epi8(bytes_, last_control)));
+    }
     [[nodiscard]] unsigned not_ascii() const noexcept {
         return static_cast<unsigned>(_mm_movemask_epi8(bytes_));
     }
@@ -140,6 +147,28 @@ inline const char* skip_plain(const char* at, const char* end, bool& is_ascii) n
 #endif
     while (at != end && !needs_escape(*at)) {
         is_ascii &= static_cast<unsigned char>(*at) < 0x80;
+        at++;
+    }
+    return at;
+}
+
+/// Where the first byte is that is a control character or not ASCII, from `at` on; else `end`.
+inline const char* skip_printable(const char* at, const char* end) noexcept {
+#if defined(__SSE2__)
+    for (; static_cast<std::size_t>(end - at) >= SixteenBytes::kSize; at += SixteenBytes::kSize) {
+        const unsigned found = SixteenBytes(at).not_printable();
+        if (found != 0) {
+            return at + __builtin_ctz(found);
+        }
+    }
+#endif
+    for (; static_cast<std::size_t>(end - at) >= EightBytes::kSize; at += EightBytes::kSize) {
+        const EightBytes bytes(at);
+        if (!bytes.are_ascii() || bytes.have_below(0x20)) {
+            break;
+        }
+    }
+    while (at != end && *at >= 0x20 && static_cast<unsigned char>(*at) < 0x80) {
         at++;
     }
     return at;

@@ -141,8 +141,11 @@ const Label* find_override(const Overrides& overrides, std::string_view name) no
 static_assert(kTitleSourceCharacters == kMaxTitleCharacters + kTemplate.size());
 
 std::string_view title_from(Arena& arena, std::string_view text) noexcept {
-    text = collapse_spaces(arena, text, kTitleSourceCharacters);
-    return cut(arena, without_templates(arena, text), kMaxTitleCharacters);
+    return title_from_line(arena, collapse_spaces(arena, text, kTitleSourceCharacters));
+}
+
+std::string_view title_from_line(Arena& arena, std::string_view line) noexcept {
+    return cut(arena, without_templates(arena, line), kMaxTitleCharacters);
 }
 
 std::string_view alert_key_from(Arena& arena, std::string_view text) noexcept {

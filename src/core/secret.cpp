@@ -35,12 +35,6 @@ std::size_t find_either(std::string_view text, char a, char b) noexcept {
     return i;
 }
 
-/// Place of the first character that `is_it`; the size of `text` when there is none.
-template <class IsIt>
-std::size_t find_if(std::string_view text, IsIt is_it) noexcept {
-    return static_cast<std::size_t>(std::find_if(text.begin(), text.end(), is_it) - text.begin());
-}
-
 /// Takes one character of a URL, unescaped; `url` is cut to what follows it.
 char take_character(std::string_view& url) noexcept {
     const bool is_escape =
@@ -186,11 +180,11 @@ std::string_view mask(Arena& arena, std::string_view text, std::string_view secr
 /// Takes the next argument with that name; `url` is cut to what follows it. False when there is
 /// none.
 bool take_key_argument(std::string_view& url, std::string_view& value) noexcept {
-    const auto ends_argument = [](char c) { return c == '&' || c == '?' || c == '#' || c == ' '; };
     std::size_t from = find_either(url, '?', '&');
     while (from != url.size()) {
         url.remove_prefix(from + 1);
-        const std::string_view argument = url.substr(0, find_if(url, ends_argument));
+        std::string_view argument = url.substr(0, find_either(url, '&', '?'));
+        argument = argument.substr(0, find_either(argument, '#', ' '));
         const std::size_t equals = argument.find('=');
         url.remove_prefix(argument.size());
         if (equals != std::string_view::npos && is_key_name(argument.substr(0, equals))) {

@@ -122,37 +122,24 @@ Utf8Step utf8_step(std::string_view text) noexcept {
 }
 
 std::size_t sound_prefix(std::string_view text) noexcept {
-    std::size_t i = 0;
-    while (i < text.size()) {
-        if (i + EightBytes::kSize <= text.size()) {
-            const EightBytes bytes(text.data() + i);
-            if (bytes.are_ascii() && !bytes.have_below(0x20)) {
-                i += EightBytes::kSize;
-                continue;
-            }
-        }
-        const char c = text[i];
-        if (static_cast<unsigned char>(c) < 0x80) {
-            if (is_dropped(c)) {
-                break;
-            }
-            i++;
-            continue;
-        }
+    const char* const end = text.data() + text.size();
+    const char* at = skip_printable(text.data(), end);
+    while (at != end) {
+        const char* const from = at;
         // Chinese characters stand in rows.
-        const std::size_t row = i;
-        while (i + 3 <= text.size() && is_plain_three(text.data() + i)) {
-            i += 3;
+        while (end - at >= 3 && is_plain_three(at)) {
+            at += 3;
         }
-        if (i == row) {
-            const Utf8Step step = utf8_step(text.substr(i));
-            if (!step.valid) {
+        if (at == from) {
+            const Utf8Step step = utf8_step({at, static_cast<std::size_t>(end - at)});
+            if (!step.valid || is_dropped(*at)) {
                 break;
             }
-            i += step.size_bytes;
+            at += step.size_bytes;
         }
+        at = skip_printable(at, end);
     }
-    return i;
+    return static_cast<std::size_t>(at - text.data());
 }
 
 std::string_view repair(Arena& arena, std::string_view text) noexcept {
@@ -253,18 +240,9 @@ std::string_view collapse_spaces(Arena& arena, std::string_view text,
     const auto is_alone = [text](std::size_t i) {
         return !is_space(text[i]) || (text[i] == ' ' && !is_space(text[i + 1]));
     };
-    const auto has_no_space = [text](std::size_t i) {
-        return i + EightBytes::kSize <= text.size() && !EightBytes(text.data() + i).have_below('!');
-    };
     std::size_t i = 0;
-    while (i < text.size()) {
-        if (has_no_space(i)) {
-            i += EightBytes::kSize;
-        } else if (is_alone(i)) {
-            i++;
-        } else {
-            break;
-        }
+    while (i < text.size() && (static_cast<unsigned char>(text[i]) > ' ' || is_alone(i))) {
+        i++;
     }
     if (i == text.size()) {
         return first_characters(text, characters);

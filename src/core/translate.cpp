@@ -155,10 +155,10 @@ std::string_view check_of(Arena& arena, const BlueKingAlert& alert) noexcept {
 std::string_view title_rule(Arena& arena, std::string_view resource,
                             std::string_view check) noexcept {
     if (is_blank(resource)) {
-        return title_from(arena, check);
+        return title_from_line(arena, check);
     }
     resource = collapse_spaces(arena, resource, kTitleSourceCharacters);
-    return title_from(arena, concat(arena, resource, std::string_view(" / "), check));
+    return title_from_line(arena, concat(arena, resource, std::string_view(" / "), check));
 }
 
 // ---------------------------------------------------------------- description
