@@ -7,6 +7,8 @@
 
 #include <cerrno>
 
+#include "lock_file.hpp"
+
 namespace flashduty {
 
 namespace {
@@ -67,15 +69,18 @@ void DelivererLock::close_file() noexcept {
     }
 }
 
-bool DelivererLock::is_in_place() const noexcept {
-    struct stat held, there;
-    return file_fd_ != -1 && ::fstat(file_fd_, &held) == 0 && ::lstat(path_.c_str(), &there) == 0 &&
-           held.st_dev == there.st_dev && held.st_ino == there.st_ino;
+/// ESTALE also when there is no open file.
+int DelivererLock::look_at_file() const noexcept {
+    return file_fd_ == -1 ? ESTALE : look_at_lock_file(file_fd_, path_.c_str());
 }
 
 /// Takes the lock of the file that is there now.
 int DelivererLock::take_file() noexcept {
-    if (!is_in_place()) {
+    int error = look_at_file();
+    if (error != 0 && error != ESTALE) {
+        return error;
+    }
+    if (error == ESTALE) {
         close_file();
         file_fd_ =
             ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
@@ -86,11 +91,12 @@ int DelivererLock::take_file() noexcept {
     if (::flock(file_fd_, LOCK_EX | LOCK_NB) != 0) {
         return errno;
     }
-    if (!is_in_place()) {
+    error = look_at_file();
+    if (error == ESTALE) {
         close_file();
         return EWOULDBLOCK;  // somebody is replacing it: try later
     }
-    return 0;
+    return error;
 }
 
 /// Takes the folder's lock. A folder can only be opened for reading and so has only shared locks:
@@ -117,7 +123,7 @@ int DelivererLock::take_folder() noexcept {
 }
 
 DelivererLock::State DelivererLock::look() noexcept {
-    if (is_in_place()) {
+    if (look_at_file() == 0) {
         return State::kHeld;
     }
     switch (take_file()) {
@@ -126,7 +132,7 @@ DelivererLock::State DelivererLock::look() noexcept {
         case EWOULDBLOCK:
             return State::kLost;
         default:
-            return State::kHeld;  // nobody can take it: the next look() tries again
+            return State::kHeld;  // nobody can see or take it: the next look() tries again
     }
 }
 

@@ -37,7 +37,7 @@ class DelivererLock {
     [[nodiscard]] State look() noexcept;
 
   private:
-    [[nodiscard]] bool is_in_place() const noexcept;
+    [[nodiscard]] int look_at_file() const noexcept;
     [[nodiscard]] int take_file() noexcept;
     [[nodiscard]] int take_folder() noexcept;
     void close_file() noexcept;

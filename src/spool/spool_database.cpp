@@ -193,9 +193,12 @@ StoreStatus SpoolDatabase::begin(Access access) noexcept {
 }
 
 StoreStatus SpoolDatabase::end(Access access, StoreStatus status) noexcept {
-    lost_lock_ = access == Access::kWrite && !files_.is_lock_in_place();
+    const int error = access == Access::kWrite ? files_.look_at_lock() : 0;
+    lost_lock_ = error != 0;
     if (lost_lock_) {
-        status = refuse(StoreStatus::kStalled, "has lost its lock to another process");
+        status = error == ESTALE
+                     ? refuse(StoreStatus::kStalled, "has lost its lock to another process")
+                     : refuse_system("locked", error);
     }
     if (status == StoreStatus::kOk || connection_.failed()) {
         connection_.run("COMMIT");
@@ -286,8 +289,16 @@ StoreStatus SpoolDatabase::refuse(StoreStatus status, std::string_view reason) n
 }
 
 StoreStatus SpoolDatabase::refuse_system(std::string_view doing, int error) noexcept {
+    const bool is_forbidden = error == EACCES || error == EPERM;
     return refuse(status_of_system(error), "cannot be " + std::string(doing) + ": " +
-                                               std::generic_category().message(error));
+                                               std::generic_category().message(error) +
+                                               (is_forbidden ? files_.advice() : std::string()));
+}
+
+/// Advice for a file that cannot be written.
+std::string SpoolDatabase::advice() const noexcept {
+    const std::string found = files_.advice();
+    return found.empty() ? std::string(kAdvice) : found;
 }
 
 /// Ends the connection's failure, and returns its status. A connection that stays open is as good
@@ -317,7 +328,7 @@ StoreStatus SpoolDatabase::judge(Doing doing) noexcept {
         case StoreStatus::kFull:
             return refuse(status, "has no room left on its disk (" + message + ")");
         case StoreStatus::kReadOnly:
-            return refuse(status, "cannot be written (" + message + ")" + std::string(kAdvice));
+            return refuse(status, "cannot be written (" + message + ")" + advice());
         case StoreStatus::kCorrupt:
             refuse(status, "is damaged (" + message + ")");
             give_up_corrupt(message);
@@ -497,7 +508,7 @@ StoreStatus SpoolDatabase::open() noexcept {
 /// itself.
 StoreStatus SpoolDatabase::configure(Connection& connection) noexcept {
     if (!connection.failed() && connection.is_read_only()) {
-        return refuse(StoreStatus::kReadOnly, "cannot be written" + std::string(kAdvice));
+        return refuse(StoreStatus::kReadOnly, "cannot be written" + advice());
     }
     if (!use_wal(connection)) {
         return refuse(StoreStatus::kFailed, "cannot have a WAL where it is");

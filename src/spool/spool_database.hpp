@@ -127,6 +127,7 @@ class SpoolDatabase {
     [[nodiscard]] bool was_replaced() const noexcept;
     StoreStatus judge(Doing doing) noexcept;
     StoreStatus refuse_system(std::string_view doing, int error) noexcept;
+    [[nodiscard]] std::string advice() const noexcept;
 
     Options options_;
     SpoolFiles files_;

@@ -1,6 +1,7 @@
 #include "spool_files.hpp"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -9,6 +10,8 @@
 
 #include <cerrno>
 #include <thread>
+
+#include "lock_file.hpp"
 
 namespace flashduty {
 
@@ -39,6 +42,23 @@ bool is_any_taken(const std::string& name) noexcept {
         }
     }
     return false;
+}
+
+/// Folder of a file; its own name is cut off.
+std::string folder_of(const std::string& path) noexcept {
+    const std::size_t slash = path.rfind('/');
+    return slash == std::string::npos ? "." : path.substr(0, slash == 0 ? 1 : slash);
+}
+
+/// User of this process, by name where it has one.
+std::string read_user() noexcept {
+    const uid_t uid = ::geteuid();
+    char text[1024];
+    struct passwd entry;
+    struct passwd* found = nullptr;
+    return ::getpwuid_r(uid, &entry, text, sizeof text, &found) == 0 && found != nullptr
+               ? found->pw_name
+               : std::to_string(uid);
 }
 
 /// `20251231T235959`, UTC.
@@ -94,18 +114,18 @@ int SpoolFiles::try_lock() noexcept {
     if (::flock(lock_fd_, LOCK_EX | LOCK_NB) != 0) {
         return errno == EINTR ? EWOULDBLOCK : errno;
     }
-    if (is_lock_in_place()) {
-        return 0;
+    const int error = look_at_lock();
+    if (error == ESTALE) {
+        has_lost_lock_ = true;
+        close_lock();
+    } else if (error != 0) {
+        ::flock(lock_fd_, LOCK_UN);
     }
-    has_lost_lock_ = true;
-    close_lock();
-    return ESTALE;
+    return error;
 }
 
-bool SpoolFiles::is_lock_in_place() const noexcept {
-    struct stat held, there;
-    return ::fstat(lock_fd_, &held) == 0 && ::lstat(name_of_lock().c_str(), &there) == 0 &&
-           held.st_dev == there.st_dev && held.st_ino == there.st_ino;
+int SpoolFiles::look_at_lock() const noexcept {
+    return look_at_lock_file(lock_fd_, name_of_lock().c_str());
 }
 
 void SpoolFiles::unlock() noexcept {
@@ -157,6 +177,34 @@ int SpoolFiles::sync_folder() const noexcept {
     const int error = ::fsync(fd) == 0 ? 0 : errno;
     ::close(fd);
     return error;
+}
+
+std::string SpoolFiles::advice() const noexcept {
+    const std::string folder = folder_of(path_);
+    std::string fault;
+    std::string cure;
+    if (::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
+        if (errno != EACCES) {
+            return {};
+        }
+        fault = "its folder \"" + folder + "\" cannot be entered or written by";
+        cure = ", chmod 700";
+    } else {
+        for (const std::string& name : {path_, path_ + "-wal", path_ + "-shm", name_of_lock(),
+                                        name_of(Mark::kUnsynced), name_of(Mark::kCorrupt)}) {
+            if (exists(name) && ::faccessat(AT_FDCWD, name.c_str(), R_OK | W_OK, AT_EACCESS) != 0 &&
+                errno == EACCES) {
+                fault = "\"" + name + "\" cannot be written by";
+                cure = " " + path_ + "*, chmod 600";
+                break;
+            }
+        }
+        if (fault.empty()) {
+            return {};
+        }
+    }
+    const std::string user = read_user();
+    return ": " + fault + " the user of the workers, " + user + ": chown " + user + cure;
 }
 
 std::uint64_t SpoolFiles::wal_bytes() const noexcept {

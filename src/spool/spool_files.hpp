@@ -43,9 +43,9 @@ class SpoolFiles {
     /// EWOULDBLOCK at the deadline.
     [[nodiscard]] int lock(Deadline deadline) noexcept;
     void unlock() noexcept;
-    /// Under the lock: true when others would still find it. If somebody has removed or replaced
-    /// its file they hold another one.
-    [[nodiscard]] bool is_lock_in_place() const noexcept;
+    /// Under the lock: 0 when others would still find it. ESTALE when somebody has removed or
+    /// replaced its file: they hold another one.
+    [[nodiscard]] int look_at_lock() const noexcept;
     /// True when the lock's file was removed or replaced since the last call.
     [[nodiscard]] bool take_lock_loss() noexcept { return std::exchange(has_lost_lock_, false); }
 
@@ -63,6 +63,9 @@ class SpoolFiles {
     /// process.
     [[nodiscard]] int create() const noexcept;
     [[nodiscard]] int sync_folder() const noexcept;
+    /// Rights that this process's user lacks, and what to do, to stand behind a reason; empty when
+    /// it lacks none.
+    [[nodiscard]] std::string advice() const noexcept;
     /// Size of what SQLite has not copied into the database yet.
     [[nodiscard]] std::uint64_t wal_bytes() const noexcept;
 

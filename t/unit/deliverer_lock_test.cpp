@@ -75,6 +75,24 @@ void one_who_knows_the_file_alone_takes_it_over(void**) {
     assert_int_equal(lock.take(), 0);
 }
 
+/// A folder that cannot be entered hides the file: nobody has removed it.
+void it_is_kept_while_its_file_cannot_be_seen(void**) {
+    TempFolder folder;
+    assert_true(in_process([&] {
+        if (::geteuid() == 0 &&
+            (::chown(folder.path().c_str(), 65534, 65534) != 0 || ::seteuid(65534) != 0)) {
+            return false;
+        }
+        DelivererLock lock(folder.spool()), other(folder.spool());
+        const bool is_taken = lock.take() == 0 && other.take() == EWOULDBLOCK;
+        ::chmod(folder.path().c_str(), 0);
+        const bool is_held = lock.look() == DelivererLock::State::kHeld && other.take() == EACCES;
+        ::chmod(folder.path().c_str(), 0700);
+        return is_taken && is_held && other.take() == EWOULDBLOCK && !other.has_met_other() &&
+               lock.look() == DelivererLock::State::kHeld;
+    }));
+}
+
 void it_ends_with_the_process(void**) {
     TempFolder folder;
     assert_true(in_process([&] {
@@ -103,6 +121,7 @@ int main() {
         cmocka_unit_test(spools_of_one_folder_do_not_know_each_other),
         cmocka_unit_test(a_file_that_was_removed_or_replaced_makes_no_second_one),
         cmocka_unit_test(one_who_knows_the_file_alone_takes_it_over),
+        cmocka_unit_test(it_is_kept_while_its_file_cannot_be_seen),
         cmocka_unit_test(it_ends_with_the_process),
         cmocka_unit_test(a_link_is_not_followed),
     };

@@ -141,6 +141,36 @@ void what_may_not_be_written_is_read_only_until_it_may(void**) {
     }));
 }
 
+/// A folder that cannot be entered hides its files: nobody has removed any.
+void a_folder_that_may_not_be_entered_is_named_with_what_to_do(void**) {
+    TempFolder folder;
+    assert_true(in_process([&] {
+        if (::geteuid() == 0 &&
+            (::chown(folder.path().c_str(), 65534, 65534) != 0 || ::seteuid(65534) != 0)) {
+            return false;
+        }
+        const auto says = [](const SqliteStore& store, const std::string& text) {
+            return store.error().find(text) != std::string_view::npos;
+        };
+        SqliteStore store(options_of(folder), true);
+        const bool is_begun = append_one(store) == StoreStatus::kOk;
+        ::chmod(folder.path().c_str(), 0);
+        const bool is_refused = append_one(store) == StoreStatus::kReadOnly;
+        const bool is_told =
+            says(store, "its folder \"" + folder.path() + "\" cannot be entered or written by") &&
+            says(store, ": chown ") && says(store, ", chmod 700");
+        ::chmod(folder.path().c_str(), 0700);
+        const bool is_taken = append_one(store) == StoreStatus::kOk;
+        SqliteStore later(options_of(folder), true);
+        ::chmod(folder.spool().c_str(), 0400);
+        const bool is_file_told = append_one(later) == StoreStatus::kReadOnly &&
+                                  says(later, "\"" + folder.spool() + "\" cannot be written by") &&
+                                  says(later, ": chown ");
+        return is_begun && is_refused && is_told && is_taken && is_file_told &&
+               store.take_notice().empty();
+    }));
+}
+
 void a_database_that_was_deleted_is_begun_anew_by_all(void**) {
     TempFolder folder;
     SqliteStore deliverers(options_of(folder), true), another(options_of(folder), false);
@@ -947,6 +977,7 @@ int main() {
         test(a_folder_that_is_missing_makes_it_unusable_until_it_is_there),
         test(a_folder_in_its_place_is_not_set_aside),
         test(what_may_not_be_written_is_read_only_until_it_may),
+        test(a_folder_that_may_not_be_entered_is_named_with_what_to_do),
         test(a_database_that_was_deleted_is_begun_anew_by_all),
         test(a_lock_file_that_was_deleted_or_replaced_still_keeps_others_out),
         test(that_all_files_were_removed_is_said_with_what_was_in_them),
