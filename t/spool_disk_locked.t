@@ -16,7 +16,7 @@ use Spool;
 
 use constant MOMENT => 0.05;
 
-my $t = Spool->new->plan(13)->start;
+my $t = Spool->new->plan(14)->start;
 
 my $events = Ledger->new($t);
 
@@ -30,6 +30,7 @@ is($t->flashduty->count, $before + 1, 'by one push');
 $t->flashduty->answer(html(503));
 is($events->verdicts_of(5), '502 failed', 'locked for long, and Flashduty is away: failed');
 is(scalar(() = crits($t) =~ /is pushed without it/g), 1, 'the log says so once');
+like(crits($t), qr/ is locked by another program: end its transaction, sqlite3's for instance$/m, '... and what to do');
 print {$sqlite} "ROLLBACK;\n";
 close $sqlite;
 is($t->waiting, 0, 'nothing of that was written down');

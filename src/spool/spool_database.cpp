@@ -324,9 +324,11 @@ StoreStatus SpoolDatabase::judge(Doing doing) noexcept {
             if (doing != Doing::kReading && !files_.others_waited_in_vain()) {
                 files_.note_vain_wait();
             }
-            return refuse(status, "is locked by another program (" + message + ")");
+            return refuse(status,
+                          "is locked by another program: end its transaction, sqlite3's for "
+                          "instance");
         case StoreStatus::kFull:
-            return refuse(status, "has no room left on its disk (" + message + ")");
+            return refuse(status, "has no room left on its disk");
         case StoreStatus::kReadOnly:
             return refuse(status, "cannot be written (" + message + ")" + advice());
         case StoreStatus::kCorrupt:
