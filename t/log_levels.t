@@ -9,7 +9,7 @@ use BlueKing;
 use Flashduty;
 use Gateway;
 
-my $t = Gateway->new(server => <<'EOC')->plan(21)->start;
+my $t = Gateway->new(server => <<'EOC')->plan(24)->start;
         client_body_buffer_size 256k;
 
         location = /blueking {
@@ -50,7 +50,12 @@ is(levels('/preview',  alert()),    '', 'preview: nothing');
 is(levels('/preview',  DEBUG_BODY), '', 'a preview of the debug body: nothing');
 is(levels('/blueking', payload('nasty_characters')), '', 'odd characters: nothing');
 
-# info: the caller's fault.
+# info: the caller's fault. A log without that level has a warning, once a minute.
+my @rejected = $t->logged(sub { $t->post('/blueking', '{"no":"alert"}') });
+is(join(' ', map {/\[(\w+)\]/} @rejected), 'info warn', 'the first that is rejected: also warn');
+like($rejected[1], qr/: \*\d+ requests from 127\.0\.0\.1 are rejected, .*: no alert in the body: set the action plan's body to JSON \{\{alarm\.callback_message\}\}; /,
+    '... from where, why, and what to do');
+unlike($rejected[1], qr/"no"/, '... and nothing of the body');
 is(levels('/blueking', '{}'),  'info', 'no alert: info');
 is(levels('/blueking', '{"a'), 'info', 'bad JSON: info');
 is(levels('/blueking', ''),    'info', 'an empty body: info');

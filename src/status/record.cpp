@@ -527,12 +527,24 @@ void publish_targets(Stats& stats, const TargetFact* targets, std::size_t count,
     }
 }
 
-bool may_test(Stats& stats, StatusMs now_ms) noexcept {
-    constexpr StatusMs kBetweenMs = 1000;
-    StatusMs last_ms = stats.tested_ms.load(kRelaxed);
+namespace {
+
+/// True for the first of all workers once `between_ms` have passed since the last time.
+bool is_time(StatsWord& word, StatusMs between_ms, StatusMs now_ms) noexcept {
+    StatusMs last_ms = word.load(kRelaxed);
     // A time of a clock that has been put back since holds nothing up.
-    return (now_ms - last_ms >= kBetweenMs || last_ms > now_ms) &&
-           stats.tested_ms.compare_exchange_strong(last_ms, now_ms, kRelaxed);
+    return (now_ms - last_ms >= between_ms || last_ms > now_ms) &&
+           word.compare_exchange_strong(last_ms, now_ms, kRelaxed);
+}
+
+}  // namespace
+
+bool may_test(Stats& stats, StatusMs now_ms) noexcept {
+    return is_time(stats.tested_ms, kSecondMs, now_ms);
+}
+
+bool may_warn_of_rejected(Stats& stats, StatusMs now_ms) noexcept {
+    return is_time(stats.told_rejected_ms, kMinuteMs, now_ms);
 }
 
 }  // namespace flashduty

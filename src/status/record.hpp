@@ -161,4 +161,8 @@ void publish_targets(Stats& stats, const TargetFact* targets, std::size_t count,
 /// True when a test may be pushed now, one a second over all workers; it counts as pushed then.
 [[nodiscard]] bool may_test(Stats& stats, StatusMs now_ms) noexcept;
 
+/// True when the log may warn now that requests are rejected, one a minute over all workers; it
+/// counts as said then.
+[[nodiscard]] bool may_warn_of_rejected(Stats& stats, StatusMs now_ms) noexcept;
+
 }  // namespace flashduty

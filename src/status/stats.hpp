@@ -256,7 +256,8 @@ template <class Word>
 struct Figures {
     Word layout;  ///< see adopt()
     Word started_ms;
-    Word tested_ms;  ///< last push of an operator's test
+    Word tested_ms;         ///< last push of an operator's test
+    Word told_rejected_ms;  ///< last warning that requests are rejected
 
     Word received;
     Word answers[kAnsweredKinds];

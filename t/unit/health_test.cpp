@@ -325,6 +325,13 @@ void a_count_that_grows_is_no_news(void**) {
     assert_true(is_news(board.stats, kTarget, "10 events are refused: y", kNow));
 }
 
+void rejected_requests_are_warned_of_once_a_minute(void**) {
+    HealthBoard board(true);
+    assert_true(may_warn_of_rejected(board.stats, kNow));
+    assert_false(may_warn_of_rejected(board.stats, kNow + 59'999));
+    assert_true(may_warn_of_rejected(board.stats, kNow + 60'000));
+}
+
 void trouble_is_told_once(void**) {
     HealthBoard board(true);
     assert_false(end_trouble(board.stats, SpoolUser::kAcceptor, kNow));
@@ -366,6 +373,7 @@ int main() {
         cmocka_unit_test(a_target_that_stays_away_is_away_since_it_went),
         cmocka_unit_test(one_of_which_the_next_deliverer_never_hears_is_back_in_time),
         cmocka_unit_test(a_count_that_grows_is_no_news),
+        cmocka_unit_test(rejected_requests_are_warned_of_once_a_minute),
         cmocka_unit_test(trouble_is_told_once),
     };
     return run("health", tests);

@@ -6,6 +6,7 @@
 #include "../base/body.hpp"
 #include "../base/headers.hpp"
 #include "recorder.hpp"
+#include "stats_zone.hpp"
 
 namespace flashduty {
 
@@ -57,6 +58,34 @@ std::string_view excerpt_of(Delivery& delivery, const OutcomeRow& row) noexcept 
     return make_excerpt(delivery.arena, delivery.arena.copy({start, size}));
 }
 
+/// Logs without nginx's action: what nginx was doing has nothing to do with the outcome.
+void log_line(ngx_http_request_t* r, ngx_uint_t level, std::string_view text) noexcept {
+    ngx_str_t line = to_ngx(text);
+    ngx_log_t* log = r->connection->log;
+    char* action = log->action;
+    log->action = nullptr;
+    ngx_log_error(level, log, 0, "%V", &line);
+    log->action = action;
+}
+
+/// Warns now and then, where the log leaves out single rejected requests, that there are any: no
+/// alert may come through at all. Nothing of the body is in it.
+void warn_of_rejected(Delivery& delivery) noexcept {
+    ngx_http_request_t* r = delivery.request;
+    if (r->connection->log->log_level >= NGX_LOG_WARN &&
+        may_warn_of_rejected(stats(), status_now_ms())) {
+        Arena& arena = delivery.arena;
+        log_line(r, NGX_LOG_WARN,
+                 without_controls(
+                     arena, concat(arena, std::string_view("requests from "),
+                                   to_view(r->connection->addr_text),
+                                   std::string_view(" are rejected, nothing in them is pushed: "),
+                                   delivery.answer.reason,
+                                   std::string_view("; once a minute at most, the level \"info\" "
+                                                    "has each of them"))));
+    }
+}
+
 void log_outcome(Delivery& delivery, const OutcomeRow& row) noexcept {
     if (row.log_level == 0 || row.log_level > delivery.request->connection->log->log_level) {
         return;
@@ -66,18 +95,13 @@ void log_outcome(Delivery& delivery, const OutcomeRow& row) noexcept {
     const auto quoted = [&arena](std::string_view before, std::string_view text) {
         return text.empty() ? text : concat(arena, before, text, std::string_view("\""));
     };
-    ngx_str_t line = to_ngx(without_controls(
-        arena,
-        concat(arena, std::string_view("alert "), quoted("\"", answer.alert_key),
-               std::string_view(answer.alert_key.empty() ? "" : " "), name_of(row),
-               std::string_view(": "), answer.reason, quoted(", request id \"", answer.request_id),
-               quoted(", body: \"", excerpt_of(delivery, row)))));
-    // Logs without nginx's action: what nginx was doing has nothing to do with the outcome.
-    ngx_log_t* log = delivery.request->connection->log;
-    char* action = log->action;
-    log->action = nullptr;
-    ngx_log_error(row.log_level, log, 0, "%V", &line);
-    log->action = action;
+    log_line(delivery.request, row.log_level,
+             without_controls(
+                 arena, concat(arena, std::string_view("alert "), quoted("\"", answer.alert_key),
+                               std::string_view(answer.alert_key.empty() ? "" : " "), name_of(row),
+                               std::string_view(": "), answer.reason,
+                               quoted(", request id \"", answer.request_id),
+                               quoted(", body: \"", excerpt_of(delivery, row)))));
 }
 
 }  // namespace
@@ -94,6 +118,9 @@ void settle(Delivery& delivery, Outcome outcome, std::string_view reason) noexce
         record_answer(delivery, row.answer);
     }
     log_outcome(delivery, row);
+    if (is_first && row.answer == AnsweredAs::kRejected) {
+        warn_of_rejected(delivery);
+    }
 }
 
 OutcomeText text_of(Outcome outcome) noexcept {
