@@ -99,6 +99,8 @@ Unsynced read_mark(const SpoolFiles& files) noexcept {
 }
 
 constexpr milliseconds kBetweenRecoveries{1000};
+/// Wait after a damaged database could not be salvaged, which may have taken long.
+constexpr milliseconds kBetweenSalvages{30'000};
 
 /// Recoveries tried before the file is given up: SQLite keeps descriptors as long as the process
 /// has the file open elsewhere, and the kernel reports a failure once to each of them, however long
@@ -369,51 +371,91 @@ void SpoolDatabase::give_up_corrupt(std::string_view reason) noexcept {
         return;
     }
     if (options_.may_set_aside) {
-        set_aside(kCorruptName, reason);
+        error_ = error;
+        replace_damaged(identity_, reason);
     } else {
         (void)files_.put(SpoolFiles::Mark::kCorrupt, text_of(identity_));
         error_ = error + ", the deliverer will set it aside";
     }
 }
 
-void SpoolDatabase::set_aside(std::string_view why, std::string_view reason) noexcept {
+bool SpoolDatabase::set_aside(std::string_view why, std::string_view reason) noexcept {
     std::string to;
     const int error = files_.set_aside(why, to);
     if (error != 0) {
         refuse_system("set aside", error);
+        return false;
+    }
+    note("was set aside as \"" + to + "\": " + std::string(reason));
+    return true;
+}
+
+/// Puts a new database with what can be read from the damaged one in its place. That may end at any
+/// point, and is then done by the next deliverer: the mark keeps all others from writing, the
+/// damaged database stays until the new one is whole, and that gets its name kSalvaged only then.
+void SpoolDatabase::replace_damaged(const FileIdentity& damaged, std::string_view reason) noexcept {
+    const std::string error = error_;
+    connection_.close();
+    if (files_.read(SpoolFiles::Mark::kCorrupt) != text_of(damaged)) {
+        files_.remove_salvaged();  // of another one
+        if (files_.put(SpoolFiles::Mark::kCorrupt, text_of(damaged)) != 0) {
+            return;
+        }
+    }
+    if (steady_clock::now() < next_salvage_) {
+        error_ = error + salvage_error_;
+        return;
+    }
+    std::string saved = "goes on with what a process that has ended could read from it";
+    if (!files_.has_salvaged() && !salvage_into_new(saved)) {
+        next_salvage_ = steady_clock::now() + kBetweenSalvages;
+        error_ = error + salvage_error_;
+        return;
+    }
+    if (!set_aside(kCorruptName, reason)) {
+        return;
+    }
+    const int failed = files_.take_salvaged();
+    if (failed != 0) {
+        refuse_system("put in place", failed);
         return;
     }
     (void)files_.remove(SpoolFiles::Mark::kUnsynced);
     (void)files_.remove(SpoolFiles::Mark::kCorrupt);
     owes_mark_ = false;
     began_anew_ = true;
-    note("was set aside as \"" + to + "\": " + std::string(reason));
-    if (why == kCorruptName && !is_taking_over_) {
-        is_taking_over_ = true;
-        take_over(to);
-        is_taking_over_ = false;
-    }
+    note(saved);
 }
 
-/// Salvages a damaged database into a new one.
-void SpoolDatabase::take_over(const std::string& damaged) noexcept {
-    if (open() != StoreStatus::kOk) {
-        return;  // it may be later: its contents stay where they are
+/// Salvages the damaged database into a new one beside it; false, with the reason, when that cannot
+/// be written.
+bool SpoolDatabase::salvage_into_new(std::string& saved) noexcept {
+    const std::string path = options_.path + ".new";
+    Connection to;
+    bool is_whole = open_new(to, path);
+    if (is_whole) {
+        Connection from;
+        from.open(options_.path, options_.vfs);
+        to.run("BEGIN IMMEDIATE");
+        const Salvaged salvaged = salvage(from, to);
+        to.run("COMMIT");
+        is_whole = to.checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+        saved = "goes on with what could be read from it: " + std::to_string(salvaged.events) +
+                " events that wait and " + std::to_string(salvaged.dead) + " dead letters, " +
+                std::to_string(salvaged.lost) + " could not be read";
     }
-    Connection from;
-    from.open(damaged, options_.vfs);
-    connection_.run("BEGIN IMMEDIATE");
-    const Salvaged salvaged = salvage(from, connection_);
-    connection_.run("COMMIT");
-    if (connection_.failed()) {
-        (void)judge(Doing::kWriting);
-        note("can take over nothing from it: " + std::string(error_));
-        return;
+    std::string reason = to.failed() ? to.message() : "none can be made";
+    close_new(to, path);
+    if (is_whole) {
+        const int error = files_.name_salvaged(path);
+        reason = std::generic_category().message(error);
+        is_whole = error == 0;
     }
-    clock_.open(connection_);
-    note("goes on with what could be read from it: " + std::to_string(salvaged.events) +
-         " events that wait and " + std::to_string(salvaged.dead) + " dead letters, " +
-         std::to_string(salvaged.lost) + " could not be read");
+    if (!is_whole) {
+        SpoolFiles::remove_database(path);
+        salvage_error_ = ", and no new one can be written with what can be read of it: " + reason;
+    }
+    return is_whole;
 }
 
 /// Adds a notice for the log: an act or a finding at the spool's path.
@@ -451,10 +493,15 @@ StoreStatus SpoolDatabase::repair() noexcept {
     FileIdentity there;
     if (files_.has(SpoolFiles::Mark::kCorrupt) && files_.identify(there)) {
         if (files_.read(SpoolFiles::Mark::kCorrupt) != text_of(there)) {
-            (void)files_.remove(SpoolFiles::Mark::kCorrupt);  // the mark was about another file
+            // It was about another file, as long as that was there.
+            files_.remove_salvaged();
+            (void)files_.remove(SpoolFiles::Mark::kCorrupt);
         } else if (options_.may_set_aside) {
-            connection_.close();
-            set_aside(kCorruptName, "a worker has found it damaged");
+            refuse(StoreStatus::kCorrupt, "is damaged");
+            replace_damaged(there, "it was found damaged");
+            if (!began_anew_) {
+                return StoreStatus::kCorrupt;
+            }
         } else {
             return refuse(StoreStatus::kCorrupt, "is damaged, the deliverer will set it aside");
         }
@@ -482,9 +529,13 @@ void SpoolDatabase::close_replaced() noexcept {
 
 StoreStatus SpoolDatabase::open() noexcept {
     if (!files_.identify(identity_)) {
-        const int error = files_.create();
+        const bool was_salvaged = files_.has_salvaged();
+        const int error = was_salvaged ? files_.take_salvaged() : files_.create();
         if (error != 0) {
             return refuse_system("created", error);
+        }
+        if (was_salvaged) {
+            note("goes on with what a process that has ended could read from a damaged one");
         }
         if (!files_.identify(identity_)) {
             return refuse(StoreStatus::kFailed, "has disappeared");
@@ -634,7 +685,12 @@ StoreStatus SpoolDatabase::begin_anew() noexcept {
     }
     if (status == StoreStatus::kFailed) {
         connection_.close();
-        set_aside("unsynced", std::string(error_));
+        if (set_aside("unsynced", std::string(error_))) {
+            (void)files_.remove(SpoolFiles::Mark::kUnsynced);
+            (void)files_.remove(SpoolFiles::Mark::kCorrupt);
+            owes_mark_ = false;
+            began_anew_ = true;
+        }
     }
     if (!began_anew_ || ::rename(fresh.c_str(), options_.path.c_str()) != 0) {
         SpoolFiles::remove_database(fresh);
@@ -646,17 +702,24 @@ StoreStatus SpoolDatabase::begin_anew() noexcept {
 }
 
 bool SpoolDatabase::make_new(const std::string& path) noexcept {
-    SpoolFiles::remove_database(path);
     Connection connection;
-    const bool is_made = SpoolFiles(path).create() == 0 && connection.open(path, options_.vfs) &&
-                         configure(connection) == StoreStatus::kOk &&
-                         connection.checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
-    connection.close();
-    if (is_made) {
-        ::remove((path + "-wal").c_str());
-        ::remove((path + "-shm").c_str());
-    }
+    const bool is_made =
+        open_new(connection, path) && connection.checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+    close_new(connection, path);
     return is_made;
+}
+
+bool SpoolDatabase::open_new(Connection& connection, const std::string& path) noexcept {
+    SpoolFiles::remove_database(path);
+    return SpoolFiles(path).create() == 0 && connection.open(path, options_.vfs) &&
+           configure(connection) == StoreStatus::kOk;
+}
+
+/// Closes a database all of which was copied out of its WAL.
+void SpoolDatabase::close_new(Connection& connection, const std::string& path) noexcept {
+    connection.close();
+    ::remove((path + "-wal").c_str());
+    ::remove((path + "-shm").c_str());
 }
 
 }  // namespace flashduty

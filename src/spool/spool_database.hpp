@@ -114,8 +114,11 @@ class SpoolDatabase {
     std::int64_t take_back(std::int64_t from_id, const std::string& token) noexcept;
     StoreStatus begin_anew() noexcept;
     bool make_new(const std::string& path) noexcept;
-    void set_aside(std::string_view why, std::string_view reason) noexcept;
-    void take_over(const std::string& damaged) noexcept;
+    bool open_new(Connection& connection, const std::string& path) noexcept;
+    static void close_new(Connection& connection, const std::string& path) noexcept;
+    bool set_aside(std::string_view why, std::string_view reason) noexcept;
+    void replace_damaged(const FileIdentity& damaged, std::string_view reason) noexcept;
+    bool salvage_into_new(std::string& saved) noexcept;
     void give_up_corrupt(std::string_view reason) noexcept;
     void mark_unsynced(bool of_checkpoint) noexcept;
     void close_replaced() noexcept;
@@ -133,9 +136,8 @@ class SpoolDatabase {
     SpoolFiles files_;
     Connection connection_;
     KeptClock clock_;
-    FileIdentity identity_;  ///< file that is open
-    int checkpointed_ = 0;   ///< frames of the WAL that were copied
-    bool is_taking_over_ = false;
+    FileIdentity identity_;    ///< file that is open
+    int checkpointed_ = 0;     ///< frames of the WAL that were copied
     bool began_anew_ = false;  ///< the damaged file is no longer there
     bool made_room_ = false;   ///< on a disk that was full
     bool lost_lock_ = false;   ///< lost before the commit
@@ -144,6 +146,8 @@ class SpoolDatabase {
     std::int64_t next_id_ = 0;   ///< id of an event that is being written; 0: none is
     int failed_recoveries_ = 0;  ///< in a row
     Deadline failing_since_;
+    Deadline next_salvage_;
+    std::string salvage_error_;
     std::string error_;
     std::string notice_;
 };

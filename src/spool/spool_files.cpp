@@ -149,14 +149,16 @@ bool SpoolFiles::is_link() const noexcept {
     return ::lstat(path_.c_str(), &info) == 0 && S_ISLNK(info.st_mode);
 }
 
+/// Sets aside what an earlier database has left: a stray WAL would be taken for the new one's.
+int SpoolFiles::clear_place() const noexcept {
+    std::string to;
+    return is_any_taken(path_) ? set_aside("stray", to) : 0;
+}
+
 int SpoolFiles::create() const noexcept {
-    // A stray WAL would be taken for the new database's.
-    if (is_any_taken(path_)) {
-        std::string to;
-        const int error = set_aside("stray", to);
-        if (error != 0) {
-            return error;
-        }
+    const int error = clear_place();
+    if (error != 0) {
+        return error;
     }
     const int fd = open_file(path_, O_RDWR | O_CREAT | O_EXCL);
     if (fd < 0) {
@@ -255,6 +257,22 @@ int SpoolFiles::set_aside(std::string_view why, std::string& to) const noexcept 
     }
     return 0;
 }
+
+bool SpoolFiles::has_salvaged() const noexcept { return exists(name_of_salvaged()); }
+
+int SpoolFiles::name_salvaged(const std::string& path) const noexcept {
+    return ::rename(path.c_str(), name_of_salvaged().c_str()) == 0 ? sync_folder() : errno;
+}
+
+int SpoolFiles::take_salvaged() const noexcept {
+    const int error = clear_place();
+    if (error != 0) {
+        return error;
+    }
+    return ::rename(name_of_salvaged().c_str(), path_.c_str()) == 0 ? sync_folder() : errno;
+}
+
+void SpoolFiles::remove_salvaged() const noexcept { ::unlink(name_of_salvaged().c_str()); }
 
 void SpoolFiles::remove_database(const std::string& path) noexcept {
     for (const char* part : kParts) {

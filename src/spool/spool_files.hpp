@@ -76,6 +76,14 @@ class SpoolFiles {
 
     /// Renames the database and the files beside it; `to` is the new name, with `why` and the time.
     [[nodiscard]] int set_aside(std::string_view why, std::string& to) const noexcept;
+    /// True when there is a database that was salvaged from a damaged one, whole but not in its
+    /// place.
+    [[nodiscard]] bool has_salvaged() const noexcept;
+    /// Makes the database of that path, which is whole, the salvaged one.
+    [[nodiscard]] int name_salvaged(const std::string& path) const noexcept;
+    /// Puts it in its place, where no database is.
+    [[nodiscard]] int take_salvaged() const noexcept;
+    void remove_salvaged() const noexcept;
     /// Removes the files of the database of that path.
     static void remove_database(const std::string& path) noexcept;
 
@@ -86,6 +94,8 @@ class SpoolFiles {
     void close_lock() noexcept;
     [[nodiscard]] std::uint64_t vain_waits() const noexcept;
     [[nodiscard]] std::string name_of(Mark mark) const noexcept;
+    [[nodiscard]] int clear_place() const noexcept;
+    [[nodiscard]] std::string name_of_salvaged() const noexcept { return path_ + ".salvaged"; }
 
     std::string path_;
     int lock_fd_ = -1;

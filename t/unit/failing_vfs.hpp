@@ -19,9 +19,17 @@ struct DiskFaults {
     bool is_forgetful = false;  ///< a failed sync loses all that was written since the last one
     int sync_ms = 0;            ///< how long a sync takes
     int syncs = 0;              ///< that have succeeded
+    int steps_to_live = 0;      ///< the process ends before that step from now; 0: it does not
 };
 
 inline DiskFaults disk_faults;
+
+/// Before each step that changes something on the disk.
+inline void take_step() {
+    if (disk_faults.steps_to_live > 0 && --disk_faults.steps_to_live == 0) {
+        ::_exit(9);
+    }
+}
 
 inline constexpr const char* kFailingVfs = "failing";
 
@@ -78,6 +86,7 @@ inline int close(sqlite3_file* file) {
 }
 
 inline int write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset) {
+    take_step();
     if (concerns(file_of(file))) {
         if (disk_faults.writes_fail) {
             return SQLITE_IOERR_WRITE;
@@ -95,6 +104,7 @@ inline int write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 
 }
 
 inline int sync(sqlite3_file* file, int flags) {
+    take_step();
     if (disk_faults.syncs_fail && concerns(file_of(file))) {
         forget(file);
         return SQLITE_IOERR_FSYNC;

@@ -13,6 +13,16 @@
 #include "failing_vfs.hpp"
 #include "store_support.hpp"
 
+/// Takes the place of the C library's, for steps that are not SQLite's.
+extern "C" int rename(const char* from, const char* to) {
+    take_step();
+    return ::renameat(AT_FDCWD, from, AT_FDCWD, to);
+}
+extern "C" int unlink(const char* path) {
+    take_step();
+    return ::unlinkat(AT_FDCWD, path, 0);
+}
+
 namespace {
 
 using std::chrono::milliseconds;
@@ -431,6 +441,103 @@ void what_was_saved_goes_on_as_it_was(void**) {
     deliver(store, event);
     assert_true(due_of(store, "a").event_id == appended[1].event_id);
     assert_true(append(store, {new_event("d")})[0].event_id > appended[4].event_id);
+}
+
+/// A database with 60 events, some of them only in its WAL, and a page that cannot be read.
+void make_damaged(const std::string& path) {
+    SqliteStoreOptions options;
+    options.path = path;
+    options.clock = flashduty::SpoolClock(read_machine);
+    SqliteStore store(options, true);
+    for (int i = 0; i < 60; i++) {
+        NewEvent event = new_event("key" + std::to_string(i));
+        event.body.assign(300, 'b');
+        append(store, {event});
+        if (i == 50) {
+            in_shell(path, "PRAGMA wal_checkpoint(TRUNCATE)");
+        }
+    }
+    overwrite(path, std::filesystem::file_size(path) - 4096 * 3, 4096);
+}
+
+void copy_database(const std::string& from, const std::string& to) {
+    for (const char* part : {"", "-wal"}) {
+        std::filesystem::copy_file(from + part, to + part);
+    }
+    std::ofstream mark(to + ".corrupt");
+    struct stat info = {};
+    assert_int_equal(::stat(to.c_str(), &info), 0);
+    mark << std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino);
+}
+
+void whoever_dies_while_salvaging_another_one_ends_it(void**) {
+    TempFolder made;
+    const std::string damaged = made.path() + "/damaged.db";
+    make_damaged(damaged);
+    std::string all_keys;
+    int steps = 0, confirmed = 0;
+    for (bool has_died = true; has_died; steps++) {
+        TempFolder folder;
+        copy_database(damaged, folder.spool());
+        has_died = !in_process([&] {
+            SqliteStore store(failing_options(folder), true);
+            disk_faults.steps_to_live = steps;  // 0: as it is without a death
+            return append_one(store, "z") == StoreStatus::kOk;
+        });
+        has_died |= steps == 0;
+        SqliteStore another(options_of(folder), false);
+        const bool is_confirmed = append_one(another, "later") == StoreStatus::kOk;
+        confirmed += is_confirmed ? 1 : 0;
+        SqliteStore deliverers(options_of(folder), true);
+        (void)due_keys(deliverers, kNow);
+        std::string keys = in_shell(
+            folder.spool(),
+            "SELECT group_concat(alert_key, ' ') FROM (SELECT * FROM waiting WHERE alert_key NOT IN"
+            " ('z', 'later') ORDER BY event_id)");
+        all_keys = steps == 0 ? keys : all_keys;
+        assert_text(keys, all_keys);
+        assert_text(
+            in_shell(folder.spool(), "SELECT count(*) FROM waiting WHERE alert_key = 'later'"),
+            is_confirmed ? "1" : "0");
+        assert_text(in_shell(folder.spool(), "PRAGMA integrity_check"), "ok");
+        assert_status(append_one(another), kOk);
+        for (const char* left : {".corrupt", ".salvaged", ".new", ".new-wal"}) {
+            assert_false(std::filesystem::exists(folder.spool() + left));
+        }
+        // The whole of the damaged one is kept, whatever its parts are called.
+        assert_true(!folder.names_with(".corrupt-").empty());
+    }
+    print_message(
+        "# died at each of %d steps, %zu bytes of keys saved; %d times another one could"
+        " write before the next deliverer came\n",
+        steps - 1, all_keys.size(), confirmed);
+    assert_true(std::count(all_keys.begin(), all_keys.end(), ' ') > 40);
+    assert_true(all_keys.find("key59") != std::string::npos);
+    assert_true(steps > 50);
+}
+
+void what_cannot_be_salvaged_for_lack_of_room_stays_until_it_can(void**) {
+    TempFolder made;
+    const std::string damaged = made.path() + "/damaged.db";
+    make_damaged(damaged);
+    TempFolder folder;
+    copy_database(damaged, folder.spool());
+    {
+        SqliteStore store(failing_options(folder), true);
+        disk_faults.only = ".new-wal";
+        disk_faults.is_full = true;
+        for (int i = 0; i < 2; i++) {
+            assert_status(append_one(store, "z"), kCorrupt);
+            assert_true(store.error().find("disk is full") != std::string_view::npos);
+        }
+        assert_int_equal(folder.names_with(".corrupt-").size(), 0);
+        assert_int_equal(folder.names_with(".new").size(), 0);
+    }
+    disk_faults = {};
+    SqliteStore store(failing_options(folder), true);
+    assert_status(append_one(store, "z"), kOk);
+    assert_true(size_of(store).waiting > 40);
+    assert_int_equal(folder.names_with(".corrupt-").size(), 3);
 }
 
 void a_mark_of_damage_does_not_concern_another_file(void**) {
@@ -989,6 +1096,8 @@ int main() {
         test(two_that_are_set_aside_have_two_names),
         test(a_store_that_may_not_set_aside_leaves_that_to_one_that_may),
         test(damage_that_shows_later_is_set_aside_by_the_deliverer),
+        test(whoever_dies_while_salvaging_another_one_ends_it),
+        test(what_cannot_be_salvaged_for_lack_of_room_stays_until_it_can),
         test(one_page_that_cannot_be_read_takes_only_what_lies_on_it),
         test(what_was_saved_goes_on_as_it_was),
         test(a_mark_of_damage_does_not_concern_another_file),
