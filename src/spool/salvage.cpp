@@ -31,9 +31,12 @@ constexpr const char* kDeadIds[] = {
     "SELECT event_id FROM dead INDEXED BY dead_age ORDER BY dead_ms DESC",
 };
 
-constexpr char kTarget[] = "SELECT server, location FROM target NOT INDEXED WHERE target_id = ?";
+constexpr char kTarget1[] =
+    "SELECT server, location, 0 FROM target NOT INDEXED WHERE target_id = ?";
+constexpr char kTarget[] =
+    "SELECT server, location, paused_ms FROM target NOT INDEXED WHERE target_id = ?";
 constexpr char kTargetByIndex[] =
-    "SELECT server, location FROM target INDEXED BY sqlite_autoindex_target_1"
+    "SELECT server, location, 0 FROM target INDEXED BY sqlite_autoindex_target_1"
     " WHERE +target_id = ?";
 constexpr char kAlert[] =
     "SELECT target_id, alert_key, due_ms, tried_ms FROM alert NOT INDEXED WHERE alert_id = ?";
@@ -58,7 +61,7 @@ constexpr char kDead[] =
     " WHERE event_id = ?";
 
 constexpr char kAddTarget[] =
-    "INSERT OR IGNORE INTO target (target_id, server, location) VALUES (?, ?, ?)";
+    "INSERT OR IGNORE INTO target (target_id, server, location, paused_ms) VALUES (?, ?, ?, ?)";
 constexpr char kAddAlert[] =
     "INSERT OR IGNORE INTO alert (alert_id, target_id, alert_key, rank, since_ms, first_id, due_ms,"
     " tried_ms) VALUES (?, ?, ?, 0, 0, 0, ?, ?)";
@@ -127,11 +130,11 @@ class Salvage {
         if (targets_.count(id) != 0) {
             return true;
         }
-        for (const char* sql : {kTarget, kTargetByIndex}) {
+        for (const char* sql : {has_2_ ? kTarget : kTarget1, kTargetByIndex}) {
             from_.forgive();
             Query row = from_.query(sql, id);
             if (row.next()) {
-                to_.run(kAddTarget, id, row.text(0), row.text(1));
+                to_.run(kAddTarget, id, row.text(0), row.text(1), row.number(2));
                 targets_.insert(id);
                 return true;
             }

@@ -31,6 +31,10 @@ constexpr std::int64_t kWalBytes = 32 * 1024 * 1024;
 constexpr std::int64_t kWalPart = 8;
 constexpr std::int64_t kFrameBytes = 4096 + 24;
 
+/// Room on the disk that no event takes, and the largest part of a small disk.
+constexpr std::uint64_t kSettlingBytes = 2 * 1024 * 1024;
+constexpr std::uint64_t kSettlingPart = 4;
+
 constexpr char kPages[] = "PRAGMA page_count";
 constexpr char kFreePages[] = "PRAGMA freelist_count";
 constexpr char kPageSize[] = "PRAGMA page_size";
@@ -254,6 +258,19 @@ StoreStatus SpoolDatabase::make_room(int mode) noexcept {
 std::uint64_t SpoolDatabase::used_bytes() noexcept {
     const std::int64_t pages = connection_.number(kPages) - connection_.number(kFreePages);
     return static_cast<std::uint64_t>(pages * connection_.number(kPageSize)) + files_.wal_bytes();
+}
+
+bool SpoolDatabase::has_room_for(std::uint64_t bytes) noexcept {
+    const SpoolFiles::Room room = files_.room();
+    if (room.all_bytes == 0) {
+        return true;
+    }
+    const std::uint64_t reserve = std::min(kSettlingBytes, room.all_bytes / kSettlingPart);
+    // Rows and indices take about twice what is in them, and pages that are free no room at all.
+    const std::uint64_t growth = files_.wal_bytes() + 2 * bytes;
+    const auto unused =
+        static_cast<std::uint64_t>(connection_.number(kFreePages) * connection_.number(kPageSize));
+    return room.free_bytes >= (growth <= unused ? reserve / 2 : reserve + growth - unused);
 }
 
 StoreStatus SpoolDatabase::empty_wal(std::uint64_t& held_bytes) noexcept {

@@ -62,6 +62,9 @@ class SpoolDatabase {
     /// returns kFull; it is run again when room could be made.
     [[nodiscard]] std::uint64_t used_bytes() noexcept;
     [[nodiscard]] std::uint64_t wal_bytes() const noexcept { return files_.wal_bytes(); }
+    /// False when, with `bytes` more, its disk might lack the room to copy the WAL into the
+    /// database and to settle what waits: then nothing could leave.
+    [[nodiscard]] bool has_room_for(std::uint64_t bytes) noexcept;
     /// Copies the whole WAL into the database and frees its room; `held_bytes` is the rest of it
     /// when a reader is in the way.
     [[nodiscard]] StoreStatus empty_wal(std::uint64_t& held_bytes) noexcept;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -213,6 +214,15 @@ std::uint64_t SpoolFiles::wal_bytes() const noexcept {
     struct stat info;
     return ::lstat((path_ + "-wal").c_str(), &info) == 0 ? static_cast<std::uint64_t>(info.st_size)
                                                          : 0;
+}
+
+SpoolFiles::Room SpoolFiles::room() const noexcept {
+    struct statvfs info;
+    if (::statvfs(path_.c_str(), &info) != 0) {
+        return {};
+    }
+    return {std::uint64_t{info.f_bavail} * info.f_frsize,
+            std::uint64_t{info.f_blocks} * info.f_frsize};
 }
 
 bool SpoolFiles::has(Mark mark) const noexcept { return exists(name_of(mark)); }

@@ -68,6 +68,12 @@ class SpoolFiles {
     [[nodiscard]] std::string advice() const noexcept;
     /// Size of what SQLite has not copied into the database yet.
     [[nodiscard]] std::uint64_t wal_bytes() const noexcept;
+    /// Room on its disk.
+    struct Room {
+        std::uint64_t free_bytes = 0;
+        std::uint64_t all_bytes = 0;  ///< 0: unknown
+    };
+    [[nodiscard]] Room room() const noexcept;
 
     [[nodiscard]] bool has(Mark mark) const noexcept;
     [[nodiscard]] std::string read(Mark mark) const noexcept;

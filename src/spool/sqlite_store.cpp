@@ -179,6 +179,10 @@ StoreStatus SqliteStore::append_after(Before before, const std::vector<NewEvent>
     }
     const std::int64_t queue_ms =
         std::max(accepted_ms + options_.queue_ms - options_.clock.now_ms(), options_.queue_ms / 2);
+    std::uint64_t bytes = 0;
+    for (const NewEvent& event : events) {
+        bytes += event.event.size() + event.variables.size() + event.body.size();
+    }
     // A trial keeps nobody waiting.
     const std::int64_t trial_ms = options_.queue_ms / 20;
     return database_.write(
@@ -186,6 +190,9 @@ StoreStatus SqliteStore::append_after(Before before, const std::vector<NewEvent>
             appended.clear();
             if (database_.used_bytes() >= options_.max_size_bytes) {
                 return refuse_full();
+            }
+            if (!database_.has_room_for(bytes)) {
+                return database_.refuse(StoreStatus::kFull, "has no room left on its disk");
             }
             if (events.empty()) {
                 connection.run(kTrial, database_.clock().now_ms());
@@ -255,12 +262,32 @@ Limits SqliteStore::limits() const noexcept {
 }
 
 StoreStatus SqliteStore::settle(const std::vector<Settlement>& settlements) noexcept {
+    postponed_.clear();
+    std::size_t most = settlements.size(), count = 0;
+    for (std::size_t from = 0; from < settlements.size(); from += count) {
+        count = std::min(most, settlements.size() - from);
+        StoreStatus status = settle_some(&settlements[from], count);
+        // On a full disk the WAL may have room for fewer.
+        while (status == StoreStatus::kFull && count > 1) {
+            most = count = (count + 1) / 2;
+            status = settle_some(&settlements[from], count);
+        }
+        if (status != StoreStatus::kOk) {
+            return status;
+        }
+    }
+    return StoreStatus::kOk;
+}
+
+StoreStatus SqliteStore::settle_some(const Settlement* settlements, std::size_t count) noexcept {
+    const std::size_t before = postponed_.size();
     return database_.write([&](Connection& connection) {
-        postponed_.clear();
-        for (const Settlement& settlement : settlements) {
+        postponed_.resize(before);
+        for (const Settlement* settlement = settlements; settlement != settlements + count;
+             settlement++) {
             if (!settle_one(connection, database_.clock(), limits(), options_.is_of_fleet,
-                            settlement)) {
-                postponed_.push_back(settlement.event_id);
+                            *settlement)) {
+                postponed_.push_back(settlement->event_id);
             }
         }
         return StoreStatus::kOk;

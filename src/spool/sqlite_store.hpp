@@ -88,6 +88,7 @@ class SqliteStore final : public EventStore, public EventLedger, public LocalSpo
                                            std::vector<Appended>& appended) noexcept;
     [[nodiscard]] Limits limits() const noexcept;
     StoreStatus refuse_full() noexcept;
+    StoreStatus settle_some(const Settlement* settlements, std::size_t count) noexcept;
 
     SqliteStoreOptions options_;
     SpoolDatabase database_;

@@ -1,7 +1,9 @@
 // Failures of the store's files, and its recovery from all of them.
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 
 #include <chrono>
 #include <fstream>
@@ -57,6 +59,14 @@ void overwrite(const std::string& path, std::size_t offset, std::size_t size) {
     std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(static_cast<std::streamoff>(offset));
     file << std::string(size, 'x');
+}
+
+/// False without the right to mount.
+bool can_mount() {
+    return in_process([] {
+        return ::unshare(CLONE_NEWNS) == 0 &&
+               ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+    });
 }
 
 // ---------------------------------------------------------------- files
@@ -421,6 +431,8 @@ void what_was_saved_goes_on_as_it_was(void**) {
         retry(store, due_of(store, "b"), kNow + kMinute);
         refuse(store, due_of(store, "c"));
         deliver(store, due_of(store, "c"));
+        bool is_found = false;
+        assert_status(store.pause(appended[0].target_id, kNow + kHour, is_found), kOk);
     }
     struct stat info = {};
     assert_int_equal(::stat(folder.spool().c_str(), &info), 0);
@@ -435,6 +447,10 @@ void what_was_saved_goes_on_as_it_was(void**) {
     assert_true(event.event_id == appended[0].event_id);
     assert_true(event.target_id == appended[0].target_id);
     assert_text(event.event, new_event("a").event);
+    std::vector<flashduty::EventLedger::Paused> paused;
+    assert_status(store.paused(kNow, paused), kOk);
+    assert_int_equal(paused.size(), 1);
+    assert_int_equal(paused[0].until_ms, kNow + kHour);
     assert_text(held_keys(store, kNow), "");
     assert_text(held_keys(store, kNow + kMinute), "b");
     assert_text(in_shell(folder.spool(), "SELECT state FROM dead_letters"), "superseded");
@@ -738,6 +754,29 @@ void one_who_reads_holds_up_nobody(void**) {
     assert_text(shell.run("SELECT count(*) FROM event"), "2");
 }
 
+void one_who_keeps_a_long_wal_is_told_of_a_minute_apart(void**) {
+    TempFolder folder;
+    SqliteStore store(options_of(folder), true);
+    assert_status(append_one(store), kOk);
+    NewEvent event = new_event("a");
+    event.body.assign(1'000'000, 'b');
+    {
+        Shell reader(folder.spool());
+        assert_text(reader.run("BEGIN; SELECT count(*) FROM event"), "1");
+        for (int mb = 1; mb <= 70; mb++) {
+            append(store, {event});
+            if (mb == 60) {
+                assert_int_equal(expire(store, kNow).held_wal_bytes, 0);
+            }
+        }
+        assert_true(expire(store, kNow).held_wal_bytes >= 64 * 1024 * 1024);
+        assert_int_equal(expire(store, kNow + kMinute - 1).held_wal_bytes, 0);
+        assert_true(expire(store, kNow + kMinute).held_wal_bytes >= 64 * 1024 * 1024);
+    }
+    assert_int_equal(expire(store, kNow + 2 * kMinute).held_wal_bytes, 0);
+    assert_true(std::filesystem::file_size(folder.spool() + "-wal") < 100'000);
+}
+
 void no_call_leaves_a_snapshot_behind(void**) {
     TempFolder folder;
     SqliteStore store(options_of(folder), true), another(options_of(folder), false);
@@ -755,6 +794,59 @@ void no_call_leaves_a_snapshot_behind(void**) {
 }
 
 // ---------------------------------------------------------------- disks
+
+/// Events are taken only as long as all that is in the WAL would have room in the database, too,
+/// and some more: so what waits can leave on a full disk.
+void what_waits_on_a_full_disk_can_leave(void**) {
+    if (!can_mount()) {
+        return;
+    }
+    for (const std::size_t body_bytes : {std::size_t{3'000}, std::size_t{10}}) {
+        assert_true(in_process([body_bytes] {
+            // In mounts of its own.
+            TempFolder folder;
+            if (::unshare(CLONE_NEWNS) != 0 ||
+                ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+                ::mount("none", folder.path().c_str(), "tmpfs", 0, "size=2m") != 0) {
+                return false;
+            }
+            SqliteStore another(options_of(folder), false), deliverers(options_of(folder), true);
+            std::vector<Appended> appended;
+            NewEvent event = new_event("");
+            event.body.assign(body_bytes, 'b');
+            int count = 0;
+            StoreStatus status = StoreStatus::kOk;
+            for (; status == StoreStatus::kOk; count++) {
+                event.alert_key = "key" + std::to_string(count);
+                status = another.append({event}, appended);
+            }
+            print_message("# on a disk of 2 MB: %d events\n", count - 1);
+            const bool is_full =
+                status == StoreStatus::kFull && count > 100 &&
+                another.error().find("no room left on its disk") != std::string::npos;
+            for (std::vector<DueEvent> events;
+                 is_full && !(events = due(deliverers, kNow)).empty();) {
+                std::vector<Settlement> settlements;
+                for (const DueEvent& one : events) {
+                    Settlement settlement;
+                    settlement.event_id = one.event_id;
+                    settlement.alert_id = one.alert_id;
+                    settlement.fate = flashduty::Fate::kDelivered;
+                    settlements.push_back(settlement);
+                }
+                if (deliverers.settle(settlements) != StoreStatus::kOk) {
+                    print_message("# %s\n", std::string(deliverers.error()).c_str());
+                    return false;
+                }
+            }
+            const bool is_good = is_full && another.append({event}, appended) == StoreStatus::kOk;
+            print_message("# once they have left: %s\n",
+                          is_good ? "it takes more" : std::string(another.error()).c_str());
+            ::umount2(folder.path().c_str(), MNT_DETACH);
+            return is_good;
+        }));
+    }
+}
 
 void a_full_disk_takes_nothing_and_goes_on_when_there_is_room(void**) {
     TempFolder folder;
@@ -1108,7 +1200,9 @@ int main() {
         test(who_queues_is_served_in_turn),
         test(one_who_dies_in_the_queue_holds_up_nobody),
         test(one_who_reads_holds_up_nobody),
+        test(one_who_keeps_a_long_wal_is_told_of_a_minute_apart),
         test(no_call_leaves_a_snapshot_behind),
+        test(what_waits_on_a_full_disk_can_leave),
         test(a_full_disk_takes_nothing_and_goes_on_when_there_is_room),
         test(after_a_failed_sync_nobody_confirms_before_a_good_one),
         test(a_mark_that_is_found_has_both_files_synced_before_anything_else),
