@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# What flashduty_api costs while a large backlog waits: pages, an export, and what those who call
-# meanwhile notice of it. Writes what it has found to RESULTS. Wants two cores that nobody else uses.
+# Costs of flashduty_api while a large backlog waits: pages, an export, and their effect on those who
+# call meanwhile. Writes its figures to RESULTS. Wants two cores that nobody else uses.
 #
 # usage: api.pl MODULE FILL_SPOOL RESULTS
 # In the environment: SECONDS of each load; BACKLOG, events; PAGES, how many are asked for.
@@ -19,6 +19,7 @@ use lib abs_path(dirname(__FILE__)) . '/lib';
 
 use Contenders;
 use Instance;
+use Report;
 
 use constant {
     GATEWAY_CORE => Contenders::CONTENDER_CORE,
@@ -36,13 +37,12 @@ my $seconds = $ENV{SECONDS} || 20;
 my $backlog = $ENV{BACKLOG} || 1_000_000;
 my $pages   = $ENV{PAGES}   || 1000;
 
-my $was_busy = (split ' ', Instance::slurp('/proc/loadavg'))[0];
-my $folder   = File::Temp->newdir('bench.XXXXXX', TMPDIR => 1);
-my $body     = write_body();
-my $nobody   = Instance::held_port();
-my $port     = Instance::held_port();
-my $http     = HTTP::Tiny->new(timeout => 120);
-my (@figures, $gateway);
+my $folder = File::Temp->newdir('bench.XXXXXX', TMPDIR => 1);
+my $body   = write_body();
+my $nobody = Instance::held_port();
+my $port   = Instance::held_port();
+my $http   = HTTP::Tiny->new(timeout => 120);
+my $gateway;
 
 mkdir "$folder/spool", 0700 or die "spool: $!\n";
 $gateway = gateway();
@@ -52,15 +52,12 @@ system($fill_spool, "$folder/spool/spool.db", $backlog - 1, $body) == 0 or die "
 $gateway = gateway();
 $http->post($gateway->url, { content => body_of('first') });
 
+on_load_core();
 pages_are_quick();
 an_export_is_fast();
 others_do_not_notice();
 
-my $report = report();
-print $report;
-open my $file, '>', $results or die "$results: $!\n";
-print {$file} $report;
-close $file or die "$results: $!\n";
+write_report($results, report());
 
 # ---------------------------------------------------------------- what is measured
 
@@ -190,11 +187,20 @@ sub export {
     return ($bytes, time - $began);
 }
 
+# Keeps this process from the gateway's core.
+sub on_load_core {
+    my $core = LOAD_CORE;
+    system("taskset -cp $core $$ >/dev/null") == 0 or die "taskset has failed\n";
+    return;
+}
+
 sub in_background {
     my ($work) = @_;
 
     my $pid = fork // die "cannot fork: $!\n";
     if (!$pid) {
+        on_load_core();
+        POSIX::nice(10);    # what is measured goes first
         $SIG{TERM} = sub { POSIX::_exit(0) };
         local $SIG{INT} = $SIG{TERM};
         $http = HTTP::Tiny->new(timeout => 120);
@@ -207,8 +213,9 @@ sub in_background {
 sub page_on {
     my $after = 0;
     for (1 .. 100) {
-        $after = get("waiting?limit=500&after=$after")->{next} || 0;
-        get("waiting?text=nowhere&after=$after");
+        ($after) = ask("waiting?limit=500&after=$after") =~ /"next":(\d+)\}\s*\z/;
+        $after //= 0;
+        ask("waiting?text=nowhere&after=$after");
     }
     return;
 }
@@ -248,46 +255,18 @@ sub load {
     return { p50_ms => $us[0] / 1000, p99_ms => $us[1] / 1000 };
 }
 
-sub quantile {
-    my ($part, @values) = @_;
-    my @sorted = sort { $a <=> $b } @values;
-    return $sorted[ int($part * $#sorted) ];
-}
-
-sub median { return quantile(0.5, @_) }
-
 # ---------------------------------------------------------------- showing
 
-sub figure {
-    my ($says, $value, $bound, $limit) = @_;
-
-    my $is_met = !defined $bound || ($bound eq 'most' ? $value <= $limit : $value >= $limit);
-    push @figures, [
-        $says, short($value), defined $bound ? "at $bound " . short($limit) : '',
-        defined $bound ? $is_met ? 'yes' : '**no**' : '',
-    ];
-    print STDERR join(' | ', @{ $figures[-1] }), "\n";
-    return;
-}
-
-sub short {
-    my ($value) = @_;
-    return sprintf $value >= 100 ? '%.0f' : $value >= 10 ? '%.1f' : $value >= 1 ? '%.2f' : '%.3f', $value;
-}
-
-sub row { return '| ' . join(' | ', @_) . " |\n" }
-
 sub report {
-    my $table   = row('', 'measured', 'target', 'met') . row(('---') x 4) . join '', map { row(@$_) } @figures;
-    my ($model) = Instance::slurp('/proc/cpuinfo') =~ /^model name\s*:\s*(.*)/m;
-    my $cores   = () = Instance::slurp('/proc/cpuinfo') =~ /^processor/mg;
+    my $table   = figures_table();
+    my $machine = machine();
     my $size_mb = int((-s "$folder/spool/spool.db") / (1 << 20));
     return <<"END";
 # What the operator's hand costs
 
-Written by `make bench-api`; do not edit. $cores cores of $model, load before the run $was_busy.
+Written by `make bench-api`; do not edit. $machine
 
-$backlog events wait, a database of $size_mb MB; Flashduty is away. One nginx with one worker on one core, those who call on the other. $pages requests of each kind.
+$backlog events wait, a database of $size_mb MB; Flashduty is away. One nginx with one worker on one core, with all its threads; those who call, page and export on the other. $pages requests of each kind.
 
 $table
 END

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# What the spool takes and gives: alerts a second, syncs, latencies, and what a large backlog costs.
-# Writes what it has found to RESULTS. Wants two cores that nobody else uses.
+# Measures the spool: alerts a second, syncs, latencies, and the costs of a large backlog. Writes its
+# figures to RESULTS. Wants two cores that nobody else uses.
 #
 # usage: spool.pl MODULE FILL_SPOOL SLOW_SYNC RESULTS
 # In the environment: SECONDS of each load; BACKLOG, events; SYNC_US, what a sync takes at least.
@@ -16,6 +16,7 @@ use lib abs_path(dirname(__FILE__)) . '/lib';
 
 use Contenders;
 use Instance;
+use Report;
 
 use constant {
     GATEWAY_CORE   => Contenders::CONTENDER_CORE,
@@ -37,14 +38,13 @@ my $seconds = $ENV{SECONDS} || 10;
 my $backlog = $ENV{BACKLOG} || 1_000_000;
 my $sync_us = $ENV{SYNC_US} // 2000;
 
-my $was_busy = (split ' ', Instance::slurp('/proc/loadavg'))[0];
-my $folder   = File::Temp->newdir('bench.XXXXXX', TMPDIR => 1);
-my $body     = write_body();
-my $nobody   = Instance::held_port();
+my $folder = File::Temp->newdir('bench.XXXXXX', TMPDIR => 1);
+my $body   = write_body();
+my $nobody = Instance::held_port();
 # An event belongs to a server, and that has its port.
 my $port = Instance::held_port();
 my $peer = start_counting_peer();
-my (@figures, @targets);
+my @targets;
 
 my %parts = (
     away    => \&flashduty_is_away,
@@ -54,11 +54,7 @@ my %parts = (
 );
 $parts{$_}->() for split / /, $ENV{PARTS} // 'away there backlog replay';
 
-my $report = report();
-print $report;
-open my $file, '>', $results or die "$results: $!\n";
-print {$file} $report;
-close $file or die "$results: $!\n";
+write_report($results, report());
 
 # ---------------------------------------------------------------- what is measured
 
@@ -361,42 +357,10 @@ sub only {
 
 sub per_second { return $_[0]{requests} / $_[0]{seconds} }
 
-sub median {
-    my @sorted = sort { $a <=> $b } @_;
-    return ($sorted[ $#sorted / 2 ] + $sorted[ @sorted / 2 ]) / 2;
-}
-
 # ---------------------------------------------------------------- showing
 
-sub figure {
-    my ($says, $value, $bound, $limit) = @_;
-
-    my $is_met = !defined $bound || ($bound eq 'most' ? $value <= $limit : $value >= $limit);
-    push @figures, [
-        $says, short($value), defined $bound ? "at $bound " . short($limit) : '',
-        defined $bound ? $is_met ? 'yes' : '**no**' : '',
-    ];
-    print STDERR join(' | ', @{ $figures[-1] }), "\n";
-    return;
-}
-
-sub short {
-    my ($value) = @_;
-    return sprintf $value >= 100 ? '%.0f' : $value >= 10 ? '%.1f' : $value >= 1 ? '%.2f' : '%.3f', $value;
-}
-
-sub row { return '| ' . join(' | ', @_) . " |\n" }
-
-sub machine {
-    my ($model)  = Instance::slurp('/proc/cpuinfo') =~ /^model name\s*:\s*(.*)/m;
-    my $cores    = () = Instance::slurp('/proc/cpuinfo') =~ /^processor/mg;
-    my ($kernel) = split ' ', Instance::slurp('/proc/sys/kernel/osrelease');
-    my $versions = join ', ', map { my ($version) = `dpkg-query -W -f '\${Version}' $_`; "$_ $version" } qw(nginx libsqlite3-0);
-    return "$cores cores of $model, Linux $kernel, load before the run $was_busy; $versions.";
-}
-
 sub report {
-    my $table = row('', 'measured', 'target', 'met') . row(('---') x 4) . join '', map { row(@$_) } @figures;
+    my $table      = figures_table();
     my $body_bytes = -s $body;
     my $sync       = $sync_us / 1000;
     my $machine    = machine();
