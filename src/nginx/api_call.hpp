@@ -8,6 +8,7 @@
 #include "../api/api_json.hpp"
 #include "../api/api_request.hpp"
 #include "base/ngx.hpp"
+#include "base/timer.hpp"
 #include "spool/desk.hpp"
 
 namespace flashduty {
@@ -17,7 +18,12 @@ struct ApiCall {
     ngx_http_request_t* request;  ///< nullptr: it has ended
     ApiRequest asked;
     std::string body;         ///< answer being sent
-    bool is_reading = false;  ///< the next page of an export is being read
+    bool is_reading = false;  ///< the next page of an export is being read, or waits for that
+    Timer rest;               ///< before the next page of an export
+    ngx_msec_t rest_ms = 0;
+
+    /// Reads the next page of an export.
+    void end_rest() noexcept;
 };
 using ApiCallPtr = std::shared_ptr<ApiCall>;
 

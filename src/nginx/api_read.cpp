@@ -1,5 +1,6 @@
 // Readings for operators.
 #include <algorithm>
+#include <chrono>
 #include <vector>
 
 #include "../status/status_json.hpp"
@@ -163,19 +164,23 @@ class EventReading final : public ApiReading {
 
 void send_more(ngx_http_request_t* r);
 
-/// Reads an export page by page, each when the caller has taken the one before it.
+/// Reads an export page by page, each when the caller has taken the one before it, and rests for as
+/// long as the reading took: others need the processor, too. Pages are small for the same reason.
 class ExportReading final : public ApiReading {
   public:
     ExportReading(const ApiCallPtr& call, std::int64_t after) noexcept
         : ApiReading(call), after_(after) {}
 
     StoreStatus read(EventLedger& ledger) noexcept override {
-        constexpr std::size_t kPageBytes = 512 * 1024;
+        using std::chrono::steady_clock;
+        constexpr std::size_t kPageBytes = 128 * 1024;
+        const auto began = steady_clock::now();
         const Pile pile = call().asked.pile;
         WholePage page;
         const StoreStatus status = ledger.read_whole(pile, after_, kPageBytes, page);
         body_ = write_api_lines(page, pile);
         next_ = page.next;
+        took_ = steady_clock::now() - began;
         return status;
     }
 
@@ -231,6 +236,8 @@ class ExportReading final : public ApiReading {
             ngx_http_finalize_request(r, sent);
             return;
         }
+        call().rest_ms =
+            static_cast<ngx_msec_t>(std::chrono::ceil<std::chrono::milliseconds>(took_).count());
         r->write_event_handler = send_more;
         send_more(r);
     }
@@ -249,6 +256,7 @@ class ExportReading final : public ApiReading {
 
     std::int64_t after_;
     std::int64_t next_ = 0;
+    std::chrono::steady_clock::duration took_ = {};
 };
 
 /// Continues an export when its caller has taken the part that was sent.
@@ -283,7 +291,8 @@ void send_more(ngx_http_request_t* r) {
         ngx_del_timer(c->write);
     }
     call->is_reading = true;
-    read_spool(std::make_unique<ExportReading>(call, call->asked.after));
+    call->rest.set<&ApiCall::end_rest>(*call, false);
+    call->rest.start(call->rest_ms);
 }
 
 // ---------------------------------------------------------------- support
@@ -400,6 +409,12 @@ class SupportReading final : public ApiReading {
 };
 
 }  // namespace
+
+void ApiCall::end_rest() noexcept {
+    if (request != nullptr) {
+        read_spool(std::make_unique<ExportReading>(find_api_call(request), asked.after));
+    }
+}
 
 void list_targets_for(const ApiCallPtr& call) noexcept {
     read_spool(std::make_unique<TargetsReading>(call));
