@@ -4,8 +4,8 @@
 #include "postgres_place.hpp"
 
 using flashduty::EdgeMode;
-using flashduty::EdgeSetup;
 using flashduty::EdgeReport;
+using flashduty::EdgeSetup;
 using flashduty::Fleet;
 using flashduty::FleetReport;
 using flashduty::FleetRoll;
