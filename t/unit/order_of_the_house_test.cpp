@@ -52,7 +52,7 @@ bool is_of_the_core(std::string_view include) {
 
 bool is_of_the_spool(std::string_view include) {
     for (const char* name : {"<dlfcn.h>", "<fcntl.h>", "<poll.h>", "<pthread.h>", "<signal.h>",
-                             "<stdio.h>", "<time.h>", "<unistd.h>", "<sqlite3.h>"}) {
+                             "<stdio.h>", "<time.h>", "<pwd.h>", "<unistd.h>", "<sqlite3.h>"}) {
         if (include == name) {
             return true;
         }
