@@ -834,9 +834,8 @@ Place Deliverer::place_of(std::uint64_t where) const noexcept {
 /// Reason for refused events that wait.
 std::string Deliverer::not_compared(std::int64_t target_id,
                                     const std::string& reason) const noexcept {
-    const std::size_t count = std::max<std::size_t>(schedule_.refused(target_id), 1);
-    return std::to_string(count) + (count == 1 ? " event is" : " events are") +
-           " refused: " + reason + "; nothing else was sent to compare";
+    return std::to_string(std::max<std::size_t>(schedule_.refused(target_id), 1)) +
+           " events are refused: " + reason + "; nothing else was sent to compare";
 }
 
 /// Reason why nothing, or not everything, leaves for a target.
@@ -910,13 +909,11 @@ void Deliverer::log_away(const DueEvent& event, const TargetChange& change, bool
                          const std::string& reason, UnixMs now_ms) noexcept {
     const UnixMs next_probe_ms = schedule_.next_probe_ms(event.target_id);
     const bool is_away = next_probe_ms != 0;
+    const std::string why = for_log(reason);
     if ((!is_away && !is_refused) ||
-        !is_news(stats(), {event.server, event.location}, for_log(reason), status_now_ms())) {
+        !is_news(stats(), {event.server, event.location}, why, status_now_ms())) {
         return;
     }
-    const std::string why = is_refused ? for_log(not_compared(event.target_id, reason)) +
-                                             ", alert \"" + for_log(event.alert_key) + "\""
-                                       : for_log(reason);
     if (!is_away) {
         log(NGX_LOG_ERR, "flashduty target \"%s\" takes no event, they wait in the spool: %s",
             target_name(event).c_str(), why.c_str());
