@@ -74,7 +74,9 @@ bool add_headers(ngx_http_request_t* r, const Shown& shown) noexcept {
 StatusView view_status(ngx_http_request_t* r, Arena& arena) noexcept {
     const MainConf& conf = main_conf(r);
     const auto is_target_removed = [](const void* data, std::string_view name, bool is_nowhere) {
-        return is_removed(*static_cast<const MainConf*>(data), name, is_nowhere);
+        // A name that ends before an integration key cannot be looked up.
+        const bool is_cut = !name.empty() && name.back() == '/';
+        return !is_cut && is_removed(*static_cast<const MainConf*>(data), name, is_nowhere);
     };
     return view_status(arena, stats(),
                        {conf.spool != nullptr, kVersion, NGINX_VERSION, status_now_ms(),
