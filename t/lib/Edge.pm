@@ -7,6 +7,7 @@ use warnings;
 
 use parent 'Spool';
 
+use Client;
 use Gateway;
 
 # Edges of one fleet have a first listen in common, by which the database knows their server block;
@@ -28,6 +29,9 @@ my $SERVER = <<'EOC';
         }
         location = /status {
             flashduty_status json;
+        }
+        location /api/ {
+            flashduty_api write=on;
         }
     }
 EOC
@@ -60,6 +64,12 @@ sub expand {
     my %value = (COMMON => $self->{common} && $self->{common}->sockport, TAKER => $self->{taker} && $self->{taker}->port);
     $text =~ s/%%(COMMON|TAKER)%%/$value{$1}/g;
     return $self->SUPER::expand($text);
+}
+
+# The answer to a request of that method below the API's location.
+sub ask {
+    my ($self, $method, $path) = @_;
+    return Client->connect($self->port)->request($method, "/api/$path");
 }
 
 # The Flashduty that all edges push to.

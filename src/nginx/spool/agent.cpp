@@ -31,6 +31,8 @@ constexpr std::chrono::seconds kPatience{3};
 /// Messages of channels; and the leader's name among them, which no edge can have.
 constexpr char kWokenTag = 'w';
 constexpr char kVerdictTag = 'v';
+constexpr char kOrderTag = 'o';
+constexpr char kOrderDoneTag = 'd';
 constexpr char kLeadersName[] = "/leader";
 
 /// Events in one message, and the longest texts of a verdict.
@@ -240,6 +242,12 @@ void Agent::on_line_end(Line& line) noexcept {
     for (auto at = ears_.begin(); at != ears_.end();) {
         at = at->second.line == &line ? ears_.erase(at) : std::next(at);
     }
+    for (auto at = ordered_.begin(); at != ordered_.end();) {
+        at = at->second.line == &line ? ordered_.erase(at) : std::next(at);
+    }
+    if (leader_ != nullptr) {
+        leader_->forget(line);
+    }
 }
 
 /// Forgets those who have been answered long ago, without a verdict.
@@ -247,6 +255,61 @@ void Agent::forget_ears() noexcept {
     const SteadyMs before_ms = steady_now_ms() - kForgetMs;
     for (auto at = ears_.begin(); at != ears_.end();) {
         at = at->second.since_ms < before_ms ? ears_.erase(at) : std::next(at);
+    }
+    for (auto at = ordered_.begin(); at != ordered_.end();) {
+        at = at->second.since_ms < before_ms ? ordered_.erase(at) : std::next(at);
+    }
+}
+
+/// An operator's order, for whoever leads. Where nobody answers, the operator is told so in time.
+void Agent::on_order(Line& line, const Order& order) noexcept {
+    if (leader_ != nullptr) {
+        leader_->take_order(&line, {}, Order(order));
+        return;
+    }
+    Order numbered = order;
+    numbered.number = ++last_order_;
+    const std::string payload =
+        write_payload(kOrderTag, own_channel_ + " " + write_order(numbered));
+    if (payload.empty() || ear_ == nullptr) {
+        OrderDone done;
+        done.number = order.number;
+        done.is_done = false;
+        done.reason = "the order is too long for the edge that leads: give it there";
+        line.send(write_order_done(done));
+        return;
+    }
+    ordered_[numbered.number] = {&line, order.number, steady_now_ms()};
+    ear_->say(leaders_channel_, payload);
+}
+
+void Agent::take_order(std::string_view text) noexcept {
+    const std::size_t space = text.find(' ');
+    Order order;
+    if (leader_ != nullptr && space != std::string_view::npos &&
+        read_order(text.substr(space + 1), order)) {
+        leader_->take_order(nullptr, std::string(text.substr(0, space)), std::move(order));
+    }
+}
+
+void Agent::on_order_done(const std::string& channel, const OrderDone& done) noexcept {
+    if (ear_ != nullptr) {
+        OrderDone cut = done;
+        cut.reason = cut.reason.substr(0, kMostText);
+        ear_->say(channel, write_payload(kOrderDoneTag, write_order_done(cut)));
+    }
+}
+
+void Agent::take_order_done(std::string_view text) noexcept {
+    OrderDone done;
+    if (!read_order_done(text, done)) {
+        return;
+    }
+    const auto found = ordered_.find(done.number);
+    if (found != ordered_.end()) {
+        done.number = found->second.number;
+        found->second.line->send(write_order_done(done));
+        ordered_.erase(found);
     }
 }
 
@@ -280,6 +343,10 @@ void Agent::on_news() noexcept {
             take_woken(message);
         } else if (tag == kVerdictTag) {
             take_verdict(message);
+        } else if (tag == kOrderTag) {
+            take_order(message);
+        } else if (tag == kOrderDoneTag) {
+            take_order_done(message);
         }
     }
 }
@@ -736,6 +803,7 @@ void Agent::take_drain(const Chores& chores) noexcept {
                 "flashduty fleet: PostgreSQL has got what waited on this edge, which is back");
         }
     }
+    count_late(stats(), LateResult::kSuperseded, chores.late.size());
     for (const DeadLetter& letter : chores.late) {
         log(NGX_LOG_ERR, "flashduty fleet: alert \"%s\", event %L, is a dead letter: %s",
             letter.alert_key.c_str(), letter.event_id, letter.reason.c_str());

@@ -67,6 +67,10 @@ class Agent {
         }
         void on_own_woken() noexcept override { agent_.on_local_woken(); }
         void on_line_end(Line& line) noexcept override { agent_.on_line_end(line); }
+        bool on_order(Line& line, const Order& order) noexcept override {
+            agent_.on_order(line, order);
+            return true;
+        }
         void on_leave() noexcept override { agent_.leave(); }
 
       private:
@@ -90,6 +94,9 @@ class Agent {
             agent_.on_figures(size, std::move(targets));
         }
         void tell(const PushVerdict& verdict) noexcept override { agent_.tell(verdict); }
+        void on_order_done(const std::string& channel, const OrderDone& done) noexcept override {
+            agent_.on_order_done(channel, done);
+        }
 
       private:
         Agent& agent_;
@@ -109,6 +116,10 @@ class Agent {
     void take_verdict(std::string_view text) noexcept;
     void say_woken(const std::vector<Woken>& woken) noexcept;
     void forget_ears() noexcept;
+    void on_order(Line& line, const Order& order) noexcept;
+    void on_order_done(const std::string& channel, const OrderDone& done) noexcept;
+    void take_order(std::string_view text) noexcept;
+    void take_order_done(std::string_view text) noexcept;
     void on_woken(Line& line, const std::vector<Woken>& woken) noexcept;
     void on_line_end(Line& line) noexcept;
     void tell(const PushVerdict& verdict) noexcept;
@@ -181,6 +192,14 @@ class Agent {
         SteadyMs since_ms;
     };
     std::unordered_map<std::int64_t, Ear> ears_;  ///< by event_id
+    /// Order of a worker of this edge that the leader carries out on another one.
+    struct Ordered {
+        Line* line;
+        std::uint64_t number;  ///< on that line
+        SteadyMs since_ms;
+    };
+    std::unordered_map<std::uint64_t, Ordered> ordered_;  ///< by the number that the leader knows
+    std::uint64_t last_order_ = 0;
     std::unique_ptr<PostgresEar> ear_;
     Wakeup ear_wakeup_;
     std::string leaders_channel_;

@@ -222,13 +222,17 @@ void Deliverer::on_line(std::unique_ptr<Line> line) noexcept {
     lines_.emplace(key, std::move(line));
 }
 
-void Deliverer::on_line_end(Line& line) noexcept {
+void Deliverer::forget(const Line& line) noexcept {
     orders_.erase(std::remove_if(orders_.begin(), orders_.end(),
                                  [&line](const OrderJob& job) { return job.line == &line; }),
                   orders_.end());
     if (work_ != nullptr && work_->order != nullptr && work_->order->line == &line) {
         work_->order->line = nullptr;  // threads do not read it
     }
+}
+
+void Deliverer::on_line_end(Line& line) noexcept {
+    forget(line);
     for (auto at = listening_.begin(); at != listening_.end();) {
         at = at->second.line == &line ? listening_.erase(at) : std::next(at);
     }
@@ -241,7 +245,9 @@ void Deliverer::on_line_end(Line& line) noexcept {
 void Deliverer::on_message(Line& line, std::string_view message) noexcept {
     Order order;
     if (read_order(message, order)) {
-        on_order(line, std::move(order));
+        if (options_.gate == nullptr || !options_.gate->on_order(line, order)) {
+            take_order(&line, {}, std::move(order));
+        }
     } else {
         on_woken(line, message);
     }
@@ -304,15 +310,24 @@ void Deliverer::look_again() noexcept {
     run();
 }
 
+void Deliverer::answer(const OrderJob& job) noexcept {
+    if (job.line != nullptr) {
+        job.line->send(write_order_done(job.done()));
+    } else if (!job.channel.empty() && options_.gate != nullptr) {
+        options_.gate->on_order_done(job.channel, job.done());
+    }
+}
+
 /// Takes an order; one that needs no thread is carried out at once.
-void Deliverer::on_order(Line& line, Order&& order) noexcept {
+void Deliverer::take_order(Line* line, const std::string& channel, Order&& order) noexcept {
     OrderJob job;
-    job.line = &line;
+    job.line = line;
+    job.channel = channel;
     job.order = std::move(order);
     if (is_leaving_) {
         job.status = StoreStatus::kBusy;
         job.error = "is about to be delivered by another process";
-        line.send(write_order_done(job.done()));
+        answer(job);
         return;
     }
     if (job.order.kind == Order::Kind::kHearYes) {
@@ -324,7 +339,7 @@ void Deliverer::on_order(Line& line, Order&& order) noexcept {
         if (target != target_texts_.end()) {
             schedule_.hear_yes(target->first, place_of(job.order.place), clock_.now_ms());
         }
-        line.send(write_order_done(job.done()));
+        answer(job);
     } else if (job.order.kind == Order::Kind::kTry) {
         const UnixMs now_ms = clock_.now_ms();
         for (const TargetState& target : schedule_.targets()) {
@@ -335,7 +350,7 @@ void Deliverer::on_order(Line& line, Order&& order) noexcept {
                 job.changed.done++;
             }
         }
-        line.send(write_order_done(job.done()));
+        answer(job);
     } else {
         orders_.push_back(std::move(job));
     }
@@ -640,9 +655,7 @@ void Deliverer::take_order(Job& job) noexcept {
         schedule_.probe_now(order.order.target_id, order.now_ms);
     }
     next_tending_ms_ = std::min(next_tending_ms_, order.now_ms);  // counts have changed
-    if (order.line != nullptr) {
-        order.line->send(write_order_done(order.done()));
-    }
+    answer(order);
 }
 
 void Deliverer::take_due(Job& job) noexcept {

@@ -66,6 +66,10 @@ class Deliverer {
     /// Takes events that were written down; Gate::tell() gets the verdicts of those that have an
     /// event_id.
     void hear(const std::vector<Woken>& woken) noexcept;
+    /// Takes an order of a worker, or of another edge: then its channel gets the answer.
+    void take_order(Line* line, const std::string& channel, Order&& order) noexcept;
+    /// A line of somebody who waits for an answer has ended.
+    void forget(const Line& line) noexcept;
     /// Called when the gate may have changed its mind.
     void look_again() noexcept;
     void set_rate(Rate rate) noexcept { schedule_.set_rate(rate); }
@@ -122,7 +126,7 @@ class Deliverer {
     void on_line_end(Line& line) noexcept;
     void on_message(Line& line, std::string_view message) noexcept;
     void on_woken(Line& line, std::string_view message) noexcept;
-    void on_order(Line& line, Order&& order) noexcept;
+    void answer(const OrderJob& job) noexcept;
     void listen_to(Line* line, const std::vector<Woken>& woken) noexcept;
     void send(const Listening& listening, const PushVerdict& verdict) noexcept;
     void tell(const PushVerdict& verdict) noexcept;

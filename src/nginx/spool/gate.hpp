@@ -47,6 +47,10 @@ class Gate {
     virtual void on_woken(Line&, const std::vector<Woken>&) noexcept {}
     virtual void on_own_woken() noexcept {}  ///< workers have written events down in its store
     virtual void on_line_end(Line&) noexcept {}
+    /// An operator's order to the fleet. False when it is for this deliverer.
+    virtual bool on_order(Line&, const Order&) noexcept { return false; }
+    /// The result of an order of another edge.
+    virtual void on_order_done(const std::string&, const OrderDone&) noexcept {}
     virtual void on_leave() noexcept {}  ///< the worker is told to leave
     /// The verdict of an event that hear() has told of.
     virtual void tell(const PushVerdict&) noexcept {}

@@ -29,7 +29,8 @@ class Pauses {
 
 /// An order that a thread carries out.
 struct OrderJob {
-    Line* line;  ///< line of the answer; nullptr: nobody waits for it any more
+    Line* line;  ///< line of the answer; nullptr: nobody waits for it any more, or another edge
+    std::string channel;  ///< that edge's; empty: none
     Order order;
     UnixMs now_ms = 0;
     std::vector<std::int64_t> busy;  ///< event_ids

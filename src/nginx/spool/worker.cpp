@@ -44,7 +44,8 @@ class SpoolWorker {
           path_(to_view(conf.spool->path)),
           stores_(store_options()),
           acceptor_(make_acceptor()),
-          desk_(stores_.make(StoreUser::kAcceptor), conf.spool->threads),
+          desk_(make_desks_store(),
+                conf.fleet == nullptr ? conf.spool->threads : conf.fleet->threads),
           lock_(path_) {
         look_.set<&SpoolWorker::look_at_files>(*this, true);
         stranger_.set<&SpoolWorker::complain_of_stranger>(*this, true);
@@ -120,6 +121,13 @@ class SpoolWorker {
         options.clock = clock_;
         options.writer = to_view(fleet.edge);
         return options;
+    }
+
+    /// With a fleet operators see what waits in all of it.
+    [[nodiscard]] std::unique_ptr<EventStore> make_desks_store() const noexcept {
+        return conf_.fleet == nullptr
+                   ? stores_.make(StoreUser::kAcceptor)
+                   : std::unique_ptr<EventStore>(new PostgresStore(shared_options()));
     }
 
     /// What should be the same on all edges.
