@@ -52,7 +52,7 @@ enum class Look {
     kIntoStrings,  ///< knows which container is the message, and opens the strings before it
 };
 
-/// One reading of a body, which keeps what is wanted of the message.
+/// Reading of a body; keeps what is wanted of the message.
 class Pass {
   public:
     Pass(Arena& arena, std::size_t openings, MessageFinder::Ordinal target, Look look,
@@ -255,7 +255,7 @@ class Pass {
         }
     }
 
-    /// What is left of a string that held no message, or one that turned out to stand beside others
+    /// Rest of a string that held no message, or one that turned out to stand beside others
     /// in an array. Who sends many of them gets no more memory than for one.
     void drop_found() noexcept {
         if (found_.has_value()) {
@@ -316,7 +316,7 @@ BodyKind read_all(Arena& arena, Pass& pass, BodySource& source) noexcept {
     }
 }
 
-/// What one reading found, besides what is in it.
+/// Findings of one reading, besides the message's members.
 struct PassResult {
     MessageFinder::Ordinal message = 0;
     bool has_unseen = false;

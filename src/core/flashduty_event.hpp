@@ -49,7 +49,7 @@ struct Overrides {
 
 /// Title from any text: one line, no template, within the limit.
 [[nodiscard]] std::string_view title_from(Arena& arena, std::string_view text) noexcept;
-/// The same from one line, as collapse_spaces() leaves it.
+/// Title from a text of one line, as collapse_spaces() leaves it.
 [[nodiscard]] std::string_view title_from_line(Arena& arena, std::string_view line) noexcept;
 
 /// Alert key from any text: itself, or its digest when it is too long.

@@ -61,7 +61,7 @@ class Judge {
     }
 
   private:
-    /// What `call` gives; false without memory.
+    /// Result of `call`; false without memory.
     template <class Call>
     bool has_memory_for(Call call) noexcept {
         if (is_out_of_memory_ || setjmp(out_of_memory_) != 0) {

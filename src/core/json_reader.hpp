@@ -49,7 +49,7 @@ enum class JsonStatus {
     kOutOfMemory,
 };
 
-/// What all readers of JSON share.
+/// Common part of all readers of JSON.
 ///
 /// yajl decides what is JSON, from an outline of the text in which every value that has ended is
 /// one short token. It is asked once there is a doubt: what plainly is none of the tokens that may
@@ -96,7 +96,7 @@ class JsonParser {
     }
 
   protected:
-    /// What may come next.
+    /// Tokens that may come next.
     enum class Place : std::uint8_t {
         kValue,
         kFirstElement,  ///< or the array's end
@@ -117,7 +117,7 @@ class JsonParser {
             status_ = status;
         }
     }
-    /// What `text` begins with may not stand there; yajl says how much of it is the reason.
+    /// Rejects the beginning of `text`, which may not stand there; yajl says how much of it is why.
     void refuse(std::string_view text) noexcept;
 
     void enter(bool is_object) noexcept {

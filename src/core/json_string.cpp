@@ -12,7 +12,7 @@ namespace {
 constexpr unsigned kReplacementCharacter = 0xFFFD;
 constexpr std::size_t kLongestCharacter = 4;
 
-/// What an escape of one letter stands for.
+/// Characters that escapes of one letter stand for.
 struct Letters {
     char character[256];
 
@@ -151,7 +151,7 @@ std::size_t read_whole(std::string_view raw, char* to) noexcept {
     }
 }
 
-/// The same until there is enough of it, to memory of that size and a character.
+/// Reads on until there is enough of it, to memory of that size and a character.
 std::size_t read_sound(std::string_view raw, std::size_t enough_bytes, char* to) noexcept {
     const char* at = raw.data();
     const char* const end = at + raw.size();

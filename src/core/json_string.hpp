@@ -22,13 +22,13 @@ struct ReadString {
     std::size_t memory_bytes = 0;
 };
 
-/// What a string of that form stands for, repaired, see repair(): `raw` itself where that is the
-/// same. It may end where it has `enough_bytes` and is not blank.
+/// Text that a string of that form stands for, repaired, see repair(): `raw` itself where the two
+/// are alike. It may end where it has `enough_bytes` and is not blank.
 [[nodiscard]] ReadString read_string_apart(
     Arena& arena, std::string_view raw, JsonForm form,
     std::size_t enough_bytes = std::string_view::npos) noexcept;
 
-/// The same of a string whose form is not known.
+/// Text of a string whose form is not known.
 [[nodiscard]] std::string_view read_string(
     Arena& arena, std::string_view raw, std::size_t enough_bytes = std::string_view::npos) noexcept;
 

@@ -12,7 +12,7 @@ namespace flashduty {
 /// Whether `NaN`, `Infinity` and `-Infinity` are numbers.
 enum class JsonConstants { kRefused, kRead };
 
-/// What a string is made of, as it stands in the text.
+/// Form of a string, as it stands in the text.
 struct JsonForm {
     bool is_ascii = true;
     bool has_escapes = false;
@@ -21,8 +21,8 @@ struct JsonForm {
     [[nodiscard]] bool is_plain() const noexcept { return is_ascii && !has_escapes; }
 };
 
-/// What every byte may be: part of a word, which is what numbers, `true`, `false`, `null` and the
-/// constants are made of, or of an escape.
+/// Class of each byte: part of a word, of which numbers, `true`, `false`, `null` and the constants
+/// are made, or of an escape.
 struct JsonCharacters {
     bool in_word[256];
     bool is_escaped[256];        ///< behind a backslash, `u` apart
@@ -141,7 +141,7 @@ struct ClosingQuote {
     return is_whole && (*at != '0' || behind == at + 1) ? behind : at;
 }
 
-/// What a word is.
+/// Kind of a word.
 enum class JsonWord : std::uint8_t { kNone, kNumber, kTrue, kFalse, kNull };
 [[nodiscard]] JsonWord json_word(std::string_view word, JsonConstants constants) noexcept;
 

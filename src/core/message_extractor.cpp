@@ -26,7 +26,7 @@ constexpr Names names(const std::string_view (&list)[N]) noexcept {
     return {list, N};
 }
 
-/// What is more of a description is cut off, however few bytes its characters have.
+/// Longest description kept; the rest is cut off, however few bytes its characters have.
 constexpr std::size_t kDescriptionBytes = 4 * (kMaxDescriptionCharacters + 1);
 
 constexpr std::string_view kTranslationNames[] = {"display_value"};

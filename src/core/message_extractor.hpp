@@ -1,4 +1,4 @@
-// What of a message is kept, and the keeping.
+// Members of a message that are kept, and the keeping.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +31,7 @@ struct Names {
 
 struct Schema;
 
-/// One member that is looked at: kept as `field`, or an object with members of its own.
+/// Member that is looked at: kept as `field`, or an object with members of its own.
 struct Member {
     std::string_view name;
     Field field = Field::kCount;

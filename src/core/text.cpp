@@ -19,7 +19,7 @@ constexpr bool is_dropped(char c) noexcept {
     return static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t';
 }
 
-/// What a label's name may be made of.
+/// Characters of a label's name.
 struct LabelCharacters {
     bool are[256];
 

@@ -21,7 +21,7 @@ class Budget {
   public:
     explicit Budget(Rate rate) noexcept : rate_(rate) {}
 
-    /// What has left before counts against the new rate.
+    /// Pushes that have left before count against the new rate.
     void set_rate(Rate rate) noexcept { rate_ = rate; }
 
     /// Pushes that may leave now.

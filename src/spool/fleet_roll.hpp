@@ -168,7 +168,7 @@ class FleetRoll {
     [[nodiscard]] std::size_t edges() const noexcept { return edges_; }
     [[nodiscard]] std::int64_t clock_offset_ms() const noexcept { return clock_offset_ms_; }
 
-    /// What the database had at the last report(). To be kept over restarts, so that one that was
+    /// State of the database at the last report(). To be kept over restarts, so that one that was
     /// restored from a backup, or has failed over to a standby without it, is known.
     [[nodiscard]] FleetPoint point() const noexcept { return point_; }
     void remember(FleetPoint point) noexcept { point_ = point; }

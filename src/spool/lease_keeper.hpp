@@ -52,7 +52,7 @@ class LeaseKeeper {
     // ---------------------------------------------------------------- of the leader: its rate
 
     void set_rate(Rate rate) noexcept;
-    /// What the leaders before have spent, or may have; `anywhere`: to each target that is not
+    /// Pushes that earlier leaders have made, or may have; `anywhere`: to each target that is not
     /// named.
     [[nodiscard]] std::vector<Spent> spent_before(std::uint32_t& anywhere) noexcept;
     /// True when a push to the target is within what a beat has reserved.

@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t kMostEvents = 256;
 constexpr std::size_t kMostBytes = 4 * 1024 * 1024;
 
-// What waits is local even where the bit says nothing: an edge that joins a fleet has it.
+// Events that wait are local even where the bit says nothing: an edge that joins a fleet has it.
 #define FLASHDUTY_HAS_MORE \
     "EXISTS (SELECT 1 FROM event WHERE event_id NOT IN (SELECT event_id FROM unfit))"
 constexpr char kHasMore[] = "SELECT " FLASHDUTY_HAS_MORE;

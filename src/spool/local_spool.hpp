@@ -72,7 +72,7 @@ class LocalSpool {
     /// Notes, before the first push, that a report will be owed.
     [[nodiscard]] virtual StoreStatus begin_alone() noexcept = 0;
 
-    /// What is to be reported, some of it. `with_waiting`: also the first waiting event of each
+    /// Some of the events to be reported. `with_waiting`: also the first waiting event of each
     /// key, which a process that died may have sent.
     [[nodiscard]] virtual StoreStatus pushed_alone(bool with_waiting, std::size_t most,
                                                    std::vector<AloneEvent>& events) noexcept = 0;

@@ -133,7 +133,7 @@ void PostgresChannel::notify(const std::string& channel, std::string payload) no
         waiting_.pop_front();
     }
     waiting_.emplace_back(channel, std::move(payload));
-    // What fails here is noticed by the next pump().
+    // A failure here is noticed by the next pump().
     (void)send_some();
 }
 

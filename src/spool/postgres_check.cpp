@@ -18,7 +18,7 @@ constexpr std::chrono::milliseconds kPoolerAnswer{2'000};
 
 constexpr char kScript[] = "run conf.example/fleet.sql with psql as the owner of the database";
 
-// What the role may not do that it has to, as a list for people.
+// Rights that the role lacks, as a list for people.
 constexpr char kMissingRights[] =
     "SELECT string_agg(m.name, ', ' ORDER BY m.name) FROM ("
     " SELECT c.relname::text AS name FROM pg_catalog.pg_class c"
@@ -50,7 +50,7 @@ constexpr char kTrialLeft[] =
     " FROM event e JOIN alert a USING (alert_id) JOIN target t USING (target_id)"
     " WHERE t.server = 'self-test'";
 
-/// One check of a database, by two connections.
+/// Check of a database, by two connections.
 class Checker {
   public:
     Checker(const PgOptions& options, PgDeadline deadline) noexcept

@@ -16,7 +16,7 @@ enum class DatabaseFitness : std::uint8_t {
 
 struct DatabaseCheck {
     DatabaseFitness fitness = DatabaseFitness::kAway;
-    /// One line: what is wrong and what to do.
+    /// A line: what is wrong and what to do.
     std::string reason;
     /// False: it acknowledges what one machine alone has. No reason not to use it, but to be shown.
     bool is_synchronous = true;

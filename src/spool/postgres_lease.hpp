@@ -28,7 +28,7 @@ class PostgresLease {
     [[nodiscard]] LeaseAnswer run(const LeaseCall& call, const std::string& spent, LeaseRow& row,
                                   PgDeadline deadline) noexcept;
 
-    /// What the leader has written for the next one, by the last look.
+    /// Message of the leader for the next one, by the last look.
     [[nodiscard]] const std::string& spent() const noexcept { return spent_; }
 
     /// Raised with each connection: call Lease::reconnected() then.

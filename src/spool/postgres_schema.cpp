@@ -49,7 +49,7 @@ PostgresSchema bring_up_to_date(PgConnection& connection, const std::string& sch
     if (found != PostgresSchema::kMissing) {
         return found;
     }
-    // One edge makes the tables, the others wait for it: 0x666c6475 is only a number of ours.
+    // An edge makes the tables, the others wait for it: 0x666c6475 is only a number of ours.
     const std::string script =
         "BEGIN; SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_xact_lock(1718379637);"
         " CREATE SCHEMA IF NOT EXISTS \"" +

@@ -7,7 +7,7 @@ namespace flashduty {
 extern const char kPostgresEvents[];
 /// The roll of edges, and what the leader says of all.
 extern const char kPostgresRoll[];
-/// What operators change.
+/// Functions for operators' changes.
 extern const char kPostgresLedger[];
 
 }  // namespace flashduty

@@ -59,7 +59,7 @@ constexpr char kTargets[] =
     " WHERE $4::bigint = 0 OR EXISTS (SELECT FROM term WHERE term = $4::bigint)"               \
     " ORDER BY a.place"
 
-// What is older than a restored database's last known time waits for an operator.
+// An event older than a restored database's last known time waits for an operator.
 #define FLASHDUTY_MAY_LEAVE \
     " AND since_ms >= (SELECT value FROM meta WHERE name = 'held_before_ms')"
 

@@ -66,7 +66,7 @@ std::vector<Spent> ReservedRate::take_over(std::string_view text, SteadyMs still
     if (!reader.number(anywhere)) {
         return spent;
     }
-    // What is reserved may have left at any time since.
+    // Reserved pushes may have left at any time since.
     spent_anywhere_ = static_cast<std::uint32_t>(std::clamp<std::int64_t>(anywhere, 0, most()));
     while (reader.is(' ') && reader.number(target_id)) {
         Target& target = targets_[target_id];

@@ -1,4 +1,4 @@
-// What a leader has spent of the fleet's rate, and may still spend before its lease ends, as its
+// Share of the fleet's rate that a leader has spent, and may still spend before its lease ends; its
 // beats tell it to the next leader. Knows no database and no network.
 //
 // A beat reserves: it counts the pushes that may leave until its validity ends as if they had left.

@@ -268,8 +268,8 @@ UnixMs Schedule::probe_gate_ms(const Target& target) noexcept {
     if (busy >= kMaxOpen) {
         return kNever;
     }
-    // One more: times are cut to milliseconds, so that two which differ by 1000 can be less than a
-    // second apart.
+    // A millisecond more: times are cut to milliseconds, so that two which differ by 1000 can be
+    // less than a second apart.
     return std::max(target.quiet_until_ms, target.probed_ms + kProbeMs + 1);
 }
 

@@ -22,7 +22,7 @@ struct FleetFact {
     std::string_view server;  ///< that is connected: `db1:5432`; empty: never was one
     bool is_up = false;       ///< the last call did what it was asked for
     std::string_view reason;  ///< why it is not up
-    /// What an operator has to do, as the edge works alone until then: a schema that is too new,
+    /// Task for an operator, as the edge works alone until then: a schema that is too new,
     /// two edges of one name.
     std::string_view trouble;
     EdgeState state = EdgeState::kFleet;

@@ -28,7 +28,7 @@ class Digits {
         return digits;
     }
 
-    /// The same below zero: `-0.005`.
+    /// Same form below zero: `-0.005`.
     [[nodiscard]] static Digits signed_seconds(std::int64_t ms) noexcept {
         const bool is_negative = ms < 0;
         const auto magnitude = static_cast<std::uint64_t>(ms);

@@ -19,7 +19,7 @@ constexpr std::string_view name_of(MetricType type) noexcept {
     return "histogram";
 }
 
-/// One line for each value. JSON escapes are valid in label values, since texts have no control
+/// A line for each value. JSON escapes are valid in label values, since texts have no control
 /// characters.
 class PrometheusSink final : public MetricSink {
   public:

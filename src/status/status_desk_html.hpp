@@ -328,7 +328,7 @@ async function add(from) {
   $("list-empty").hidden = $("list-rows").children.length > 0 || Boolean(after);
 }
 
-// What is drawn anew keeps the focus: by the same button, else by what stands at its place.
+// A part that is drawn anew keeps the focus: by the same button, else by what stands at its place.
 function drawn(draw) {
   const held = document.activeElement, label = held && held.getAttribute("aria-label");
   draw();

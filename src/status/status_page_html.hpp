@@ -328,7 +328,7 @@ const TROUBLES = [
   ["what answered does not speak HTTP", "对方不是 HTTP 服务"],
   ["the answer's header", "应答的头部无效或过大"]
 ];
-// What the gateway itself gives as reasons.
+// Reasons that the gateway itself gives.
 const REASONS = [
   [/^Flashduty could not be reached: see .*/, "无法连接 Flashduty，详见 nginx 错误日志"],
   [/^Flashduty could not be reached: (.*)$/, (all, why) =>
@@ -822,7 +822,7 @@ function showAlerts(alerts) {
 const phone = matchMedia("(max-width: 640px)");
 let isWhole = false;  // on a phone: all of the list
 
-/// One stop for Tab in the whole list, arrows go on from there.
+/// A single stop for Tab in the whole list, arrows go on from there.
 function rove(to) {
   const buttons = [...$("alerts").querySelectorAll("button")].filter(b => b.offsetParent);
   const now = buttons.includes(to) ? to : buttons.find(b => b.tabIndex === 0) || buttons[0];
@@ -913,7 +913,7 @@ async function refresh() {
     $("main").classList.remove("stale");
     say("updated", T.updated(format("s", refreshed)));
   } catch (why) {
-    // One lost answer is none to worry about.
+    // A lost answer is none to worry about.
     if (Date.now() / 1000 - refreshed > 3.5) {
       $("main").classList.add("stale");
       now = Date.now() / 1000;

@@ -85,7 +85,7 @@ class Bench {
             " FROM event JOIN alert USING (alert_id) GROUP BY 1");
         run("VACUUM ANALYZE alert");
         run("VACUUM ANALYZE event");
-        // What was filled in is not written out while there is measured.
+        // Filled-in events are not written out while there is measured.
         run("CHECKPOINT");
     }
 

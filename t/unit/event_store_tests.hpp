@@ -440,7 +440,7 @@ struct EventStoreTests {
                       " ORDER BY attempt_id"),
             "c|refused");
         assert_text(place.run("SELECT count(*) FROM attempt"), "11");
-        // What waits again has not forgotten them.
+        // An event that waits again has not forgotten them.
         assert_text(place.run("UPDATE dead SET again = 1"), "");
         assert_int_equal(expire(store, kNow).requeued, 1);
         assert_text(place.run("SELECT count(*) FROM attempt"), "11");

@@ -60,7 +60,7 @@ struct Fleet {
         }
         return delivered;
     }
-    /// What the next tending sends again.
+    /// Events that the next tending sends again.
     std::string repaired(const Ids& busy = {}) {
         (void)expire(leader, kNow, busy);
         return deliver_all();

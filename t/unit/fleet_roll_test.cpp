@@ -208,7 +208,7 @@ void the_leader_tells_all_how_the_fleet_is(void**) {
     assert_true(fleet.figures.targets[0].is_up);
     assert_text(fleet.figures.targets[1].reason, "HTTP \"503\", \\ away");
     assert_int_equal(fleet.figures.targets[1].waiting, 1);
-    // One of an old term says nothing any more.
+    // A leader of an old term says nothing any more.
     assert_text(place.run("UPDATE term SET term = 2"), "");
     assert_status(a.roll.write_figures({}), kFailed);
     assert_int_equal(b.read().figures.waiting, 12);
@@ -225,7 +225,7 @@ void an_edge_notices_that_the_database_has_gone_back(void**) {
     a.report();
     assert_false(a.roll.take_gone_back());
     assert_text(place.run("UPDATE beat SET beat = 49"), "");
-    // One that was away keeps what it knows, over restarts too.
+    // An edge that was away keeps what it knows, over restarts too.
     Agent again(place, "a", "spool-a", 3);
     again.join();
     again.roll.remember(a.roll.point());

@@ -270,7 +270,7 @@ void what_the_database_cannot_hold_is_left_out_of_its_batch(void**) {
     assert_text(taken, "+-+--+-+");
     assert_true(!store->unfit_reason().empty());
     assert_text(due_keys(*store, kNow), "a b c");
-    // Who repeats it finds the same.
+    // A repetition finds the same.
     assert_status(another(place)->append_again(id, events, appended), kOk);
     assert_int_equal(size_of(place.store()).waiting, 4);
     // Nothing of it fits.

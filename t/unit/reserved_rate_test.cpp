@@ -65,7 +65,7 @@ void a_successor_counts_what_may_have_left(void**) {
     assert_int_equal(total(spent, 7), 530);
     assert_true(spent.front().left_ms == 15'000 && spent.front().count == 30);
     assert_int_equal(next.spent_anywhere(), 500);
-    // One that lets go says what was spent, and nothing more.
+    // A leader that lets go says what was spent, and nothing more.
     leader.spend(8, 1'100);
     const std::vector<Spent> known = next.take_over(leader.beat(true, 1'500), 0, 20'000);
     assert_int_equal(total(known, 7), 30);
@@ -84,7 +84,7 @@ void a_minutes_rate_is_not_reserved_twice(void**) {
     (void)leader.beat(false, 1'000);
     leader.acknowledged();
     assert_int_equal(leader.room(7), 50);
-    // What has left counts for a minute.
+    // A push that has left counts for a minute.
     (void)leader.beat(false, 59'000);
     leader.acknowledged();
     assert_int_equal(leader.room(7), 200);

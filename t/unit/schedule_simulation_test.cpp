@@ -1129,7 +1129,7 @@ void where_only_refused_ones_wait_the_next_of_their_key_is_compared(void**) {
 }
 
 void of_two_places_one_does_not_speak_for_the_other(void**) {
-    // One target, two integration keys: every tenth alert goes with the wrong one.
+    // A target with two integration keys: every tenth alert goes with the wrong one.
     Simulation simulation({100, 1'000}, 7, [](const Event& event, UnixMs) {
         return event.alert_id % 10 == 0 ? Reply{30, Fate::kRefused, 0, false, 2}
                                         : Reply{30, Fate::kDelivered, 0, false, 1};

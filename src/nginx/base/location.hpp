@@ -8,7 +8,7 @@
 
 namespace flashduty {
 
-/// What has a location's name, regex and kind: nginx's configuration of it, or Angie's own struct.
+/// Holder of a location's name, regex and kind: nginx's configuration of it, or Angie's own struct.
 using Location = std::remove_pointer_t<decltype(ngx_http_location_tree_node_t::exact)>;
 
 template <typename AnyLocation>

@@ -174,7 +174,7 @@ bool Agent::may_push_local() noexcept {
         case LocalWork::kPush:
             return has_begun_alone_;
         case LocalWork::kNone:
-            // What PostgreSQL cannot hold.
+            // Events that PostgreSQL cannot hold.
             return !local_.is_local && local_.unfit > 0 && has_begun_alone_;
         default:
             return false;

@@ -135,7 +135,7 @@ class Agent {
     void on_figures(const StoreSize& size, std::vector<ServedTarget>&& targets) noexcept;
     void show_leaders(const FleetReport& figures) const noexcept;
 
-    // What a thread does.
+    // Work of the thread.
     void run() noexcept;
     void work() noexcept;
     void work_locally(Chores& chores) noexcept;

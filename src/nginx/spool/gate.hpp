@@ -1,4 +1,4 @@
-// What a fleet allows a deliverer, and what it hears from it. Called in the worker.
+// Permissions of a fleet for a deliverer, and reports of the deliverer to it. Called in the worker.
 #pragma once
 
 #include <cstdint>

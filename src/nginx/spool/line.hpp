@@ -13,7 +13,7 @@ namespace flashduty {
 /// Suffix of the socket's name, behind the spool's.
 inline constexpr std::string_view kSocketSuffix = ".sock";
 
-/// One end of a line. Its destruction closes the line.
+/// End of a line. Its destruction closes the line.
 class Line {
   public:
     /// Callbacks of the line's owner. Each may destroy the line.

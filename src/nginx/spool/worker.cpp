@@ -36,7 +36,7 @@ constexpr ngx_msec_t kStrangerMs = 5000;
 /// Number of this nginx, kept over reloads: its master has it, and its workers come from that.
 std::uint64_t instance = 0;
 
-/// One worker's part in the spool.
+/// Worker's part in the spool.
 class SpoolWorker {
   public:
     explicit SpoolWorker(const MainConf& conf) noexcept
@@ -130,7 +130,7 @@ class SpoolWorker {
                    : std::unique_ptr<EventStore>(new PostgresStore(shared_options()));
     }
 
-    /// What should be the same on all edges.
+    /// Setup that should be the same on all edges.
     [[nodiscard]] EdgeSetup setup() const noexcept {
         const FleetConf& fleet = *conf_.fleet;
         const SqliteStoreOptions local = store_options();
