@@ -11,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
 cp "$package" "$work/package.deb"
 depends=$(dpkg-deb -f "$package" Depends | tr ',' '\n' | sed 's/(.*//; s/ //g' | grep -v nginx-abi | paste -sd,)
 
-mmdebstrap --quiet --variant=minbase --include="nginx,ca-certificates,$depends" \
+mmdebstrap --quiet --variant=minbase --include="nginx,ca-certificates,libpq5,$depends" \
     --aptopt='APT::Install-Recommends "false"' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \

@@ -1,4 +1,4 @@
-# The container image: an alert runs through it, as user 33 with a read-only root and no capability.
+# The container image: an alert runs through it, alone and as an edge of a fleet, as user 33 with a read-only root and no capability.
 # TEST_IMAGE is the OCI archive, TEST_ROOTS a folder to unpack it in.
 
 use strict;
@@ -12,13 +12,14 @@ use BlueKing;
 use Client;
 use Flashduty;
 use Gateway;
+use Postgres;
 
 my $IMAGE  = $ENV{TEST_IMAGE} || die "TEST_IMAGE is not set\n";
 my $FOLDER = ($ENV{TEST_ROOTS} || die "TEST_ROOTS is not set\n") . '/image';
 my $NAME   = "flashduty-$$";
 
 plan(skip_all => 'only root can run a container here') if $> != 0;
-plan(tests => 14);
+plan(tests => 18);
 
 my $running;
 
@@ -142,6 +143,15 @@ $peer->answer(taken());
 ok(start(), 'another container of the same volume');
 ok((eventually { grep { $_->[1] && $_->[2] eq 'waits' } $peer->arrivals }), 'delivers it');
 is(stop(), 0, 'and ends');
+
+# The same as an edge of a fleet.
+my $db = Postgres->start;
+write_file("$FOLDER/conf/fleet.conf", 'flashduty_fleet "' . $db->conninfo . qq{" edge=one;\n});
+must('chown', '33:33', "$FOLDER/conf/fleet.conf");
+ok(start(), 'with a database it shares, it starts');
+ok((eventually { $db->sql(q{SELECT count(*) FROM flashduty.edge}) eq '1' }), 'and is on the roll');
+ok((eventually { post() eq '200 delivered' }), 'an alert runs through the database');
+is(stop(), 0, 'and it ends');
 
 END {
     local $?;
