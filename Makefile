@@ -31,6 +31,8 @@ SOURCES := $(CORE) $(CORE_HEADERS) $(SPOOL) $(SPOOL_HEADERS) $(STATUS) $(STATUS_
 FUZZ_NAMES := $(patsubst t/fuzz/%_fuzz.cpp,%,$(wildcard t/fuzz/*_fuzz.cpp))
 FUZZERS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%_fuzz)
 FUZZ_SECONDS ?= 60
+# Test files at once: those with nginx mostly wait.
+TEST_JOBS ?= $(shell echo $$((2 * $$(nproc))))
 UNIT_TESTS := $(patsubst t/unit/%.cpp,$(BUILD)/unit/%,$(wildcard t/unit/*_test.cpp))
 
 BUILD_PACKAGES := g++ make libyajl-dev libsqlite3-dev libssl-dev libpcre2-dev zlib1g-dev
@@ -101,7 +103,7 @@ run: $(MODULE) | test-packages
 test: unit nginx-tests test-package
 
 unit: $(UNIT_TESTS)
-	CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 -e '' $(UNIT_TESTS)
+	CMOCKA_MESSAGE_OUTPUT=TAP prove -j$$(nproc) -e '' $(UNIT_TESTS)
 
 nginx-tests: $(MODULE) $(BUILD)/failing_sync.so $(BUILD)/old_sqlite.so \
     $(BUILD)/late_notice.so $(BUILD)/bench/slow_sync.so | test-packages
@@ -109,7 +111,7 @@ nginx-tests: $(MODULE) $(BUILD)/failing_sync.so $(BUILD)/old_sqlite.so \
 	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) \
 	    TEST_FAILING_SYNC=$(BUILD)/failing_sync.so TEST_OLD_SQLITE=$(BUILD)/old_sqlite.so \
 	    TEST_LATE_NOTICE=$(BUILD)/late_notice.so TEST_SLOW_SYNC=$(BUILD)/bench/slow_sync.so \
-	    prove -j2 -It/lib t/*.t
+	    prove -j$(TEST_JOBS) -It/lib t/*.t
 
 # What SQLite points into only counts as lost, perhaps, where a test's child ends with it.
 VALGRIND := valgrind -q --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=1
@@ -117,8 +119,8 @@ VALGRIND := valgrind -q --leak-check=full --errors-for-leak-kinds=definite --err
 # All tests once more under valgrind, the unit tests built without sanitizers: a long while.
 check-memory: $(MODULE) | test-packages valgrind-packages
 	$(MAKE) BUILD=$(BUILD)/plain SANITIZE= unit-programs
-	CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 -e '$(VALGRIND)' $(BUILD)/plain/unit/*_test
-	TEST_NGINX_VALGRIND=1 $(MAKE) nginx-tests
+	CMOCKA_MESSAGE_OUTPUT=TAP prove -j$$(nproc) -e '$(VALGRIND)' $(BUILD)/plain/unit/*_test
+	TEST_NGINX_VALGRIND=1 $(MAKE) TEST_JOBS=$$(nproc) nginx-tests
 
 # What is new is left in $(BUILD)/fuzz/found, a failure beside it.
 fuzz: $(FUZZERS)
@@ -156,7 +158,7 @@ GCOVR := gcovr --root . --filter src/core/ $(BUILD)/coverage
 coverage: | test-packages coverage-packages
 	$(MAKE) BUILD=$(BUILD)/coverage SANITIZE='--coverage -O0' unit-programs
 	find $(BUILD)/coverage -name '*.gcda' -delete
-	CMOCKA_MESSAGE_OUTPUT=TAP prove -j2 -e '' $(BUILD)/coverage/unit/*_test
+	CMOCKA_MESSAGE_OUTPUT=TAP prove -j$$(nproc) -e '' $(BUILD)/coverage/unit/*_test
 	$(GCOVR) --branches
 	$(GCOVR) --fail-under-line 97
 
