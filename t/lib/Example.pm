@@ -16,12 +16,15 @@ use Gateway;
 my $EXAMPLES = abs_path(dirname(__FILE__) . '/../../conf.example');
 
 # Takes the arguments of Gateway->new, and certified: the name in Flashduty's certificate; dns: the
-# port of the DNS server of an example that asks one.
+# port of the DNS server of an example that asks one; instead: texts of the example, each with what
+# stands in its place.
 sub gateway {
     my ($class, $name, %config) = @_;
 
     my $certified = delete $config{certified} || 'api.flashcat.cloud';
+    my $instead   = delete $config{instead} || {};
     my $conf      = in_test(slurp("$EXAMPLES/$name"), delete $config{dns});
+    replace(\$conf, $_, $instead->{$_}) for keys %$instead;
     my $t         = Gateway->new(%config, ports => [ 'TLS', 'STATUS' ], conf => $conf);
     certify($t, $certified);
     $t->write_file('integration.key', "$t->{key}\n", 0600) if $conf =~ /integration\.key/;
@@ -97,9 +100,10 @@ sub replace {
 }
 
 # Gives Flashduty a certificate for this name, by a CA that is trusted or by one that the gateway
-# does not know; valid for so many days, 2 if none are given.
+# does not know; valid for so many days, 2 if none are given; with further names, as openssl takes
+# them.
 sub certify {
-    my ($t, $name, $is_trusted, $days) = @_;
+    my ($t, $name, $is_trusted, $days, $names) = @_;
 
     my $dir = $t->dir;
     my $key = 'req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes';
@@ -108,8 +112,9 @@ sub certify {
     }
     my $ca = $is_trusted // 1 ? 'trusted' : 'unknown';
     openssl("$key -subj /CN=$name -keyout $dir/new.key -out $dir/new.csr");
+    $t->write_file('names.cnf', $names ? "subjectAltName = $names\n" : '');
     openssl("x509 -req -in $dir/new.csr -days @{[ $days // 2 ]} -CA $dir/$ca.crt -CAkey $dir/$ca.key "
-            . "-CAcreateserial -out $dir/new.crt");
+            . "-CAcreateserial -extfile $dir/names.cnf -out $dir/new.crt");
     # Renames: newer versions of nginx notice an overwritten file only when the clock has moved on.
     rename "$dir/new.$_", "$dir/flashduty.$_" or die "cannot rename: $!\n" for 'key', 'crt';
     return;

@@ -188,16 +188,22 @@ sub log {
 # name other parameters may be given.
 sub sql {
     my ($self, $sql, $database) = @_;
+    return $self->psql($database, '-c', $sql) =~ s/\n\z//r;
+}
+
+# What psql prints, complaints included.
+sub psql {
+    my ($self, $database, @arguments) = @_;
 
     local %ENV = (%ENV, PGCONNECT_TIMEOUT => 5);
     delete $ENV{LD_PRELOAD};
     open my $output, '-|', 'sh', '-c', 'exec "$@" 2>&1 </dev/null', 'sh', programs() . '/psql', '-XAtq', '-v', 'ON_ERROR_STOP=1',
-        '-d', $self->conninfo($database), '-c', $sql
+        '-d', $self->conninfo($database), @arguments
         or die "cannot run psql: $!\n";
     local $/ = undef;
     my $text = readline($output) // '';
     close $output;
-    return $text =~ s/\n\z//r;
+    return $text;
 }
 
 # True once so many standbys confirm what is written here.
