@@ -49,7 +49,7 @@ NGINX := nginx
 endif
 DEBIAN_NGINX := $(BUILD)/debian/nginx
 
-.PHONY: help module run test unit nginx-tests test-asan fuzz fuzz-corpus check-memory coverage soak kill chaos \
+.PHONY: help module run fleet test unit nginx-tests test-asan fuzz fuzz-corpus check-memory coverage soak kill chaos \
     test-promtool test-browser compat bench bench-spool bench-api bench-fleet-store bench-memory bench-profile bench-core \
     bench-core-update install clean
 
@@ -57,6 +57,7 @@ module: $(MODULE)
 
 define HELP
 make run            the gateway on 127.0.0.1:8080, with a sample alert shown on its way through
+make fleet          three of them that share a PostgreSQL, and what to type to make each fail
 make test           all tests that CI runs without sanitizers
 make module         build/ngx_http_flashduty_module.so for the nginx that is installed
 make install        installs it: DESTDIR=, MODULES_DIR=
@@ -99,6 +100,9 @@ help:
 
 run: $(MODULE) | test-packages
 	exec perl conf.example/run/run.pl $(NGINX) $(MODULE)
+
+fleet: $(MODULE) | test-packages
+	exec perl conf.example/run/fleet.pl $(NGINX) $(MODULE)
 
 test: unit nginx-tests test-package
 

@@ -10,18 +10,19 @@ use utf8;
 
 use Cwd qw(abs_path);
 use Encode qw(decode_utf8 encode_utf8);
-use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
+use FindBin;
 use HTTP::Tiny;
-use IO::Socket::INET;
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep);
+
+use lib $FindBin::RealBin;
+use Run;
 
 my ($nginx, $module, $gateway) = @ARGV;
 $gateway //= '127.0.0.1:8080';
 die "usage: run.pl NGINX MODULE [LISTEN]\n" unless defined $module;
 
-my $here     = abs_path(dirname(__FILE__));
 my $push_url = $ENV{FLASHDUTY_PUSH_URL} // '';
 my $is_real  = $push_url ne '';
 
@@ -33,7 +34,7 @@ if ($is_real) {
     check_push_url($push_url);
     warn_of_plain_http($push_url);
 }
-if (port_is_taken()) {
+if (is_taken($gateway)) {
     my $other = HTTP::Tiny->new(timeout => 5)->get("http://$gateway/flashduty-run");
     die "$gateway is in use by a run that was left behind: end it with `kill $1`, then run this "
         . "again\n"
@@ -106,28 +107,20 @@ sub warn_of_plain_http {
         unless $url =~ m{^https://};
 }
 
-sub port_is_taken {
-    return defined IO::Socket::INET->new(PeerAddr => $gateway);
-}
-
 sub write_conf {
-    # Workers must not be root, and need the folder for their files.
-    my @nobody = $> == 0 ? getpwnam('nobody') : ();
     mkdir "$dir/spool", 0700 or die "$dir/spool: $!\n";
-    chown $nobody[2], $nobody[3], $dir, "$dir/spool" if @nobody;
+    # Workers need the folder for their files.
+    my @nobody = nobody();
+    chown @nobody, $dir, "$dir/spool" if @nobody;
     my %value = (
         DIR      => $dir,
         PID      => $$,
         LISTEN   => $gateway,
         MODULE   => abs_path($module),
-        USER     => @nobody ? 'user nobody ' . getgrgid($nobody[3]) . ';' : '',
         PUSH_URL => $push_url,
-        EXAMPLES => dirname($here),
     );
-    my $conf = slurp("$here/nginx.conf");
-    $conf =~ s/%%(\w+)%%/$value{$1} \/\/ die "nothing for $1\n"/ge;
     umask 0077;    # it holds the integration key
-    spill("$dir/nginx.conf", $conf);
+    spill("$dir/$_", conf_for($_, %value)) for 'nginx.conf', 'standin.conf';
 }
 
 # Each request of /flashduty-down is a line of its log.
@@ -146,18 +139,17 @@ sub wait_until_it_serves {
             undef $pid;
             last;
         }
-        return if $stopping || port_is_taken();
+        return if $stopping || is_taken($gateway);
         sleep 0.1;
     }
-    my $log = -e "$dir/error.log" ? slurp("$dir/error.log") : '';
-    die "nginx did not start\n" . join '', grep { /\[(?:emerg|alert)\]/ } split /^/, $log;
+    die "nginx did not start\n" . complaints("$dir/error.log");
 }
 
 # ---------------------------------------------------------------- what happened
 
 sub show {
     my ($heading, $file) = @_;
-    my $body = slurp("$here/$file");
+    my $body = slurp(HERE . "/$file");
     my $told = post('/blueking', $body);
     my $got
         = $told->{status} == 202 ? '(nothing yet: the event waits)'
@@ -193,6 +185,7 @@ sub last_event {
 }
 
 sub print_invitation {
+    my $here   = HERE;
     my $target = $is_real ? 'Flashduty' : 'a stand-in for Flashduty';
     print <<"END";
 
@@ -280,20 +273,4 @@ sub side_by_side {
         $line =~ s/[ |]+$//;
         print "$line\n";
     }
-}
-
-# ---------------------------------------------------------------- files
-
-sub slurp {
-    my ($path) = @_;
-    open my $file, '<:raw', $path or die "$path: $!\n";
-    local $/;
-    return scalar <$file>;
-}
-
-sub spill {
-    my ($path, $content) = @_;
-    open my $file, '>:raw', $path or die "$path: $!\n";
-    print $file $content;
-    close $file or die "$path: $!\n";
 }
