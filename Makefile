@@ -49,7 +49,7 @@ NGINX := nginx
 endif
 DEBIAN_NGINX := $(BUILD)/debian/nginx
 
-.PHONY: help module run fleet test unit nginx-tests test-asan fuzz fuzz-corpus check-memory coverage soak kill chaos \
+.PHONY: help module run fleet test unit nginx-tests test-asan fuzz fuzz-corpus check-memory coverage soak kill chaos nemesis \
     test-promtool test-browser compat bench bench-spool bench-api bench-fleet-store bench-memory bench-profile bench-core \
     bench-core-update install clean
 
@@ -77,6 +77,7 @@ make fuzz           the core fuzzed for FUZZ_SECONDS (60), beginning with t/fuzz
 make coverage       what the unit tests reach of src/core
 make kill           nginx processes killed KILLS (200) times under load
 make chaos          every fault at once for CHAOS_SECONDS (120), repeatable by CHAOS_SEED
+make nemesis        three edges of a fleet, and every fault, for NEMESIS_SECONDS (300)
 make soak           20,000 requests to one nginx under valgrind
 make test-browser   the status page in a real browser
 make test-promtool  metrics and alert rules by Prometheus's own tool
@@ -208,6 +209,13 @@ chaos: $(MODULE) $(BUILD)/failing_sync.so $(BUILD)/bench/slow_sync.so | test-pac
 	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) \
 	    TEST_FAILING_SYNC=$(BUILD)/failing_sync.so TEST_SLOW_SYNC=$(BUILD)/bench/slow_sync.so \
 	    CHAOS_SECONDS=$(or $(CHAOS_SECONDS),120) prove -v -It/lib t/chaos/*.t
+
+# Three edges of a fleet, a PostgreSQL with two standbys, a wire between any two, and for
+# NEMESIS_SECONDS everything that can go wrong with them: nothing lost, no last word of an alert but
+# its last event, no more than the rate.
+nemesis: $(MODULE) | test-packages
+	TEST_NGINX_BINARY=$(NGINX) TEST_FLASHDUTY_MODULE=$(MODULE) \
+	    NEMESIS_SECONDS=$(or $(NEMESIS_SECONDS),300) prove -v -It/lib t/nemesis/*.t
 
 .PHONY: unit-programs
 unit-programs: $(UNIT_TESTS)

@@ -70,9 +70,10 @@ sub sees {
             push @{ $self->{wrong} }, "$key, \"$title\": came and was never sent";
             next;
         }
-        next if length($arrival->[CALLER] // '');
-        $self->overtaken($key, $number, $at) if !$event->{first};
-        $event->{first} //= $at;
+        if (!length($arrival->[CALLER] // '')) {
+            $self->overtaken($key, $number, $at) if !$event->{first};
+            $event->{first} //= $at;
+        }
         next if !$is_taken;
         $self->{repeats}++ if $event->{taken}++;
         $self->{last}{$key} = $number;
