@@ -33,11 +33,8 @@ constexpr char kKeep[] =
     "INSERT INTO alone (target_id, alert_key, event_id, status, title, arguments, accepted_ms,"
     " delivered_ms, event, variables, body)"
     " SELECT a.target_id, a.alert_key, e.event_id, e.status, e.title, e.arguments, e.accepted_ms,"
-    // Nothing but a recovery may have to be sent again.
-    " ?2, CASE e.status WHEN 'Ok' THEN e.event ELSE '' END,"
-    " CASE e.status WHEN 'Ok' THEN e.variables ELSE '' END,"
-    " CASE e.status WHEN 'Ok' THEN y.body ELSE x'' END"
-    " FROM event e JOIN alert a USING (alert_id) JOIN body y USING (event_id)"
+    // The last word on a key may have to be sent again, its body is of no use for that.
+    " ?2, e.event, e.variables, x'' FROM event e JOIN alert a USING (alert_id)"
     " WHERE e.event_id = ?1"
     " ON CONFLICT (target_id, alert_key) DO UPDATE SET event_id = excluded.event_id,"
     " status = excluded.status, title = excluded.title, arguments = excluded.arguments,"

@@ -194,8 +194,8 @@ void what_was_delivered_is_kept_until_it_is_reported(void**) {
     assert_true(owes_report);
     alone = edge.alone();
     assert_int_equal(alone.size(), 1);
-    // Nothing but a recovery is sent again.
-    assert_text(alone[0].event.event_status + alone[0].event.event, "Critical");
+    assert_text(alone[0].event.event_status + " " + alone[0].event.event,
+                R"(Critical {"title_rule":"CPU is high"})");
     assert_status(edge.store.reported(alone, owes_report), kOk);
     assert_false(owes_report || edge.state().owes_report);
 }
