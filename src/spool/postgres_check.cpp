@@ -50,6 +50,14 @@ constexpr char kTrialLeft[] =
     " FROM event e JOIN alert a USING (alert_id) JOIN target t USING (target_id)"
     " WHERE t.server = 'self-test'";
 
+/// True for SQLSTATEs that pass and say nothing of the database: a term that ends meanwhile, a
+/// transaction that was aborted, no room, a lock, a server that leaves or only reads.
+bool passes(std::string_view state) noexcept {
+    constexpr std::string_view kClasses[] = {"FD", "25", "40", "53", "55", "57"};
+    return std::find(std::begin(kClasses), std::end(kClasses), state.substr(0, 2)) !=
+           std::end(kClasses);
+}
+
 /// Check of a database, by two connections.
 class Checker {
   public:
@@ -79,7 +87,7 @@ class Checker {
     /// Runs a statement on the first connection; false with a reason when that fails.
     bool ask(const char* sql, const PgValues& values, const std::string& or_else) noexcept {
         const PgStatus status = first_.run(sql, values, rows_, deadline_);
-        if (status == PgStatus::kRefused) {
+        if (status == PgStatus::kRefused && !passes(first_.sql_state())) {
             return is_unfit(or_else + first_.error());
         }
         return status == PgStatus::kOk || is_away(first_.error());
@@ -153,7 +161,12 @@ class Checker {
             return is_away(second_.error());
         }
         const PgStatus status = first_.run(kProcess, {}, rows_, soon);
-        if (status != PgStatus::kOk || rows_.number(0, 0) != process) {
+        if (status != PgStatus::kOk) {
+            return is_away(
+                first_.error() +
+                ", beside another connection: is a pooler in transaction mode before it?");
+        }
+        if (rows_.number(0, 0) != process) {
             return is_unfit(
                 "a pooler in transaction mode stands before it: connect to PostgreSQL itself, or "
                 "by a pooler in session mode");

@@ -51,6 +51,24 @@ void one_that_is_away_is_not_unfit(void**) {
     }
 }
 
+void one_whose_term_ends_meanwhile_or_that_only_reads_is_tried_again(void**) {
+    PostgresPlace place;
+    assert_fit(check(""));
+    for (const char* state : {"FD002", "40001", "53100", "25006"}) {
+        assert_text(place.run("CREATE OR REPLACE FUNCTION passes() RETURNS trigger LANGUAGE plpgsql"
+                              " AS 'BEGIN RAISE EXCEPTION ''it passes'' USING ERRCODE = ''" +
+                              std::string(state) +
+                              "''; END'; CREATE TRIGGER passes BEFORE INSERT ON event"
+                              " FOR EACH ROW EXECUTE FUNCTION passes()"),
+                    "");
+        const DatabaseCheck found = check("");
+        assert_true(found.fitness == DatabaseFitness::kAway);
+        assert_true(found.reason.find("it passes") != std::string::npos);
+        assert_text(place.run("DROP TRIGGER passes ON event"), "");
+    }
+    assert_fit(check(""));
+}
+
 void one_in_another_encoding_is_unfit(void**) {
     (void)server().run("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0");
     assert_unfit(check("dbname=latin"), "ENCODING 'UTF8' TEMPLATE template0");
@@ -220,6 +238,7 @@ int main() {
     const std::vector<CMUnitTest> tests = {
         cmocka_unit_test(one_with_everything_is_fit_and_left_as_it_was),
         cmocka_unit_test(one_that_is_away_is_not_unfit),
+        cmocka_unit_test(one_whose_term_ends_meanwhile_or_that_only_reads_is_tried_again),
         cmocka_unit_test(one_in_another_encoding_is_unfit),
         cmocka_unit_test(one_of_a_newer_gateway_is_unfit),
         cmocka_unit_test(one_whose_role_may_not_make_tables_says_what_to_run),
