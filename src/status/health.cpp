@@ -237,8 +237,7 @@ Health health_of(Arena& arena, const StatusView& view) noexcept {
 }
 
 bool is_with_fleet(const StatusView& view) noexcept {
-    return !view.context.has_fleet ||
-           (view.fleet.is_heard && view.fleet.state == EdgeState::kFleet);
+    return !view.context.has_fleet || (view.fleet.is_up && view.fleet.state == EdgeState::kFleet);
 }
 
 std::string_view write_health(Arena& arena, const Health& health) noexcept {

@@ -270,6 +270,13 @@ void a_database_that_has_just_failed_is_named(void**) {
                 "timeout\",\"since\":1790000040}\n");
 }
 
+void one_that_is_cut_off_is_not_with_the_fleet_before_an_alert_tells_it(void**) {
+    Edge edge;
+    edge.fact.is_up = false;
+    edge.publish();
+    assert_false(is_with_fleet(edge.view()));
+}
+
 }  // namespace
 
 int main() {
@@ -290,6 +297,7 @@ int main() {
         cmocka_unit_test(both_are_said_when_a_target_is_away_too),
         cmocka_unit_test(one_that_hands_over_is_not_with_the_fleet_yet),
         cmocka_unit_test(a_database_that_has_just_failed_is_named),
+        cmocka_unit_test(one_that_is_cut_off_is_not_with_the_fleet_before_an_alert_tells_it),
     };
     return run("status_fleet", tests);
 }
