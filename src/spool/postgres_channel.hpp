@@ -1,5 +1,5 @@
-// Messages between the edges of a fleet, by LISTEN and NOTIFY, on a connection whose socket an
-// event loop watches. A message that is lost costs time, never an alert.
+// Messages between the edges of a fleet, by LISTEN and NOTIFY, on a connection whose socket its
+// owner watches. A message that is lost costs time, never an alert.
 //
 // A payload begins with a tag; one that is not known is passed over, for the edge at the other end
 // may be of another version. Channels are hashed: names in PostgreSQL end after 63 bytes.
@@ -27,7 +27,7 @@ inline constexpr std::size_t kMaxPayloadBytes = 5'600;
 /// False when it is no such text.
 [[nodiscard]] bool read_payload(std::string_view payload, char& tag, std::string& bytes) noexcept;
 
-/// Belongs to the event loop, but for connect(): that waits, and is only for a thread.
+/// Belongs to a thread of its own, see postgres_ear.hpp. Only connect() waits.
 class PostgresChannel {
   public:
     explicit PostgresChannel(PgOptions options) noexcept : connection_(std::move(options)) {}
