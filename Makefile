@@ -50,7 +50,7 @@ endif
 DEBIAN_NGINX := $(BUILD)/debian/nginx
 
 .PHONY: help module run fleet test unit nginx-tests test-asan fuzz fuzz-corpus check-memory coverage soak kill chaos nemesis \
-    test-promtool test-browser compat bench bench-spool bench-api bench-fleet-store bench-memory bench-profile bench-core \
+    test-promtool test-browser compat bench bench-spool bench-api bench-fleet bench-fleet-store bench-memory bench-profile bench-core \
     bench-core-update install clean
 
 module: $(MODULE)
@@ -89,6 +89,7 @@ make bench-core     what the core costs, in instructions, held against what it h
 make bench          what a request costs, beside plain nginx, Lua and njs: t/bench/RESULTS.md
 make bench-spool    what the spool takes and gives: t/bench/SPOOL_RESULTS.md
 make bench-api      what flashduty_api costs while a million events wait: t/bench/API_RESULTS.md
+make bench-fleet    what a fleet takes, tells and takes over: t/bench/FLEET_RESULTS.md
 make bench-fleet-store   what PostgreSQL takes for an event, by how many wait
 make bench-memory   what a worker takes for odd bodies
 
@@ -274,6 +275,9 @@ bench-api: $(MODULE) $(BENCH)/fill_spool | bench-packages
 
 bench-fleet-store: $(BENCH)/fleet_store_bench
 	$<
+
+bench-fleet: $(MODULE) $(BENCH)/fleet_store_bench | test-packages bench-packages
+	perl t/bench/fleet.pl $(MODULE) $(NGINX) $(BENCH)/fleet_store_bench t/bench/FLEET_RESULTS.md
 
 bench-memory: $(MODULE) $(BODIES) | bench-packages
 	$(WITH_DEBIAN)perl t/bench/memory.pl $(MODULE) $(BENCH)

@@ -22,7 +22,7 @@ use constant SERVERS => qw(one two three);
 
 # edges: names; standbys: how many; parameters: further ones of flashduty_fleet; settings: {} of
 # postgresql.conf; rate, after, spool, workers, daemon, main: of each edge, see Spool; locations:
-# further ones of its server
+# further ones of its server; is_direct: without the wires, which nothing can be cut with then
 sub new {
     my ($class, %fleet) = @_;
 
@@ -52,6 +52,14 @@ sub lead {
 
 # --- the database ------------------------------------------------------------
 
+# Port at which one place finds another.
+sub way {
+    my ($self, $from, $to) = @_;
+
+    return $self->wires->port("$from>$to") if !$self->{is_direct};
+    return $to eq 'flashduty' ? $self->{flashduty}->port : $self->server($to)->port;
+}
+
 sub start_servers {
     my ($self, $first, @others) = @_;
 
@@ -59,7 +67,7 @@ sub start_servers {
     my $primary = $self->{server}{$first} = Postgres->start(name => $first, settings => \%settings);
     $self->lead($first, $primary->port);
     for my $name (@others) {
-        $self->{server}{$name} = $primary->standby(name => $name, port => $self->wires->port("$name>$first"));
+        $self->{server}{$name} = $primary->standby(name => $name, port => $self->way($name, $first));
         $self->lead($name, $self->{server}{$name}->port);
     }
     $self->{primary} = $first;
@@ -123,8 +131,8 @@ sub make_edge {
 
     my @servers = sort keys %{ $self->{server} };
     my $hosts   = join ',', map {'127.0.0.1'} @servers;
-    my $ports   = join ',', map { $self->wires->port("$name>$_") } @servers;
-    my $push    = $self->wires->port("$name>flashduty");
+    my $ports   = join ',', map { $self->way($name, $_) } @servers;
+    my $push    = $self->way($name, 'flashduty');
     my $shared  = $self->{shared}->sockport;
     my $fleet   = qq{flashduty_fleet "host=$hosts port=$ports user=@{[Postgres::USER]} dbname=postgres }
         . qq{target_session_attrs=read-write" edge=$name threads=fleet $self->{parameters};};
