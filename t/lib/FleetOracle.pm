@@ -70,10 +70,12 @@ sub sees {
             push @{ $self->{wrong} }, "$key, \"$title\": came and was never sent";
             next;
         }
-        if (!length($arrival->[CALLER] // '')) {
-            $self->overtaken($key, $number, $at) if !$event->{first};
-            $event->{first} //= $at;
+        if (length($arrival->[CALLER] // '')) {
+            $event->{is_live} ||= $event->{taken} ||= $is_taken;
+            next;
         }
+        $self->overtaken($key, $number, $at) if !$event->{first};
+        $event->{first} //= $at;
         next if !$is_taken;
         $self->{repeats}++ if $event->{taken}++;
         $self->{last}{$key} = $number;
@@ -115,13 +117,14 @@ sub verdict {
     return @wrong;
 }
 
-# The last that arrives of a key is its last event; one whose caller heard nothing may be it or not.
+# The last that arrives of a key is its last event; one whose caller heard nothing may be it or not,
+# and one that went without the spool is not known to those who have the others.
 sub wrong_end {
     my ($self, $key) = @_;
 
     my $events = $self->{event}{$key};
     my $last   = $self->{last}{$key} // return;
-    my $should = max grep { $events->{$_}{is_safe} && !defined $events->{$_}{dead} } keys %$events;
+    my $should = max grep { $events->{$_}{is_safe} && !$events->{$_}{is_live} && !defined $events->{$_}{dead} } keys %$events;
     return if !defined $should || $last >= $should || !$events->{$last}{is_safe};
     return sprintf '%s: the last to arrive was event %d by %s, not %d by %s', $key, $last, $events->{$last}{edge}, $should, $events->{$should}{edge};
 }
