@@ -775,6 +775,11 @@ void Agent::take_beat(const Chores& chores) noexcept {
         away_reason_.clear();
         mode_.answered();
         edges_ = std::max<std::size_t>(roll_->edges(), 1);
+        if (roll_->take_gone_back()) {
+            log(NGX_LOG_CRIT,
+                "flashduty fleet: PostgreSQL has gone back to an earlier state: what it had "
+                "confirmed since is not in it, and what was accepted long before waits");
+        }
         return;
     }
     mode_.failed(steady_now_ms());
@@ -814,6 +819,7 @@ void Agent::take_fleet(Chores& chores) noexcept {
     if (chores.read == StoreStatus::kOk) {
         fleet_ = std::move(chores.fleet);
         alone_edges_ = count_alone(fleet_.edges);
+        log_held_back();
         constexpr std::int64_t kFreshMs = 10'000;
         const std::int64_t age_ms = fleet_.figures_age_ms;
         if (leader_ == nullptr && !is_alone() && age_ms >= 0 && age_ms < kFreshMs) {
@@ -876,6 +882,21 @@ void Agent::show_edges() const noexcept {
         facts.push_back(fact);
     }
     publish_edges(stats(), facts.data(), facts.size());
+}
+
+/// Says that an operator has to look at events that wait since the database was restored.
+void Agent::log_held_back() noexcept {
+    const std::uint64_t count = fleet_.database.held_back;
+    if (count > 0 && !is_held_back_) {
+        log(NGX_LOG_CRIT,
+            "flashduty fleet: %uL events of before PostgreSQL was restored may have been delivered "
+            "already, and wait until let_go_held_back() is called there",
+            count);
+    } else if (count == 0 && is_held_back_) {
+        log(NGX_LOG_NOTICE,
+            "flashduty fleet: no event of before PostgreSQL was restored waits any more");
+    }
+    is_held_back_ = count > 0;
 }
 
 void Agent::log_mode() noexcept {

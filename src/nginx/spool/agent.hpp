@@ -153,6 +153,7 @@ class Agent {
     void show() const noexcept;
     void show_edges() const noexcept;
     void log_mode() noexcept;
+    void log_held_back() noexcept;
     void set_timer(UnixMs wait_ms) noexcept;
     void finish() noexcept;
 
@@ -169,8 +170,9 @@ class Agent {
     bool with_waiting_ = false;     ///< a process before this one may have sent what waits there
     bool is_refused_ = false;       ///< the fleet does not want this edge: it works alone
     std::string refusal_;
-    Fleet fleet_;              ///< as last read
-    std::string away_reason_;  ///< why PostgreSQL was last away; empty: it is not
+    Fleet fleet_;                ///< as last read
+    bool is_held_back_ = false;  ///< events wait in it because the database was restored
+    std::string away_reason_;    ///< why PostgreSQL was last away; empty: it is not
     LocalWork logged_ = LocalWork::kNone;
     std::size_t edges_ = 1;
     std::size_t alone_edges_ = 0;
