@@ -27,9 +27,9 @@ plan(tests => 26);
 my $dir = File::Temp->newdir('run.XXXXXX', TMPDIR => 1);
 mkdir "$dir/tmp";
 chmod 0755, $dir, "$dir/tmp";
+# Held, so that nobody else gets the port of an edge that is down.
 my @held = map { Gateway::held_port() } 1 .. 5;
 my ($all, $a, $b, $c, $self) = map { $_->sockport } @held;
-undef @held;
 
 sub run {
     my ($output) = @_;
