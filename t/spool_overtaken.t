@@ -44,7 +44,8 @@ my $late = $t->dir . '/late';
 
 my $deliverer;
 eventually { ($deliverer) = $t->error_log =~ /(\d+)#\d+: flashduty spool: this process delivers/ };
-my ($other)     = grep { $_ != $deliverer } $t->workers;
+my $other;
+eventually { ($other) = grep { $_ != $deliverer } $t->workers };
 
 # A connection to each worker: the one that is stopped accepts none.
 sub client_of {
