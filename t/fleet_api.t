@@ -15,7 +15,7 @@ use Postgres;
 
 Postgres->or_skip;
 my $db = Postgres->start;
-my $a = Edge->new(database => $db->conninfo, edge => 'a')->plan(15)->start;
+my $a = Edge->new(database => $db->conninfo, edge => 'a')->plan(17)->start;
 ok($a->comes_to_lead, 'an edge leads');
 my $b = Edge->new(database => $db->conninfo, edge => 'b', like => $a)->start;
 ok((eventually { $db->sql('SELECT count(*) FROM flashduty.edge') == 2 }), 'there is another one');
@@ -51,3 +51,8 @@ like(post($b, 'three'), qr/^202/, 'nothing leaves');
 is($b->ask('POST', "targets/$target->{id}/resume")->status, 200, 'and resumed');
 ok($a->is_back(sub { keys_at($a) eq '' }), 'all leaves');
 is($a->ask('GET', 'dead')->json->{events}[0]{key}, 'two', 'what was discarded is a dead letter');
+
+$db->kill_all;
+$answer = $b->ask('GET', 'waiting');
+is($answer->status, 503, 'without the database there is nothing to see');
+like($answer->json->{reason}, qr/\APostgreSQL: \S[^\t\n]*\z/, 'and why');

@@ -9,6 +9,7 @@
 #include "base/headers.hpp"
 #include "request/answer.hpp"
 #include "request/conf.hpp"
+#include "request/recorder.hpp"
 
 namespace flashduty {
 
@@ -258,7 +259,7 @@ void ApiReading::on_read(StoreStatus status, const std::string& error) noexcept 
     if (status == StoreStatus::kOk) {
         finish();
     } else {
-        answer_api_later(*call_, "the spool " + error);
+        answer_api_later(*call_, say_store_failed(error));
     }
 }
 

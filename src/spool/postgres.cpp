@@ -36,13 +36,20 @@ constexpr char kSetUp[] =
     " AS v (name, value) JOIN pg_catalog.pg_settings s USING (name)";
 constexpr char kEncoding[] = "SELECT pg_catalog.current_setting('server_encoding')";
 
-/// First line of a message, without its end.
+/// Message as one line, with one space in place of line breaks and indentation.
 std::string line_of(const char* message) noexcept {
-    std::string line = message == nullptr ? "" : message;
-    while (!line.empty() && (line.back() == '\n' || line.back() == ' ')) {
+    std::string line;
+    for (const char* c = message == nullptr ? "" : message; *c != '\0'; c++) {
+        const bool is_space = *c == '\n' || *c == '\t' || *c == ' ';
+        if (!is_space) {
+            line += *c;
+        } else if (!line.empty() && line.back() != ' ') {
+            line += ' ';
+        }
+    }
+    if (!line.empty() && line.back() == ' ') {
         line.pop_back();
     }
-    std::replace(line.begin(), line.end(), '\n', ' ');
     return line;
 }
 

@@ -202,6 +202,11 @@ void note_spool(SpoolUser user, StoreStatus status, const std::string& error) no
     }
 }
 
+std::string say_store_failed(const std::string& error) noexcept {
+    constexpr std::string_view kDatabase = "PostgreSQL: ";
+    return error.compare(0, kDatabase.size(), kDatabase) == 0 ? error : "the spool " + error;
+}
+
 KeptAlert::KeptAlert(Delivery& delivery) noexcept
     : title_(delivery.event.title_rule), status_(delivery.event.event_status) {
     const BlueKingAlert* alert = alert_of(delivery);

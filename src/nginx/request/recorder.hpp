@@ -42,6 +42,10 @@ void record_nowhere(const Delivery& delivery, std::string_view reason) noexcept;
 /// cannot use it, and the last one that can again.
 void note_spool(SpoolUser user, StoreStatus status, const std::string& error) noexcept;
 
+/// Sentence about a store that failed, of its error(): that of the spool begins with a verb, that
+/// of a fleet's database with its name.
+[[nodiscard]] std::string say_store_failed(const std::string& error) noexcept;
+
 /// Copy of an alert for the status, for when its caller is gone.
 class KeptAlert {
   public:

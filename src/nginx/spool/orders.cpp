@@ -1,5 +1,6 @@
 #include "orders.hpp"
 
+#include "../request/recorder.hpp"
 #include "desk.hpp"
 
 namespace flashduty {
@@ -60,7 +61,7 @@ OrderDone OrderJob::done() const noexcept {
     done.busy = changed.busy;
     done.superseded = changed.superseded;
     done.next = changed.next;
-    done.reason = done.is_done ? "" : "the spool " + error;
+    done.reason = done.is_done ? "" : say_store_failed(error);
     return done;
 }
 
