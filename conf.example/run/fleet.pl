@@ -131,6 +131,7 @@ sub guard {
         return;
     }
     close $held;
+    $0 = 'fleet.pl: ends what is left';
     setpgrp;
     $SIG{$_} = 'IGNORE' for qw(INT TERM HUP);
     sysread $watched, my $nothing, 1;
@@ -351,6 +352,7 @@ sub send_alerts {
         note_groups();
         return;
     }
+    $0 = 'fleet.pl: BlueKing';
     setpgrp;
     close $life;
     close $control;
