@@ -15,7 +15,7 @@ use Postgres;
 
 Postgres->or_skip;
 my $db = Postgres->start;
-my $a = Edge->new(database => $db->conninfo, edge => 'a')->plan(17)->start;
+my $a = Edge->new(database => $db->conninfo, edge => 'a')->plan(23)->start;
 ok($a->comes_to_lead, 'an edge leads');
 my $b = Edge->new(database => $db->conninfo, edge => 'b', like => $a)->start;
 ok((eventually { $db->sql('SELECT count(*) FROM flashduty.edge') == 2 }), 'there is another one');
@@ -52,7 +52,18 @@ is($b->ask('POST', "targets/$target->{id}/resume")->status, 200, 'and resumed');
 ok($a->is_back(sub { keys_at($a) eq '' }), 'all leaves');
 is($a->ask('GET', 'dead')->json->{events}[0]{key}, 'two', 'what was discarded is a dead letter');
 
+$answer = $a->ask('POST', 'edges/b/forget');
+is($answer->status, 409, 'an edge that lives stays on the roll');
+like($answer->json->{reason}, qr/^edge "b" lives: it was seen \d+s ago, stop it first$/, 'and why');
+is($a->ask('POST', 'edges/c/forget')->status, 404, 'there is no other one');
+$b->crash;
+my $status = 0;
+eventually { ($status = $a->ask('POST', 'edges/b/forget')->status) == 200 };
+is($status, 200, 'one that is gone is taken off it');
+is($db->sql('SELECT edge FROM flashduty.edge'), 'a', 'and is');
+like($a->error_log, qr/\[notice\] .*edges\/b\/forget.*done/, 'the log says who did that');
+
 $db->kill_all;
-$answer = $b->ask('GET', 'waiting');
+$answer = $a->ask('GET', 'waiting');
 is($answer->status, 503, 'without the database there is nothing to see');
 like($answer->json->{reason}, qr/\APostgreSQL: \S[^\t\n]*\z/, 'and why');

@@ -21,7 +21,7 @@ constexpr ActionRow kActions[] = {
     {ApiAction::kExport, false},  {ApiAction::kSupport, false}, {ApiAction::kResend, true},
     {ApiAction::kDiscard, true},  {ApiAction::kDelete, true},   {ApiAction::kTry, true},
     {ApiAction::kPause, true},    {ApiAction::kResume, true},   {ApiAction::kMove, true},
-    {ApiAction::kTest, true},
+    {ApiAction::kTest, true},     {ApiAction::kForget, true},
 };
 static_assert(has_each_in_order(kActions, &ActionRow::action));
 
@@ -175,7 +175,7 @@ std::string set(ApiRequest& request, Argument argument, const std::string& value
 
 // ---------------------------------------------------------------- routes
 
-/// Parts of a path: `#` stands for a number.
+/// Parts of a path: `#` stands for a number, `$` for an edge's name.
 struct Route {
     ApiMethod method;
     std::string_view path;
@@ -205,6 +205,7 @@ constexpr Route kRoutes[] = {
     {ApiMethod::kPost, "targets/#/move", ApiAction::kMove, Pile::kWaiting, kTo | kServer, kTo},
     {ApiMethod::kPost, "targets/#/test", ApiAction::kTest, Pile::kWaiting, kNone, kNone},
     {ApiMethod::kPost, "test", ApiAction::kTest, Pile::kWaiting, kUri | kServer, kUri},
+    {ApiMethod::kPost, "edges/$/forget", ApiAction::kForget, Pile::kWaiting, kNone, kNone},
     {ApiMethod::kDelete, "dead/#", ApiAction::kDelete, Pile::kDead, kNone, kNone},
     {ApiMethod::kDelete, "dead", ApiAction::kDelete, Pile::kDead, kFilters, kNone},
 };
@@ -216,8 +217,14 @@ std::string_view take_until(std::string_view& text, char separator) noexcept {
     return part;
 }
 
-/// True when `path` fits the route's `pattern`; `id` is the number in it.
-bool leads_to(std::string_view pattern, std::string_view path, std::int64_t& id) noexcept {
+/// Numbers and names in a path.
+struct Named {
+    std::int64_t id = 0;
+    std::string_view edge;
+};
+
+/// True when `path` fits the route's `pattern`.
+bool leads_to(std::string_view pattern, std::string_view path, Named& named) noexcept {
     if (!path.empty() && path.back() == '/') {
         return false;
     }
@@ -225,9 +232,14 @@ bool leads_to(std::string_view pattern, std::string_view path, std::int64_t& id)
         const std::string_view wanted = take_until(pattern, '/');
         const std::string_view part = take_until(path, '/');
         if (wanted == "#") {
-            id = read_number(part);
+            named.id = read_number(part);
+        } else if (wanted == "$") {
+            named.edge = part;
         }
-        if (wanted == "#" ? id == 0 : wanted != part) {
+        const bool fits = wanted == "#"   ? named.id != 0
+                          : wanted == "$" ? !part.empty()
+                                          : wanted == part;
+        if (!fits) {
             return false;
         }
     }
@@ -259,12 +271,14 @@ std::string_view name_of(unsigned argument) noexcept {
 
 /// Refuses unknown arguments: one may be a filter with a slip in its name, whose operator does not
 /// mean everything.
-ApiParse read_arguments(const Route& route, std::int64_t id, std::string_view arguments) noexcept {
+ApiParse read_arguments(const Route& route, const Named& named,
+                        std::string_view arguments) noexcept {
     ApiParse parse;
     ApiRequest& request = parse.request;
     request.action = route.action;
     request.pile = route.pile;
-    request.id = id;
+    request.id = named.id;
+    request.edge = named.edge;
     unsigned seen = 0;
     while (!arguments.empty()) {
         std::string_view value = take_until(arguments, '&');
@@ -309,12 +323,12 @@ ApiParse parse_api_request(ApiMethod method, std::string_view path,
                            std::string_view arguments) noexcept {
     bool has_get = false, has_post = false, has_delete = false;
     for (const Route& route : kRoutes) {
-        std::int64_t id = 0;
-        if (!leads_to(route.path, path, id)) {
+        Named named;
+        if (!leads_to(route.path, path, named)) {
             continue;
         }
         if (route.method == method) {
-            return read_arguments(route, id, arguments);
+            return read_arguments(route, named, arguments);
         }
         has_get = has_get || route.method == ApiMethod::kGet;
         has_post = has_post || route.method == ApiMethod::kPost;

@@ -24,6 +24,7 @@ enum class ApiAction {
     kResume,
     kMove,
     kTest,
+    kForget,
     kCount,
 };
 
@@ -36,6 +37,7 @@ struct ApiRequest {
     ApiAction action = ApiAction::kTargets;
     Pile pile = Pile::kWaiting;
     std::int64_t id = 0;  ///< event or target that the path names; 0: none
+    std::string edge;     ///< edge that it names
     EventFilter filter;
     std::int64_t after = 0;  ///< events with greater ids only
     std::size_t limit = kUsualListed;

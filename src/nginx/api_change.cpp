@@ -191,10 +191,50 @@ class TargetOrder final : public ApiReading {
     std::vector<ListedTarget> targets_;
 };
 
+// ---------------------------------------------------------------- a fleet's roll
+
+/// Takes an edge off the roll: the database does it, whoever leads.
+class EdgeForgetting final : public ApiReading {
+  public:
+    explicit EdgeForgetting(const ApiCallPtr& call) noexcept
+        : ApiReading(call), doer_(call->request) {}
+
+    StoreStatus read(EventLedger& ledger) noexcept override {
+        return ledger.forget_edge(call().asked.edge, forgotten_, seen_ago_ms_);
+    }
+
+  private:
+    void finish() noexcept override {
+        const std::string name = "edge \"" + call().asked.edge + "\"";
+        switch (forgotten_) {
+            case EventLedger::Forgotten::kDone:
+                doer_.note("done");
+                answer_api(call(), NGX_HTTP_OK, write_api_done({1, 0, 0, true}));
+                return;
+            case EventLedger::Forgotten::kLives:
+                answer_api(
+                    call(), NGX_HTTP_CONFLICT,
+                    write_api_reason(name + " lives: it was seen " +
+                                     std::to_string(seen_ago_ms_ / 1000) + "s ago, stop it first"));
+                return;
+            case EventLedger::Forgotten::kUnknown:
+                answer_api(call(), NGX_HTTP_NOT_FOUND,
+                           write_api_reason("there is no " + name + " on a fleet's roll"));
+                return;
+        }
+    }
+
+    Doer doer_;
+    EventLedger::Forgotten forgotten_ = EventLedger::Forgotten::kUnknown;
+    std::int64_t seen_ago_ms_ = 0;
+};
+
 }  // namespace
 
 void change_for(const ApiCallPtr& call) noexcept {
-    if (row_of(call->asked.action).is_of_target && call->asked.id != 0) {
+    if (call->asked.action == ApiAction::kForget) {
+        read_spool(std::make_unique<EdgeForgetting>(call));
+    } else if (row_of(call->asked.action).is_of_target && call->asked.id != 0) {
         read_spool(std::make_unique<TargetOrder>(call));
     } else {
         give(run_of(call));

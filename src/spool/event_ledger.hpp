@@ -183,6 +183,17 @@ class EventLedger {
     [[nodiscard]] virtual StoreStatus pause(std::int64_t target_id, UnixMs until_ms,
                                             bool& is_found) noexcept = 0;
 
+    /// Takes an edge that is gone for good off a fleet's roll.
+    enum class Forgotten : std::uint8_t { kDone, kLives, kUnknown };
+    [[nodiscard]] virtual StoreStatus forget_edge(const std::string& edge, Forgotten& forgotten,
+                                                  std::int64_t& seen_ago_ms) noexcept {
+        // A store of one edge has no roll.
+        (void)edge;
+        seen_ago_ms = 0;
+        forgotten = Forgotten::kUnknown;
+        return StoreStatus::kOk;
+    }
+
     struct Paused {
         std::int64_t target_id = 0;
         UnixMs until_ms = 0;  ///< by the caller's clock

@@ -18,7 +18,6 @@ constexpr char kReport[] =
     "SELECT answer, seen_ago_ms, edges, server_ms, term, beat, has_gone_back"
     " FROM report_edge($1, $2::bigint, $3::smallint, $4::boolean, $5::bigint, $6::bigint,"
     " $7::bigint, $8::bigint, $9::bigint, $10::bigint, $11::bigint, $12::bigint)";
-constexpr char kForget[] = "SELECT answer, seen_ago_ms FROM forget_edge($1, $2::bigint)";
 constexpr char kWriteFigures[] =
     "SELECT write_figures($1::bigint, $2::bigint, $3::bigint, $4::bigint, $5::bigint,"
     " $6::boolean, $7::text[], $8::text[], $9::boolean[], $10::text[], $11::bigint[])";
@@ -318,19 +317,6 @@ StoreStatus FleetRoll::read(Fleet& fleet) noexcept {
         fleet.figures.targets.push_back(
             {std::string(targets.text(i, 0)), std::string(targets.text(i, 1)), targets.flag(i, 2),
              std::string(targets.text(i, 3)), static_cast<std::uint64_t>(targets.number(i, 4))});
-    }
-    return status;
-}
-
-StoreStatus FleetRoll::forget(const std::string& edge, RollAnswer& answer) noexcept {
-    PgRows rows;
-    const StoreStatus status = ask(kForget, PgValues().add(edge).add(kSeenMs), rows);
-    if (status == StoreStatus::kOk) {
-        answer = answer_of(rows);
-        if (answer == RollAnswer::kTaken) {
-            error_ = "edge \"" + edge + "\" lives: it was seen " + text(rows.number(0, 1) / 1000) +
-                     "s ago, stop it first";
-        }
     }
     return status;
 }

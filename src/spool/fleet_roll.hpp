@@ -183,10 +183,6 @@ class FleetRoll {
 
     [[nodiscard]] StoreStatus read(Fleet& fleet) noexcept;
 
-    /// Takes an edge that is gone for good off the roll. `answer` is kGone when there is no such
-    /// edge, kTaken when it lives.
-    [[nodiscard]] StoreStatus forget(const std::string& edge, RollAnswer& answer) noexcept;
-
     /// Lets all that go which waits because the database has gone back.
     [[nodiscard]] StoreStatus let_go_held_back() noexcept;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "fleet_roll.hpp"
 #include "postgres_store.hpp"
 
 namespace flashduty {
@@ -94,6 +95,7 @@ constexpr char kHasNoRoom[] = "SELECT has_no_room_for_dead($1::bigint, $2::bigin
 constexpr char kHasTarget[] = "SELECT count(*) FROM target WHERE target_id = $1::bigint";
 constexpr char kTargetOf[] = "SELECT (targets_of(ARRAY[$1], ARRAY[$2]))[1]";
 constexpr char kNewestAlert[] = "SELECT coalesce(max(alert_id), 0) FROM alert";
+constexpr char kForgetEdge[] = "SELECT answer, seen_ago_ms FROM forget_edge($1, $2::bigint)";
 constexpr char kMoveWaiting[] =
     "SELECT kind, number FROM move_waiting($1::bigint, $2::bigint, $3::bigint, $4::bigint,"
     " $5::bigint[], $6::integer)";
@@ -445,6 +447,20 @@ StoreStatus PostgresLedger::pause(std::int64_t target_id, UnixMs until_ms,
     PgRows rows;
     const StoreStatus status = store_.ask(kPause, values, rows);
     is_found = status == StoreStatus::kOk && rows.flag(0, 0);
+    return status;
+}
+
+StoreStatus PostgresLedger::forget_edge(const std::string& edge, Forgotten& forgotten,
+                                        std::int64_t& seen_ago_ms) noexcept {
+    PgRows rows;
+    const StoreStatus status = store_.ask(kForgetEdge, PgValues().add(edge).add(kSeenMs), rows);
+    if (status == StoreStatus::kOk) {
+        const std::string_view answer = rows.text(0, 0);
+        forgotten = answer == "done"    ? Forgotten::kDone
+                    : answer == "taken" ? Forgotten::kLives
+                                        : Forgotten::kUnknown;
+        seen_ago_ms = rows.number(0, 1);
+    }
     return status;
 }
 

@@ -25,6 +25,8 @@ class PostgresLedger final : public EventLedger {
                                      EventsChanged& changed) noexcept override;
     [[nodiscard]] StoreStatus pause(std::int64_t target_id, UnixMs until_ms,
                                     bool& is_found) noexcept override;
+    [[nodiscard]] StoreStatus forget_edge(const std::string& edge, Forgotten& forgotten,
+                                          std::int64_t& seen_ago_ms) noexcept override;
     [[nodiscard]] StoreStatus paused(UnixMs now_ms, std::vector<Paused>& paused) noexcept override;
     [[nodiscard]] std::string_view error() const noexcept override;
 

@@ -14,7 +14,7 @@ namespace {
 
 constexpr const char* kActions[] = {"targets", "list",    "show",   "export", "support",
                                     "resend",  "discard", "delete", "try",    "pause",
-                                    "resume",  "move",    "test"};
+                                    "resume",  "move",    "test",   "forget"};
 
 /// Result of reading, as one text.
 std::string text_of(const ApiParse& parse) {
@@ -28,6 +28,7 @@ std::string text_of(const ApiParse& parse) {
     text += request.id == 0 ? "" : " #" + std::to_string(request.id);
     text +=
         request.filter.target_id == 0 ? "" : " target=" + std::to_string(request.filter.target_id);
+    text += request.edge.empty() ? "" : " edge=" + request.edge;
     text += request.filter.key.empty() ? "" : " key=" + request.filter.key;
     text += request.filter.text.empty() ? "" : " text=" + request.filter.text;
     text += request.after == 0 ? "" : " after=" + std::to_string(request.after);
@@ -70,6 +71,10 @@ const std::vector<Row> kRows = {
     {"one is sent again", "POST dead/17/resend", "resend dead #17"},
     {"all are sent again", "POST dead/resend", "resend dead"},
     {"some are sent again", "POST dead/resend?key=a", "resend dead key=a"},
+    {"an edge is taken off the roll", "POST edges/gw-1.example/forget",
+     "forget waiting edge=gw-1.example"},
+    {"one without a name", "POST edges//forget", "404"},
+    {"an edge is only looked at", "GET edges/a/forget", "405 POST"},
     {"one is discarded", "POST waiting/17/discard", "discard waiting #17"},
     {"those of a target are discarded", "POST waiting/discard?target=3",
      "discard waiting target=3"},

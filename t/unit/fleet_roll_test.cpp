@@ -6,6 +6,7 @@
 using flashduty::EdgeMode;
 using flashduty::EdgeReport;
 using flashduty::EdgeSetup;
+using flashduty::EventLedger;
 using flashduty::Fleet;
 using flashduty::FleetReport;
 using flashduty::FleetRoll;
@@ -167,16 +168,18 @@ void an_edge_that_is_gone_is_forgotten_but_none_that_lives(void**) {
     PostgresPlace place;
     Agent a(place, "a", "spool-a", 1), b(place, "b", "spool-b", 2);
     a.join(), b.join();
-    RollAnswer answer = RollAnswer::kDone;
-    assert_status(a.roll.forget("b", answer), kOk);
-    assert_answer(answer, RollAnswer::kTaken);
-    assert_true(a.roll.error().find("edge \"b\" lives") == 0);
+    const auto forget = [&a](std::int64_t& seen_ago_ms) {
+        auto forgotten = EventLedger::Forgotten::kUnknown;
+        assert_status(a.store.ledger()->forget_edge("b", forgotten, seen_ago_ms), kOk);
+        return forgotten;
+    };
+    std::int64_t seen_ago_ms = -1;
+    assert_true(forget(seen_ago_ms) == EventLedger::Forgotten::kLives);
+    assert_true(seen_ago_ms >= 0 && seen_ago_ms < kMinute);
     not_seen_for_a_while(place, "b", kMinute);
     assert_false(a.read().edges[1].is_seen);
-    assert_status(a.roll.forget("b", answer), kOk);
-    assert_answer(answer, RollAnswer::kDone);
-    assert_status(a.roll.forget("b", answer), kOk);
-    assert_answer(answer, RollAnswer::kGone);
+    assert_true(forget(seen_ago_ms) == EventLedger::Forgotten::kDone);
+    assert_true(forget(seen_ago_ms) == EventLedger::Forgotten::kUnknown);
     assert_int_equal(a.read().edges.size(), 1);
     // It comes back after all.
     assert_answer(b.report(), RollAnswer::kGone);
