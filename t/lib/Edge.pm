@@ -43,7 +43,7 @@ sub new {
 
     my $like = delete $config{like};
     $config{http} //= $SERVER if !defined $config{server};
-    my $self = $class->SUPER::new(edge => 'a', fleet => 'alone_after=60s', after => '800ms', %config);
+    my $self = $class->SUPER::new(edge => 'a', fleet => 'alone_after=60s', after => '2s', %config);
     $self->{common} = $like ? $like->{common} : Gateway::held_port();
     $self->{taker} = $like ? $like->{taker} : $self->flashduty;
     return $self;

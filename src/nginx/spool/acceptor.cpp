@@ -8,7 +8,6 @@
 #include "../../core/alert_variables.hpp"
 #include "../../core/secret.hpp"
 #include "../../core/text.hpp"
-#include "../../spool/steady.hpp"
 #include "../../status/fleet_record.hpp"
 #include "../push/live_push.hpp"
 #include "../push/push.hpp"
@@ -46,6 +45,9 @@ constexpr std::int64_t kLongestMs = 60'000;
 
 /// Interval of connecting to the fleet's database.
 constexpr ngx_msec_t kConnectMs = 1000;
+
+/// Time between two lines about events that go to a fleet edge's own spool.
+constexpr SteadyMs kLogMs = 1'000;
 
 /// Interval of trying a spool that has taken nothing.
 constexpr ngx_msec_t kTrialMs = 1000;
@@ -196,6 +198,20 @@ void Acceptor::on_connected() noexcept {
                    static_cast<ngx_uint_t>(is_connected_));
 }
 
+/// Says once a second at most that events go to the local spool: batches are many.
+void Acceptor::log_local(std::size_t events, const std::string& reason) noexcept {
+    unlogged_events_ += events;
+    const SteadyMs now_ms = steady_now_ms();
+    if (now_ms - local_logged_ms_ < kLogMs) {
+        return;
+    }
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "flashduty fleet: %uz events are written to the local spool: %s",
+                  unlogged_events_, reason.c_str());
+    local_logged_ms_ = now_ms;
+    unlogged_events_ = 0;
+}
+
 /// Tells where a batch has gone.
 void Acceptor::note_way(const Batch& batch) noexcept {
     const FleetAppender::Way& way = batch.way;
@@ -206,9 +222,7 @@ void Acceptor::note_way(const Batch& batch) noexcept {
         count_unknown(stats());
     }
     if (!way.is_shared && !way.reason.empty()) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "flashduty fleet: %uz events are written to the local spool: %s",
-                      batch.events.size(), way.reason.c_str());
+        log_local(batch.events.size(), way.reason);
     }
 }
 

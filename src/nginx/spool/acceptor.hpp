@@ -11,6 +11,7 @@
 #include "../../spool/event_store.hpp"
 #include "../../spool/fleet_appender.hpp"
 #include "../../spool/line_message.hpp"
+#include "../../spool/steady.hpp"
 #include "../base/thread_job.hpp"
 #include "../request/delivery.hpp"
 #include "../request/recorder.hpp"
@@ -58,6 +59,7 @@ class Acceptor {
     void connect() noexcept;
     void connect_in_thread() noexcept;
     void on_connected() noexcept;
+    void log_local(std::size_t events, const std::string& reason) noexcept;
     void note_way(const Batch& batch) noexcept;
     [[nodiscard]] static std::int64_t time_for_shared(const Batch& batch) noexcept;
     void post() noexcept;
@@ -92,6 +94,8 @@ class Acceptor {
     int last_tellings_ = 0;
     ThreadJob connecting_;  ///< to the fleet's database
     Timer connect_again_;
+    SteadyMs local_logged_ms_ = -1'000;
+    std::size_t unlogged_events_ = 0;
     std::string connect_error_;     ///< belongs to the thread while that job is out
     bool is_connected_ = false;     ///< end of that job
     std::unique_ptr<Batch> batch_;  ///< belongs to the thread while the job is out

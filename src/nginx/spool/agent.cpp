@@ -803,7 +803,10 @@ void Agent::take_drain(const Chores& chores) noexcept {
         mode_.found(chores.is_local);
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
                        "flashduty fleet: %uz events were moved to PostgreSQL", chores.moved);
-        if (!chores.is_local) {
+        const SteadyMs now_ms = steady_now_ms();
+        if (!chores.is_local && now_ms - back_logged_ms_ >= kBeatMs) {
+            // Workers that are not connected yet make it local again, batch by batch.
+            back_logged_ms_ = now_ms;
             log(NGX_LOG_NOTICE,
                 "flashduty fleet: PostgreSQL has got what waited on this edge, which is back");
         }

@@ -174,6 +174,7 @@ class Agent {
     bool is_held_back_ = false;  ///< events wait in it because the database was restored
     std::string away_reason_;    ///< why PostgreSQL was last away; empty: it is not
     LocalWork logged_ = LocalWork::kNone;
+    SteadyMs back_logged_ms_ = -1'000;
     std::size_t edges_ = 1;
     std::size_t alone_edges_ = 0;
 
