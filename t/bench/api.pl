@@ -17,6 +17,7 @@ use POSIX ();
 use Time::HiRes qw(sleep time);
 use lib abs_path(dirname(__FILE__)) . '/lib';
 
+use Alerts;
 use Contenders;
 use Instance;
 use Report;
@@ -28,8 +29,6 @@ use constant {
     ROUNDS       => 5,
 };
 
-my $BENCH = abs_path(dirname(__FILE__));
-
 my ($module, $fill_spool, $results) = @ARGV;
 die "usage: api.pl MODULE FILL_SPOOL RESULTS\n" if !defined $results;
 $_ = abs_path($_) for $module, $fill_spool;
@@ -38,7 +37,7 @@ my $backlog = $ENV{BACKLOG} || 1_000_000;
 my $pages   = $ENV{PAGES}   || 1000;
 
 my $folder = File::Temp->newdir('bench.XXXXXX', TMPDIR => 1);
-my $body   = write_body();
+my $body   = write_body($folder);
 my $nobody = Instance::held_port();
 my $port   = Instance::held_port();
 my $http   = HTTP::Tiny->new(timeout => 120);
@@ -46,11 +45,11 @@ my $gateway;
 
 mkdir "$folder/spool", 0700 or die "spool: $!\n";
 $gateway = gateway();
-$http->post($gateway->url, { content => body_of('template') });
+$http->post($gateway->url, { content => body_of($body, 'template') });
 undef $gateway;
 system($fill_spool, "$folder/spool/spool.db", $backlog - 1, $body) == 0 or die "the spool cannot be filled\n";
 $gateway = gateway();
-$http->post($gateway->url, { content => body_of('first') });
+$http->post($gateway->url, { content => body_of($body, 'first') });
 
 on_load_core();
 pages_are_quick();
@@ -115,22 +114,6 @@ sub others_do_not_notice {
 }
 
 # ---------------------------------------------------------------- measuring
-
-sub write_body {
-    my $json  = JSON::PP->new->utf8->canonical;
-    my $alert = $json->decode(Instance::slurp("$BENCH/../payloads/v6_doc_sample.json"));
-    $alert->{event}{$_} = '@ID@' for qw(id event_id);
-    $alert->{type} = 'ANOMALY_NOTICE';
-    open my $file, '>', "$folder/body.json" or die "body.json: $!\n";
-    print {$file} $json->encode($alert);
-    close $file or die "body.json: $!\n";
-    return "$folder/body.json";
-}
-
-sub body_of {
-    my ($id) = @_;
-    return Instance::slurp($body) =~ s/\@ID\@/$id/gr;
-}
 
 sub gateway {
     return Instance->start(
@@ -237,22 +220,11 @@ sub longest_wait_ms {
     return $longest;
 }
 
-my $loads = 0;
-
 sub load {
     my ($callers, $for_seconds) = @_;
 
-    $for_seconds = int($for_seconds) || 1;
-    my @command = (
-        'taskset', '-c', LOAD_CORE, 'wrk', '-t1', "-c$callers", "-d${for_seconds}s", '--timeout', '10s',
-        '-s', "$BENCH/spool.lua", $gateway->url, '--', $body, 'load' . ++$loads,
-    );
-    open my $output, '-|', @command or die "wrk: $!\n";
-    my $text = do { local $/; <$output> };
-    close $output or die "wrk has failed:\n$text";
-    my ($us, $errors, @us) = $text =~ /^load (\d+) (\d+) (\d+) (\d+) (\d+)$/m or die "wrk said:\n$text";
-    die "$errors requests failed\n", $gateway->error_log if $errors;
-    return { p50_ms => $us[0] / 1000, p99_ms => $us[1] / 1000 };
+    my $output = wrk($gateway->url, $body, $callers, int($for_seconds) || 1, 'taskset', '-c', LOAD_CORE);
+    return load_of($output, sub { $gateway->error_log });
 }
 
 # ---------------------------------------------------------------- showing

@@ -11,10 +11,10 @@ use warnings;
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use File::Temp;
-use JSON::PP;
 use Time::HiRes qw(sleep time);
 use lib map { abs_path(dirname(__FILE__)) . $_ } '/../lib', '/lib';
 
+use Alerts;
 use Callers;
 use Client;
 use Fleet;
@@ -31,8 +31,6 @@ use constant {
     PATIENCE => 60,
 };
 
-my $BENCH = abs_path(dirname(__FILE__));
-
 my ($module, $nginx, $store_bench, $results) = @ARGV;
 die "usage: fleet.pl MODULE NGINX STORE_BENCH RESULTS\n" if !defined $results;
 $ENV{TEST_FLASHDUTY_MODULE} = abs_path($module);
@@ -41,7 +39,7 @@ my $seconds = $ENV{SECONDS} || 10;
 my $rounds  = $ENV{ROUNDS}  || 7;
 
 my $folder = File::Temp->newdir('bench.XXXXXX', TMPDIR => 1);
-my $body   = write_body();
+my $body   = write_body($folder);
 my $store  = '';
 
 my %parts = (
@@ -144,46 +142,12 @@ sub the_store_is_asked {
 
 # ---------------------------------------------------------------- measuring
 
-# wrk's body: an alert with an id of its own each time.
-sub write_body {
-    my $json  = JSON::PP->new->utf8->canonical;
-    my $alert = $json->decode(Instance::slurp("$BENCH/../payloads/v6_doc_sample.json"));
-    $alert->{event}{$_} = '@ID@' for qw(id event_id);
-    $alert->{type} = 'ANOMALY_NOTICE';
-    open my $file, '>', "$folder/body.json" or die "body.json: $!\n";
-    print {$file} $json->encode($alert);
-    close $file or die "body.json: $!\n";
-    return "$folder/body.json";
-}
-
-my $loads = 0;
-
 # All callers at once, a third of them at each edge.
 sub load {
     my ($fleet, $for_seconds) = @_;
 
-    my @running = map {
-        my @command = (
-            'wrk', '-t1', '-c' . int(CALLERS / 3 + 1), "-d${for_seconds}s", '--timeout', '10s', '-s', "$BENCH/spool.lua",
-            'http://127.0.0.1:' . $_->port . '/blueking', '--', $body, 'load' . ++$loads,
-        );
-        open my $output, '-|', @command or die "wrk: $!\n";
-        $output;
-    } $fleet->edges;
+    my @running = map { wrk('http://127.0.0.1:' . $_->port . '/blueking', $body, int(CALLERS / 3 + 1), $for_seconds) } $fleet->edges;
     return map { load_of($_) } @running;
-}
-
-sub load_of {
-    my ($output) = @_;
-
-    my $text = do { local $/; <$output> };
-    close $output or die "wrk has failed:\n$text";
-    my ($us, $errors, @us) = $text =~ /^load (\d+) (\d+) (\d+) (\d+) (\d+)$/m or die "wrk said:\n$text";
-    die "$errors requests failed\n" if $errors;
-    my %answers  = reverse $text =~ /^answer (\d+) (.*)$/mg;
-    my $requests = 0;
-    $requests += $_ for values %answers;
-    return { seconds => $us / 1e6, requests => $requests, answers => \%answers, p50_ms => $us[0] / 1000, p99_ms => $us[1] / 1000 };
 }
 
 # Single INSERTs of some sessions at once, in the fleet's database.

@@ -10,10 +10,10 @@ use warnings;
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use File::Temp;
-use JSON::PP;
 use Time::HiRes qw(sleep time);
 use lib abs_path(dirname(__FILE__)) . '/lib';
 
+use Alerts;
 use Contenders;
 use Instance;
 use Report;
@@ -29,8 +29,6 @@ use constant {
     PATIENCE       => 60,
 };
 
-my $BENCH = abs_path(dirname(__FILE__));
-
 my ($module, $fill_spool, $slow_sync, $results) = @ARGV;
 die "usage: spool.pl MODULE FILL_SPOOL SLOW_SYNC RESULTS\n" if !defined $results;
 $_ = abs_path($_) for $module, $fill_spool, $slow_sync;
@@ -39,7 +37,7 @@ my $backlog = $ENV{BACKLOG} || 1_000_000;
 my $sync_us = $ENV{SYNC_US} // 2000;
 
 my $folder = File::Temp->newdir('bench.XXXXXX', TMPDIR => 1);
-my $body   = write_body();
+my $body   = write_body($folder);
 my $nobody = Instance::held_port();
 # An event belongs to a server, and that has its port.
 my $port = Instance::held_port();
@@ -157,23 +155,6 @@ sub alerts_come_during_a_replay {
 
 # ---------------------------------------------------------------- measuring
 
-# The alert of t/payloads/v6_doc_sample.json; wrk puts an id of its own in each.
-sub write_body {
-    my $json  = JSON::PP->new->utf8->canonical;
-    my $alert = $json->decode(Instance::slurp("$BENCH/../payloads/v6_doc_sample.json"));
-    $alert->{event}{$_} = '@ID@' for qw(id event_id);
-    $alert->{type} = 'ANOMALY_NOTICE';
-    open my $file, '>', "$folder/body.json" or die "body.json: $!\n";
-    print {$file} $json->encode($alert);
-    close $file or die "body.json: $!\n";
-    return "$folder/body.json";
-}
-
-sub body_of {
-    my ($id) = @_;
-    return Instance::slurp($body) =~ s/\@ID\@/$id/gr;
-}
-
 # A peer that takes everything, and counts it.
 sub start_counting_peer {
     return Instance->start(
@@ -268,7 +249,7 @@ sub filled {
 sub spooled {
     my ($gateway, $id) = @_;
 
-    my $answer = HTTP::Tiny->new->post($gateway->url, { content => body_of($id) });
+    my $answer = HTTP::Tiny->new->post($gateway->url, { content => body_of($body, $id) });
     die "an alert: $answer->{status} $answer->{content}\n", $gateway->error_log if $answer->{status} != 202;
     return;
 }
@@ -321,29 +302,11 @@ sub sync_ms {
     return $disk_ms > $sync_us / 1000 ? $disk_ms : $sync_us / 1000;
 }
 
-my $loads = 0;
-
 sub load {
     my ($gateway, $callers, $for_seconds) = @_;
 
-    $for_seconds = int($for_seconds) || 1;
-    my @command = (
-        'taskset', '-c', LOAD_CORE, 'wrk', '-t1', "-c$callers", "-d${for_seconds}s", '--timeout', '10s',
-        '-s', "$BENCH/spool.lua", $gateway->url, '--', $body, 'load' . ++$loads,
-    );
-    open my $output, '-|', @command or die "wrk: $!\n";
-    my $text = do { local $/; <$output> };
-    close $output or die "wrk has failed:\n$text";
-    my ($us, $errors, @us) = $text =~ /^load (\d+) (\d+) (\d+) (\d+) (\d+)$/m or die "wrk said:\n$text";
-    my %answers = reverse $text =~ /^answer (\d+) (.*)$/mg;
-    my $requests = 0;
-    $requests += $_ for values %answers;
-    die "$errors requests failed\n", $gateway->error_log if $errors;
-    my ($p50_ms, $p99_ms, $max_ms) = map { $_ / 1000 } @us;
-    return {
-        seconds => $us / 1e6, requests => $requests, answers => \%answers,
-        p50_ms  => $p50_ms, p99_ms => $p99_ms, max_ms => $max_ms,
-    };
+    my $output = wrk($gateway->url, $body, $callers, int($for_seconds) || 1, 'taskset', '-c', LOAD_CORE);
+    return load_of($output, sub { $gateway->error_log });
 }
 
 sub only {
