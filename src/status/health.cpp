@@ -29,13 +29,25 @@ bool is_refusing(const StatusView& view, const TargetView& target) noexcept {
 bool is_down(const StatusView& view, const TargetView& target) noexcept {
     // A deliverer that cannot read the queue tries nothing: its knowledge is old.
     const bool is_tried =
-        view.context.has_spool && target.is_spooled_to && !has_trouble(view, SpoolUser::kDeliverer);
+        view.context.has_spool && target.is_tried && !has_trouble(view, SpoolUser::kDeliverer);
     return (!target.is_up && (is_tried || is_recent(view, target.failed_ms))) ||
            is_refusing(view, target);
 }
 
-StatusMs down_since(const StatusView& view, const TargetView& target) noexcept {
-    return target.is_up && is_refusing(view, target) ? target.refused_since_ms : target.since_ms;
+/// Failed last, and nothing was pushed since: it may be well again.
+bool is_in_doubt(const StatusView& view, const TargetView& target) noexcept {
+    const bool has_refused = !view.context.has_spool && target.refused_ms != 0;
+    if (is_down(view, target) || (target.is_up && !has_refused)) {
+        return false;
+    }
+    // An empty uri is a fault of the configuration: a new one may not have it.
+    const bool is_over = target.is_nowhere && target.failed_ms < view.figures->configured_ms;
+    const StatusMs last_ms = target.is_up ? target.refused_ms : target.failed_ms;
+    return !is_over && (last_ms == 0 || last_ms + kForgetTargetMs > view.context.now_ms);
+}
+
+StatusMs down_since(const TargetView& target) noexcept {
+    return target.is_up ? target.refused_since_ms : target.since_ms;
 }
 
 /// Order of reasons: first what somebody can act on, then what concerns most alerts. Leftovers of
@@ -50,45 +62,53 @@ bool matters_more(const TargetView& a, const TargetView& b) noexcept {
     return a.held != b.held ? a.held > b.held : a.since_ms < b.since_ms;
 }
 
-/// Targets that are down, either of those that a spool takes events for or of all others.
+/// Targets that are down, or in doubt.
 struct Down {
-    const TargetView* first = nullptr;   ///< most important; nullptr: none is down
+    const TargetView* first = nullptr;   ///< most important; nullptr: there is none
     const TargetView* second = nullptr;  ///< next with another reason
     std::size_t alike = 0;               ///< others with the first one's reason
     std::size_t count = 0;
     StatusMs since_ms = 0;  ///< when the first target went down
 };
 
-template <class Visit>
-void visit_down(const StatusView& view, bool is_nowhere, Visit visit) noexcept {
+/// `is_meant` picks the targets.
+template <class IsMeant>
+Down find(const StatusView& view, IsMeant is_meant) noexcept {
+    Down down;
     for (std::size_t i = 0; i < view.target_count; i++) {
         const TargetView& target = view.targets[i];
-        if (target.is_nowhere == is_nowhere && is_down(view, target)) {
-            visit(target);
+        if (!is_meant(target)) {
+            continue;
         }
-    }
-}
-
-Down find_down(const StatusView& view, bool is_nowhere) noexcept {
-    Down down;
-    visit_down(view, is_nowhere, [&](const TargetView& target) {
         const bool is_first = down.first == nullptr || matters_more(target, *down.first);
         down.first = is_first ? &target : down.first;
-        const StatusMs since_ms = down_since(view, target);
+        const StatusMs since_ms = down_since(target);
         down.since_ms = down.count == 0 ? since_ms : std::min(down.since_ms, since_ms);
         down.count++;
-    });
-    visit_down(view, is_nowhere, [&](const TargetView& target) {
-        if (&target == down.first) {
-            return;
+    }
+    for (std::size_t i = 0; i < view.target_count; i++) {
+        const TargetView& target = view.targets[i];
+        if (&target == down.first || !is_meant(target)) {
+            continue;
         }
         if (target.reason == down.first->reason && target.refusal == down.first->refusal) {
             down.alike++;
         } else if (down.second == nullptr || matters_more(target, *down.second)) {
             down.second = &target;
         }
-    });
+    }
     return down;
+}
+
+/// Targets that are down: either those that a spool takes events for, or all others.
+Down find_down(const StatusView& view, bool is_nowhere) noexcept {
+    return find(view, [&](const TargetView& target) {
+        return target.is_nowhere == is_nowhere && is_down(view, target);
+    });
+}
+
+Down find_in_doubt(const StatusView& view) noexcept {
+    return find(view, [&](const TargetView& target) { return is_in_doubt(view, target); });
 }
 
 /// Time since which nothing is known to be wrong.
@@ -108,10 +128,17 @@ StatusMs well_since(const StatusView& view) noexcept {
 /// same reason.
 std::string_view reason_of(Arena& arena, const StatusView& view, const TargetView& down,
                            std::size_t alike) noexcept {
-    const std::string_view reason =
+    const std::string_view last =
         down.is_up ? concat(arena, decimal(arena, down.refusals),
                             std::string_view(" events in a row were refused: "), down.refusal)
                    : down.reason;
+    const std::string_view reason =
+        is_down(view, down) ? last
+        : down.is_up        ? concat(arena, std::string_view("nothing was pushed since "), last)
+                            : concat(arena,
+                                     std::string_view("nothing was pushed since the last push "
+                                                             "failed: "),
+                                     last);
     if (view.target_count == 1 || down.name == kOtherTargets) {
         return reason;
     }
@@ -200,15 +227,20 @@ Health health_with_spool(Arena& arena, const StatusView& view, const Down& down)
                 with_trouble(arena, view, reason_of(arena, view, down)),
                 is_failing ? std::max(down.since_ms, spool.trouble_since_ms) : down.since_ms};
     }
-    if (takes_nothing) {
-        return {State::kDelivering, view.trouble, spool.trouble_since_ms};
-    }
-    if (has_trouble(view, SpoolUser::kDeliverer) || has_trouble(view, SpoolUser::kStranger)) {
-        return {State::kSpooling, view.trouble, spool.trouble_since_ms};
+    const Down doubted = find_in_doubt(view);
+    const std::string_view doubt =
+        doubted.first == nullptr ? std::string_view{} : reason_of(arena, view, doubted);
+    if (spool.trouble != 0) {
+        return {takes_nothing ? State::kDelivering : State::kSpooling,
+                doubt.empty() ? view.trouble : with_trouble(arena, view, doubt),
+                std::max(doubted.since_ms, spool.trouble_since_ms)};
     }
     const StatusMs tended_ms = std::max(spool.tended_ms, view.figures->started_ms);
     if (tended_ms + kAbsentMs < view.context.now_ms) {
         return {State::kSpooling, "no worker pushes what waits in the spool", tended_ms};
+    }
+    if (!doubt.empty()) {
+        return {State::kDelivering, doubt, doubted.since_ms};
     }
     return {State::kDelivering, {}, std::max(well_since(view), spool.trouble_since_ms)};
 }
@@ -232,6 +264,10 @@ Health health_of(Arena& arena, const StatusView& view) noexcept {
     }
     if (down.first != nullptr) {
         return {State::kFailing, reason_of(arena, view, down), down.since_ms};
+    }
+    const Down doubted = find_in_doubt(view);
+    if (doubted.first != nullptr) {
+        return {State::kDelivering, reason_of(arena, view, doubted), doubted.since_ms};
     }
     return {State::kDelivering, {}, well_since(view)};
 }

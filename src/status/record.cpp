@@ -104,9 +104,9 @@ bool is_forgotten(const Target<StatsWord>& target, StatusMs now_ms) noexcept {
 
 void clear(Target<StatsWord>& target) noexcept {
     for (StatsWord* word : {&target.is_away, &target.since_ms, &target.pushed_ms, &target.failed_ms,
-                            &target.next_try_ms, &target.is_spooled_to, &target.is_nowhere,
-                            &target.refusals, &target.refused_ms, &target.refused_since_ms,
-                            &target.blame, &target.held, &target.told}) {
+                            &target.next_try_ms, &target.is_spooled_to, &target.is_tried,
+                            &target.is_nowhere, &target.refusals, &target.refused_ms,
+                            &target.refused_since_ms, &target.blame, &target.held, &target.told}) {
         word->store(0, kRelaxed);
     }
     for (StatsWord& refused : target.refused_keys) {
@@ -173,6 +173,7 @@ void write_reason(const Stats& stats, Target<StatsWord>& target, const TargetNam
 void note_away(Target<StatsWord>& target, bool is_away, StatusMs now_ms) noexcept {
     if (!is_away) {
         target.held.store(0, kRelaxed);
+        target.is_tried.store(0, kRelaxed);
     }
     target.failed_ms.store(is_away ? now_ms : 0, kRelaxed);
     if (is_away != (target.is_away.load(kRelaxed) != 0)) {
@@ -454,11 +455,11 @@ void publish_last_error(Stats& stats, std::string_view reason, StatusMs now_ms) 
 
 namespace {
 
-void publish(Stats& stats, Target<StatsWord>& target, const TargetFact& fact,
-             StatusMs now_ms) noexcept {
+void publish(Stats& stats, Target<StatsWord>& target, const TargetFact& fact) noexcept {
     target.is_spooled_to.store(1, kRelaxed);
-    // A deliverer's word is old if nothing reaches it because the spool takes nothing.
-    if (!fact.is_away && target.failed_ms.load(kRelaxed) + kFailedForMs > now_ms) {
+    target.is_tried.store(fact.is_away ? 1 : 0, kRelaxed);
+    // What has failed past the spool is not over because a deliverer has nothing to push there.
+    if (!fact.is_away && target.failed_ms.load(kRelaxed) != 0) {
         return;
     }
     write_reason(stats, target, fact.name, fact.reason);
@@ -473,12 +474,17 @@ void publish(Stats& stats, Target<StatsWord>& target, const TargetFact& fact,
     target.is_away.store(fact.is_away ? 1 : 0, kRelaxed);
 }
 
-/// Targets that a deliverer no longer knows count as back.
+/// Targets that a deliverer no longer knows count as back, unless a push past the spool failed
+/// last.
 void forget(Target<StatsWord>& target, StatusMs now_ms) noexcept {
     if (target.is_spooled_to.exchange(0, kRelaxed) == 0) {
         return;
     }
     target.next_try_ms.store(0, kRelaxed);
+    target.is_tried.store(0, kRelaxed);
+    if (target.failed_ms.load(kRelaxed) != 0) {
+        return;
+    }
     target.held.store(0, kRelaxed);
     target.told.store(0, kRelaxed);
     if (target.is_away.exchange(0, kRelaxed) != 0) {
@@ -512,7 +518,7 @@ void publish_targets(Stats& stats, const TargetFact* targets, std::size_t count,
             continue;
         }
         is_known[&target - stats.targets] = true;
-        publish(stats, target, fact, now_ms);
+        publish(stats, target, fact);
     }
     for (std::size_t i = 0; i < kTargets; i++) {
         if (!is_known[i] && !may_be_away(stats.targets[i])) {
@@ -523,7 +529,7 @@ void publish_targets(Stats& stats, const TargetFact* targets, std::size_t count,
         forget(stats.other, now_ms);
     } else if (other != nullptr) {
         stats.other_key.store(target_key(other->name), kRelaxed);
-        publish(stats, stats.other, *other, now_ms);
+        publish(stats, stats.other, *other);
     }
 }
 

@@ -5,7 +5,7 @@ namespace flashduty {
 namespace {
 
 /// Raise it with every change of what the words mean.
-constexpr std::uint64_t kLayoutVersion = 3;
+constexpr std::uint64_t kLayoutVersion = 4;
 constexpr std::uint64_t kLayout = kLayoutVersion << 32 | sizeof(Stats);
 
 template <class Whole>
@@ -30,6 +30,7 @@ void copy_words(const From& from, To& to) noexcept {
 }  // namespace
 
 void adopt(Stats& stats, StatusMs now_ms) noexcept {
+    stats.configured_ms.store(now_ms, std::memory_order_relaxed);
     if (stats.layout.load(std::memory_order_acquire) == kLayout) {
         return;
     }
@@ -37,6 +38,7 @@ void adopt(Stats& stats, StatusMs now_ms) noexcept {
     clear(stats.target_keys);
     clear(stats.targets);
     stats.started_ms.store(now_ms, std::memory_order_relaxed);
+    stats.configured_ms.store(now_ms, std::memory_order_relaxed);
     stats.layout.store(kLayout, std::memory_order_release);
 }
 

@@ -121,6 +121,7 @@ struct Target {
     Word failed_ms;      ///< last failure without a spool; 0: one was taken since
     Word next_try_ms;    ///< while it is away, with a spool
     Word is_spooled_to;  ///< the deliverer publishes its state
+    Word is_tried;       ///< the deliverer calls it away, and tries it again
     Word is_nowhere;     ///< stands for events whose uri is empty, which no spool takes
     Word doubt;          ///< PushDoubt about the last delivery
     Word was_doubted;    ///< a doubt was logged already
@@ -144,8 +145,8 @@ inline constexpr std::uint64_t kPushCountsForMs = 120 * kSecondMs;
 /// Silence after which a target is no longer shown and its place is free.
 inline constexpr std::uint64_t kForgetTargetMs = kDayMs;
 
-/// Time without a spool that a failed push counts against its target, or a refused event against
-/// the spool.
+/// Time for which a failed push without a spool counts against its target. After that nobody knows,
+/// until another one ends.
 inline constexpr std::uint64_t kFailedForMs = 30 * kSecondMs;
 
 /// Users who cannot use the spool, as bits of SpoolFigures::trouble.
@@ -256,6 +257,7 @@ template <class Word>
 struct Figures {
     Word layout;  ///< see adopt()
     Word started_ms;
+    Word configured_ms;     ///< when the configuration in use was loaded
     Word tested_ms;         ///< last push of an operator's test
     Word told_rejected_ms;  ///< last warning that requests are rejected
 

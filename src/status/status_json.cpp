@@ -131,7 +131,7 @@ void write_targets(JsonSink& out, const StatusView& view) noexcept {
         number(out, "since", Digits(target.since_ms / kSecondMs));
         write_next_try(out, target.next_try_ms, view.context.now_ms);
         out.member("reason", target.reason);
-        if (target.is_known && !target.is_up && target.blame != Blame::kNobody) {
+        if (!target.is_up && target.blame != Blame::kNobody) {
             out.member("needs", "operator");  // it does not pass by itself
         }
         if (!target.warning.empty()) {

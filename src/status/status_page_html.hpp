@@ -239,10 +239,12 @@ const EN = {
   drain: (n, left) => `${n} a minute leave, ${left} left`,
   since: t => "since " + t, at: t => "at " + t, in: d => "in " + d, now: "now",
   from: address => "from " + address,
+  failedLast: why => "the last push failed: " + why,
   moreAlerts: n => `Show ${n} more`,
   updated: t => "Updated " + t, of: (n, all) => n + " of " + all,
   delivering: () => "Delivering", ready: () => "Ready: nothing pushed yet",
   warn: (t, why) => `Delivering, but the spool cannot be used since ${t}: ${why}`,
+  doubt: (t, why) => `Unknown since ${t}: ${why}`,
   apart: (t, why) => `Delivering, but without the fleet since ${t}: ${why}`,
   spooling: (t, why) => `Spooling since ${t}` + (why && " because " + why),
   failing: (t, why) => `Failing since ${t}` + (why && " because " + why),
@@ -250,6 +252,8 @@ const EN = {
   lastDelivery: d => `Last delivery ${d} ago.`, noDelivery: "Nothing delivered since nginx started.",
   safe: "Nothing is lost: what waits is delivered as soon as Flashduty takes it.",
   act: "This does not pass by itself: the target below says what to put right. What waits is kept until max_age.",
+  tells: "Whether that is over, the next alert will tell.",
+  fix: "The target below says what to put right.",
   paced: "What waits leaves one after the other, at flashduty_rate.",
   unheard: (n, s) => `Nothing pushed yet: ${s} ` + (n === 1 ? "request was" : "requests were") + " answered with an error",
   live: "Alerts are pushed at once, and one that Flashduty does not take is not kept.",
@@ -283,10 +287,12 @@ const ZH = {
   drain: (n, left) => `每分钟投递 ${n} 条，约需 ${left}`,
   since: t => "自 " + t, at: t => t, in: d => d + "后", now: "现在",
   from: address => "来自 " + address,
+  failedLast: why => "最近一次推送失败：" + why,
   moreAlerts: n => `再显示 ${n} 条`,
   updated: t => "更新于 " + t, of: (n, all) => `${n} / ${all}`,
   delivering: () => "正常投递", ready: () => "就绪：尚未推送过告警",
   warn: (t, why) => `正常投递，但自 ${t} 起无法使用暂存：${why}`,
+  doubt: (t, why) => `自 ${t} 起状态未知：${why}`,
   apart: (t, why) => `正常投递，但自 ${t} 起脱离集群：${why}`,
   spooling: (t, why) => `自 ${t} 起转入暂存` + (why && "，原因：" + why),
   failing: (t, why) => `自 ${t} 起投递失败` + (why && "，原因：" + why),
@@ -294,6 +300,8 @@ const ZH = {
   lastDelivery: d => `最近一次送达：${d}前。`, noDelivery: "nginx 启动后尚未送达告警。",
   safe: "不会丢失：Flashduty 恢复接收后立即投递。",
   act: "不会自行恢复：请按下方目标的提示处理。等待的告警保留至 max_age。",
+  tells: "是否已恢复，下一条告警推送时即可得知。",
+  fix: "请按下方目标的提示处理。",
   paced: "等待的告警按 flashduty_rate 依次投递。",
   unheard: (n, s) => `尚未推送过告警：${s} 个请求以错误应答`,
   live: "告警会立即推送；Flashduty 未接收的不会保存。",
@@ -329,6 +337,7 @@ const TROUBLES = [
   ["the answer's header", "应答的头部无效或过大"]
 ];
 // Reasons that the gateway itself gives.
+const DOUBT = /\bnothing was pushed since /;
 const REASONS = [
   [/^Flashduty could not be reached: see .*/, "无法连接 Flashduty，详见 nginx 错误日志"],
   [/^Flashduty could not be reached: (.*)$/, (all, why) =>
@@ -404,6 +413,8 @@ const FRAMES = [
     "事件已在磁盘上，将会投递" + (why ? "：" + chineseText(why) : "")],
   [/^((?:\S+ )*?\/\S*)(?: and (\d+) more)?: (.*)$/, (name, more, why) =>
     name + (more ? ` 等 ${+more + 1} 个目标` : "") + "：" + chineseText(why)],
+  [/^nothing was pushed since (?:the last push failed: (.*)|(\d+ events .*))$/, (failed, refused) =>
+    failed ? `最近一次推送失败，之后没有推送过：${chineseText(failed)}` : `${chineseText(refused)}；之后没有推送过`],
   [/^(\d+) events in a row were refused: (.*)$/, (n, why) => `连续 ${n} 个事件被拒绝：${chineseText(why)}`],
   [/^(\d+) events are refused: (.*); nothing else was sent to compare$/, (n, why) =>
     `${n} 个事件被拒绝，没有其他事件可作对照：${chineseText(why)}`]
@@ -504,10 +515,12 @@ function showSentence(status) {
   const ago = last ? T.lastDelivery(duration(Math.max(0, Math.round(now - last)))) : T.noDelivery;
   const waits = spool.waiting > 0 && (state !== "delivering" || spool.oldest_seconds > 5);
   const needsHand = status.targets.some(target => target.needs);
-  const advice = { spooling: needsHand ? T.act : T.safe, warn: errors && !reason ? "" : isApart ? T.local : T.live,
+  const isDoubt = state === "warn" && DOUBT.test(reason);
+  const warned = errors && !reason ? "" : isApart ? T.local : !isDoubt ? T.live : needsHand ? T.fix : T.tells;
+  const advice = { spooling: needsHand ? T.act : T.safe, warn: warned,
     failing: T.lost, delivering: waits ? T.paced : "" }[state] || "";
   const head = errors && !reason ? T.unheard(errors, count(errors))
-    : T[isApart && state === "warn" ? "apart" : state](clock(status.since), reasonText(reason));
+    : T[isDoubt ? "doubt" : isApart && state === "warn" ? "apart" : state](clock(status.since), reasonText(reason));
   showState(state, head, waits ? T.wait(spool.waiting, count(spool.waiting)) : T.stop,
     advice + (advice && T.space) + ago, shorten(head) + (waits ? ` (${count(spool.waiting)})` : "") + " · " + T.name);
 }
@@ -552,7 +565,8 @@ function showTargets(targets) {
     put(name, target.target);
     put(more, [target.since ? T.since(clock(target.since)) : "",
       target.next_try_seconds === null ? "" : T.next + " " + nextTry(target.next_try_seconds),
-      reasonText(target.reason || target.warning || "")].filter(Boolean).join(" · "));
+      target.up === null && target.reason ? T.failedLast(reasonText(target.reason))
+        : reasonText(target.reason || target.warning || "")].filter(Boolean).join(" · "));
   });
 }
 

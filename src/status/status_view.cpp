@@ -32,8 +32,10 @@ TargetView view_of(Arena& arena, const Target<std::uint64_t>& target,
     view.failed_ms = target.failed_ms;
     view.next_try_ms = target.next_try_ms;
     view.is_spooled_to = target.is_spooled_to != 0;
+    view.is_tried = target.is_tried != 0;
     view.is_nowhere = target.is_nowhere != 0;
-    const bool is_pushed_live = !context.has_spool || view.is_nowhere;
+    const bool is_pushed_live =
+        !context.has_spool || view.is_nowhere || (view.failed_ms != 0 && !view.is_tried);
     view.is_known = !is_pushed_live || target.pushed_ms + kPushCountsForMs > context.now_ms;
     view.refusals = target.refusals;
     view.refused_ms = target.refused_ms;

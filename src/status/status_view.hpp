@@ -20,6 +20,7 @@ struct TargetView {
     StatusMs failed_ms = 0;      ///< last failure of a push without a spool
     StatusMs next_try_ms = 0;    ///< while it is away, with a spool
     bool is_spooled_to = false;  ///< the deliverer publishes its state
+    bool is_tried = false;       ///< the deliverer calls it away, and tries it again
     bool is_nowhere = false;     ///< stands for events whose uri is empty
     std::uint64_t refusals = 0;  ///< in a row
     StatusMs refused_ms = 0;     ///< see Target

@@ -40,14 +40,25 @@ void a_gateway_that_has_just_begun_delivers(void**) {
     assert_text(HealthBoard(false).health(), says("delivering", "", kNow - kHourMs));
 }
 
-void a_push_that_failed_counts_for_thirty_seconds(void**) {
+void a_push_that_failed_is_failing_for_thirty_seconds_and_told_until_the_next(void**) {
     HealthBoard board(false);
     board.push(false, kNow - 5000);
     board.push(false, kNow);
     assert_text(board.health(kNow), says("failing", "nobody there", kNow - 5000));
     assert_text(board.health(kNow + 29'999), says("failing", "nobody there", kNow - 5000));
-    assert_text(board.health(kNow + 30'000), says("delivering", "", kNow + 30'000));
-    assert_text(board.health(kNow + 90'000), says("delivering", "", kNow + 30'000));
+    constexpr std::string_view kDoubt =
+        "nothing was pushed since the last push failed: nobody there";
+    assert_text(board.health(kNow + 30'000), says("delivering", kDoubt, kNow - 5000));
+    assert_text(board.health(kNow + kHourMs), says("delivering", kDoubt, kNow - 5000));
+    assert_holds(board.json(kNow + kHourMs), R"("up":null,)");
+    board.push(true, kNow + kHourMs);
+    assert_text(board.health(kNow + kHourMs), says("delivering", "", kNow + kHourMs));
+}
+
+void after_a_day_it_is_told_no_more(void**) {
+    HealthBoard board(false);
+    board.push(false, kNow);
+    assert_text(board.health(kNow + kDayMs), says("delivering", "", kNow + 30'000));
 }
 
 void a_push_that_is_taken_ends_it(void**) {
@@ -76,7 +87,10 @@ void refusals_of_three_keys_in_a_row_count_for_thirty_seconds(void**) {
     constexpr std::string_view kReason = "11 events in a row were refused: title too long";
     assert_text(board.health(), says("failing", kReason, kNow - 7000));
     assert_text(board.health(kNow + 29'999), says("failing", kReason, kNow - 7000));
-    assert_text(board.health(kNow + 30'000), says("delivering", "", kNow + 30'000));
+    assert_text(board.health(kNow + 30'000),
+                says("delivering",
+                     "nothing was pushed since 11 events in a row were refused: title too long",
+                     kNow - 7000));
 }
 
 void one_that_is_taken_ends_the_row(void**) {
@@ -112,9 +126,15 @@ void an_empty_uri_counts_like_a_failed_push_with_and_without_a_spool(void**) {
                     says("failing", "gateway /blueking: the uri is empty", kNow));
         assert_holds(board.json(kNow + 9000, has_spool), R"("gateway /blueking":0)");
         board.deliver(false, kNow + 119'000);
-        assert_holds(board.health(kNow + 30'000), R"({"state":"delivering","since":)");
+        assert_text(board.health(kNow + 119'000),
+                    says("delivering",
+                         "gateway /blueking: nothing was pushed since the last push failed: the "
+                         "uri is empty",
+                         kNow));
         assert_holds(board.json(kNow + 120'000, has_spool),
                      R"({"target":"gateway /blueking","up":null,)");
+        adopt(board.stats, kNow + 119'500);  // a configuration that may name a uri
+        assert_holds(board.health(kNow + 120'000), R"({"state":"delivering","since":)");
     }
 }
 
@@ -171,11 +191,13 @@ void what_a_deliverer_without_its_store_knows_of_a_target_is_old(void**) {
     board.deliver(true, kNow);
     assert_true(trouble_begins(board.stats, SpoolUser::kAcceptor, "broken", kNow));
     assert_false(trouble_begins(board.stats, SpoolUser::kDeliverer, "broken", kNow));
-    assert_text(board.health(), says("delivering", "broken", kNow));
+    const std::string before =
+        "the spool is ill, and nothing was pushed since the last push failed: ";
+    assert_text(board.health(), says("delivering", before + "it hangs", kNow));
     board.push(false, kNow + 1000);
     assert_text(board.health(kNow + 2000),
                 says("failing", "the spool is ill, and nobody there", kNow));
-    assert_text(board.health(kNow + 40'000), says("delivering", "broken", kNow));
+    assert_text(board.health(kNow + 40'000), says("delivering", before + "nobody there", kNow));
 }
 
 void a_push_past_the_spool_that_failed_is_not_forgotten_by_a_deliverer_without_work(void**) {
@@ -187,7 +209,18 @@ void a_push_past_the_spool_that_failed_is_not_forgotten_by_a_deliverer_without_w
     assert_text(board.health(kNow + 2000),
                 says("failing", "the spool is ill, and nobody there", kNow + 1000));
     board.deliver(false, kNow + 31'000);
-    assert_text(board.health(kNow + 31'000), says("delivering", "the disk is full", kNow));
+    assert_text(board.health(kNow + 31'000),
+                says("delivering",
+                     "the spool is ill, and nothing was pushed since the last push failed: nobody "
+                     "there",
+                     kNow + 1000));
+    assert_true(end_trouble(board.stats, SpoolUser::kAcceptor, kNow + 32'000));
+    board.deliver(false, kNow + 200'000);
+    assert_text(board.health(kNow + 200'000),
+                says("delivering", "nothing was pushed since the last push failed: nobody there",
+                     kNow + 1000));
+    assert_holds(board.json(kNow + 200'000, true), R"("up":null,)");
+    assert_true(trouble_begins(board.stats, SpoolUser::kAcceptor, "the disk is full", kNow));
     board.push(false, kNow + 40'000);
     board.push(true, kNow + 41'000);
     board.deliver(false, kNow + 42'000);
@@ -348,7 +381,8 @@ void trouble_is_told_once(void**) {
 int main() {
     const std::vector<CMUnitTest> tests = {
         cmocka_unit_test(a_gateway_that_has_just_begun_delivers),
-        cmocka_unit_test(a_push_that_failed_counts_for_thirty_seconds),
+        cmocka_unit_test(a_push_that_failed_is_failing_for_thirty_seconds_and_told_until_the_next),
+        cmocka_unit_test(after_a_day_it_is_told_no_more),
         cmocka_unit_test(a_push_that_is_taken_ends_it),
         cmocka_unit_test(one_target_of_two_is_enough_to_fail),
         cmocka_unit_test(refusals_of_three_keys_in_a_row_count_for_thirty_seconds),

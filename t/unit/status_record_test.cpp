@@ -339,6 +339,9 @@ void what_is_known_without_a_spool_is_of_the_last_two_minutes(void**) {
                  R"("flashduty_target_up":{"127.0.0.1:8080 gateway /flashduty":0})");
     assert_holds(board.json(kNow + 120'000), R"("flashduty_target_up":{})");
     assert_holds(board.json(kNow + 120'000), R"("up":null,"since":1790000040,)");
+    // A deliverer tries what it calls away until that is over.
+    const TargetFact away = {kTarget, true, kNow, kNow + 1000, "away", Blame::kNobody};
+    publish_targets(board.stats, &away, 1, kNow - kHourMs, kNow + 100'000);
     assert_true(board.view(kNow + 120'000, true).targets[0].is_known);
 }
 
