@@ -48,6 +48,9 @@ constexpr char kTargets[] =
 /// Most lines of an edge's drift.
 constexpr std::size_t kMostDrift = 12;
 
+/// Silence of two reports.
+constexpr std::int64_t kLeastUnseenMs = 2'000;
+
 std::string_view flag(bool value) noexcept { return value ? "t" : "f"; }
 
 /// Adds an array: one element of each row.
@@ -177,9 +180,10 @@ void find_drift(std::vector<RollEdge>& edges) noexcept {
 std::size_t count_alone(const std::vector<RollEdge>& edges) noexcept {
     return static_cast<std::size_t>(
         std::count_if(edges.begin(), edges.end(), [](const RollEdge& edge) {
-            // Earlier by what a report may take.
+            // Earlier by what a report and a look at it may take.
+            const std::int64_t after_ms = edge.setup.alone_after_ms;
             const std::int64_t alone_ms =
-                std::max(edge.setup.alone_after_ms - kSeenMs / 2, kSeenMs / 2);
+                std::max({after_ms - kSeenMs / 2, after_ms / 2, kLeastUnseenMs});
             return edge.state.mode == EdgeMode::kAlone || edge.seen_ago_ms >= alone_ms;
         }));
 }

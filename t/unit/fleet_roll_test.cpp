@@ -252,6 +252,12 @@ void those_who_push_alone_are_counted_and_share_the_rate(void**) {
     edges[2].seen_ago_ms = 41 * kSecond;
     edges[3].seen_ago_ms = 30 * kSecond;
     assert_int_equal(flashduty::count_alone(edges), 2);
+    // One that gives the database up sooner is missed sooner.
+    edges[3].setup.alone_after_ms = 5 * kSecond;
+    edges[3].seen_ago_ms = 2 * kSecond;
+    assert_int_equal(flashduty::count_alone(edges), 2);
+    edges[3].seen_ago_ms = 3 * kSecond;
+    assert_int_equal(flashduty::count_alone(edges), 3);
     const Rate half = flashduty::share_of({100, 1000}, 2, 4);
     assert_int_equal(half.per_second, 50);
     assert_int_equal(half.per_minute, 500);
