@@ -47,7 +47,7 @@ is($db->sql('SELECT count(*) FROM flashduty.event'), 0, 'nothing waits in the da
 
 # The leader is stopped, as a machine that hangs.
 my $stopped = $a->deliverer;
-kill 'STOP', $stopped;
+$a->stop_process($stopped);
 my $since = time;
 like(post($b, 'while-stopped'), qr/^202 spooled/, 'the leader is stopped: an alert at the other edge waits');
 ok((eventually { $b->leads }), 'the other edge takes over');

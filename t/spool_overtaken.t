@@ -51,7 +51,7 @@ eventually { ($other) = grep { $_ != $deliverer } $t->workers };
 sub client_of {
     my ($worker, $stopped) = @_;
 
-    kill 'STOP', $stopped;
+    $t->stop_process($stopped);
     my $client = $t->client;
     is($client->request('GET', '/worker')->body, $worker, 'a connection to a worker');
     kill 'CONT', $stopped;

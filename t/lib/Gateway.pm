@@ -380,6 +380,17 @@ sub parent_of {
     return (readline($file) // '') =~ /\) \S (\d+)/ ? $1 : 0;
 }
 
+# Stops a process where it stands. It has stopped when this returns, and takes no caller any more.
+sub stop_process {
+    my ($self, $pid) = @_;
+
+    kill 'STOP', $pid;
+    return eventually {
+        open my $file, '<', "/proc/$pid/stat" or return;
+        (readline($file) // '') =~ /\) [Tt] /;
+    };
+}
+
 # Kills all processes at once.
 sub crash {
     my ($self) = @_;
